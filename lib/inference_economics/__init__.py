@@ -1,0 +1,1 @@
+"""Formulas and sourced constants for the economics of serving large language models."""

@@ -1,0 +1,35 @@
+"""This book: its chapters, formulas, constants and claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inference_economics.catalog import constants
+from inference_economics.quantities import DATA, formulary
+from reckoner.book import Book
+from reckoner.ledger import Claim
+from reckoner.notebook import Chapter
+from reckoner.tables import read_rows
+
+CHAPTERS = (
+    "capacity",
+    "kv_cache",
+    "batching",
+    "margins",
+    "spatial_computing",
+    "gpt4_scale",
+    "prefill_caching",
+)
+
+BOOK = Book(
+    package="inference_economics",
+    chapters=CHAPTERS,
+    formulary=formulary,
+    constants=constants(),
+    claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
+)
+
+
+def open_chapter(name: str, **parameters: Any) -> Chapter:
+    """A chapter with the parameters of its notebook's parameters cell."""
+    return Chapter(BOOK, name, **parameters)

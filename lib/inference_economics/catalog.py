@@ -1,0 +1,173 @@
+"""The catalog: every constant of the book, checked and with its source.
+
+`constant("h100_sxm.memory")` is one row, `chip("h100_sxm").memory` its value in base units.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from inference_economics.quantities import DATA
+from reckoner.tables import Constant, DataError, Text, read_rows
+
+FILES = ("chips", "models", "prices", "history", "served", "hindsight")
+
+
+class MissingConstant(AttributeError):
+    """A chip or model has no row for a quantity. The message says which rows it has."""
+
+
+class ChipName(BaseModel):
+    """A row of chip_names.csv."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Text
+    name: Text
+    maker: Text
+    year: str
+    memory_kind: Text
+
+
+class ModelName(BaseModel):
+    """A row of model_names.csv."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Text
+    name: Text
+    maker: Text
+    year: str
+    attention: Text
+
+
+@dataclass(frozen=True)
+class Record:
+    """A chip or a model: its constants in base units, as attributes.
+
+    Args:
+        key: its name in code.
+        name: its name for readers.
+        values: its constants by quantity; floats, or arrays and expressions in a sweep.
+    """
+
+    key: str
+    name: str
+    values: Mapping[str, Any]
+
+    def __getattr__(self, quantity: str) -> Any:
+        if quantity.startswith("__"):
+            raise AttributeError(quantity)
+        try:
+            return self.values[quantity]
+        except KeyError:
+            raise MissingConstant(
+                f"{self.key} has no {quantity!r}; add a row to its data file. "
+                f"It has {', '.join(self.values)}"
+            ) from None
+
+    def has(self, *quantities: str) -> bool:
+        """Whether all of these constants are known."""
+        return all(quantity in self.values for quantity in quantities)
+
+
+class Chip(Record):
+    """An accelerator: memory (B), memory_bandwidth (B/s), fp16_compute (FLOP/s) and so on."""
+
+
+class Model(Record):
+    """A transformer: layers, hidden_size, kv_heads, head_dim, ffn_size and so on (counts)."""
+
+
+@cache
+def constants() -> dict[str, Constant]:
+    """Every row of the data files by its address, `key.quantity`.
+
+    Raises:
+        DataError: a row is wrong, or an address stands twice.
+    """
+    rows: dict[str, Constant] = {}
+    for name in FILES:
+        for row in read_rows(DATA / f"{name}.csv", Constant, unique=("id",)):
+            if row.address in rows:
+                raise DataError(
+                    f"{name}.csv, row {row.id!r}, column 'quantity': {row.address!r} stands in "
+                    f"row {rows[row.address].id!r} already; a name stands once"
+                )
+            rows[row.address] = row
+    return rows
+
+
+def constant(address: str) -> Constant:
+    """The row at `key.quantity`.
+
+    Raises:
+        KeyError: there is none; the message names the nearest.
+    """
+    try:
+        return constants()[address]
+    except KeyError:
+        near = difflib.get_close_matches(address, constants(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise KeyError(f"no constant {address!r} in the data files{hint}") from None
+
+
+def value(address: str) -> float:
+    """The value at `key.quantity` in base units."""
+    return constant(address).si
+
+
+@cache
+def chip_names() -> dict[str, ChipName]:
+    """The chips by key."""
+    rows = read_rows(DATA / "chip_names.csv", ChipName, unique=("key", "name"))
+    return {row.key: row for row in rows}
+
+
+@cache
+def model_names() -> dict[str, ModelName]:
+    """The models by key."""
+    rows = read_rows(DATA / "model_names.csv", ModelName, unique=("key", "name"))
+    return {row.key: row for row in rows}
+
+
+def _values(key: str) -> dict[str, float]:
+    return {
+        row.quantity: row.si
+        for row in constants().values()
+        if row.key == key and not isinstance(row.value, str)
+    }
+
+
+def chip(key: str) -> Chip:
+    """The chip of that key, for example "groq_lpu".
+
+    Raises:
+        KeyError: no chip has this key.
+    """
+    return Chip(key, chip_names()[key].name, _values(key))
+
+
+def model(key: str) -> Model:
+    """The model of that key, for example "llama2_70b".
+
+    Raises:
+        KeyError: no model has this key.
+    """
+    return Model(key, model_names()[key].name, _values(key))
+
+
+def chips(*quantities: str) -> tuple[str, ...]:
+    """Keys of the chips for which all of these quantities are known."""
+    return tuple(key for key in chip_names() if chip(key).has(*quantities))
+
+
+def models(*quantities: str) -> tuple[str, ...]:
+    """Keys of the models for which all of these quantities are known."""
+    return tuple(key for key in model_names() if model(key).has(*quantities))

@@ -1,0 +1,46 @@
+"""Parameters that several chapters share."""
+
+from inference_economics import catalog
+from reckoner.parameters import Parameter
+
+ARTICLE = "Li 2024 (the article)"
+
+
+def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
+    """A chip chosen by name among those for which the quantities `needs` are known."""
+    return Parameter(
+        name=name,
+        default=default,
+        unit="name",
+        label=label,
+        help="A chip of the catalog.",
+        source=ARTICLE,
+        choices=catalog.chips(*needs),
+        resolve=catalog.chip,
+    )
+
+
+def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
+    """A model chosen by name among those for which the quantities `needs` are known."""
+    return Parameter(
+        name="model",
+        default=default,
+        unit="name",
+        label="the model",
+        help="A model of the catalog.",
+        source=ARTICLE,
+        choices=catalog.models(*needs),
+        resolve=catalog.model,
+    )
+
+
+BYTES_PER_PARAMETER = Parameter(
+    name="bytes_per_parameter",
+    default=1.0,
+    unit="B",
+    label="bytes that one weight takes: int4 half, int8 one, fp16 two",
+    help="The article quantizes to int8.",
+    source=ARTICLE,
+    low=0.125,
+    high=8.0,
+)

@@ -1,0 +1,93 @@
+"""A book: its formulas, constants, claims and chapters, tied together."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from reckoner.formulas import Formulary
+from reckoner.ledger import Claim, Conclusions, Ledger
+from reckoner.parameters import Parameters
+from reckoner.tables import Constant
+from reckoner.units import unit_of
+
+
+@dataclass(frozen=True)
+class Book:
+    """What the machinery needs to know of a book.
+
+    A chapter is a module of `package` with `PARAMETERS`, a dataclass `Conclusions` whose fields
+    carry units, and `conclude(**parameters) -> Conclusions`.
+
+    Attributes:
+        package: name of the package with the chapters' modules.
+        chapters: their names in reading order.
+        formulary: the formulas and symbols.
+        constants: the catalog's rows by address.
+        claims: the rows of the claims file.
+    """
+
+    package: str
+    chapters: tuple[str, ...]
+    formulary: Formulary
+    constants: Mapping[str, Constant]
+    claims: tuple[Claim, ...]
+
+    def module(self, chapter: str) -> ModuleType:
+        """The module of a chapter.
+
+        Raises:
+            ValueError: there is no such chapter.
+        """
+        if chapter not in self.chapters:
+            raise ValueError(f"no chapter {chapter!r}; there are {', '.join(self.chapters)}")
+        return importlib.import_module(f"{self.package}.{chapter}")
+
+    def parameters(self, chapter: str) -> Parameters:
+        """The declared parameters of a chapter."""
+        declared: Parameters = self.module(chapter).PARAMETERS
+        return declared
+
+    def conclude(self, chapter: str, values: Mapping[str, Any]) -> Conclusions:
+        """What a chapter concludes from `values`, given in the units of its declarations."""
+        module = self.module(chapter)
+        results = module.conclude(**self.parameters(chapter).base(values))
+        return Conclusions(results, result_units(module))
+
+    @cached_property
+    def _by_default(self) -> dict[str, Conclusions]:
+        return {}
+
+    def conclude_by_default(self, chapter: str) -> Conclusions:
+        """What a chapter concludes from its defaults."""
+        if chapter not in self._by_default:
+            self._by_default[chapter] = self.conclude(chapter, {})
+        return self._by_default[chapter]
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The judge of the book's claims."""
+        return Ledger(self.claims, self.conclude_by_default, self._formula, self._fact)
+
+    def load(self) -> None:
+        """Import every chapter, so that every formula is known."""
+        for chapter in self.chapters:
+            self.module(chapter)
+
+    def _formula(self, name: str) -> Callable[..., Any]:
+        if name not in self.formulary.formulas:
+            self.load()
+        return self.formulary[name].function
+
+    def _fact(self, address: str) -> Constant:
+        return self.constants[address]
+
+
+def result_units(module: ModuleType) -> dict[str, str]:
+    """The unit of each single-number result of a chapter, by name."""
+    hints = get_type_hints(module.Conclusions, include_extras=True)
+    return {name: unit_of(hint) for name, hint in hints.items()}

@@ -1,0 +1,184 @@
+"""Building the book: notebooks side by side, then the ledger and the site; nothing twice.
+
+Run by `make book`. doit decides by content, not by date, what has to be done again.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+from papermill.exceptions import PapermillExecutionError
+
+from reckoner.book import Book
+from reckoner.notebook import printed
+from reckoner.pages import render_page
+
+BUILD = Path("_build")
+EXECUTED = BUILD / "notebooks"
+SOURCE = BUILD / "source"
+SITE = BUILD / "html"
+INDEX = SITE / "book" / "index.html"
+CLAIMS = BUILD / "claims.csv"
+
+
+def execute(notebook: Path, executed: Path) -> bool:
+    """Run a notebook; on success, and only then, `executed` is in place.
+
+    Returns:
+        Whether every cell ran; a failure is printed with notebook, cell and error.
+    """
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    partial = executed.with_suffix(".partial.ipynb")
+    try:
+        papermill.execute_notebook(
+            str(notebook), str(partial), progress_bar=False, log_output=False
+        )
+    except PapermillExecutionError as error:
+        print(
+            f"{notebook}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}",
+            file=sys.stderr,
+        )
+        return False
+    tidied = tidy(nbformat.read(partial, as_version=4))
+    nbformat.write(tidied, partial)
+    partial.replace(executed)
+    return True
+
+
+def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with no more metadata than the book needs: no times, no machine."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.NotebookNode(
+        kernelspec=kernel, language_info={"name": "python"}
+    )
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        kept = {k: v for k, v in cell.metadata.items() if k in {"tags", "jupyter", "mystnb"}}
+        if not kept.get("tags"):
+            kept.pop("tags", None)
+        if kept.get("jupyter", {}).keys() - {"source_hidden"}:
+            kept["jupyter"] = {"source_hidden": True}
+        cell.metadata = nbformat.NotebookNode(kept)
+        if cell.cell_type == "code":
+            for output in cell.outputs:
+                output.get("metadata", {}).clear()
+    return notebook
+
+
+def write_claims(book: Book, path: Path) -> None:
+    """Write the ledger as CSV: id, printed, computed, unit, verdict, reason."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "printed", "computed", "unit", "verdict", "reason"))
+        for entry in book.ledger.entries():
+            claim = entry.claim
+            row = (printed(claim), entry.computed, claim.unit, entry.verdict, entry.reason)
+            writer.writerow((claim.id, *row))
+    partial.replace(path)
+
+
+def stage(book: Book) -> None:
+    """Lay the site's source out: pages with their figures filled in, executed notebooks."""
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    SOURCE.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(name, SOURCE / name)
+    shutil.copytree("book", SOURCE / "book")
+    for page in (SOURCE / "book").glob("*.md"):
+        page.write_text(render_page(page.read_text(encoding="utf-8"), book), encoding="utf-8")
+    shutil.copytree(EXECUTED, SOURCE / "notebooks")
+
+
+def build_site() -> bool:
+    """Build the site; a warning is a failure, and the next build says it again."""
+    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(SOURCE)]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [*command, "--path-output", ".", "-W", "--keep-going", "-q"], env=environment, check=False
+    )
+    if done.returncode != 0:
+        shutil.rmtree(SITE, ignore_errors=True)
+        shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
+    return done.returncode == 0
+
+
+def tasks(book: Book, library: Path) -> dict[str, Any]:
+    """The tasks of the book, for doit.
+
+    Args:
+        book: the book.
+        library: the folder of the packages; an edit anywhere in it counts.
+    """
+    code = sorted(
+        str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv"} and p.is_file()
+    )
+    pages = sorted(str(p) for p in Path("book").rglob("*") if p.is_file())
+    executed = {name: EXECUTED / f"{name}.ipynb" for name in book.chapters}
+
+    def task_notebook() -> Iterator[dict[str, Any]]:
+        for name, target in executed.items():
+            notebook = Path("notebooks") / f"{name}.ipynb"
+            yield {
+                "name": name,
+                "actions": [(execute, (notebook, target))],
+                "file_dep": [str(notebook), *code],
+                "targets": [str(target)],
+            }
+
+    def task_claims() -> dict[str, Any]:
+        return {
+            "actions": [(write_claims, (book, CLAIMS))],
+            "file_dep": code,
+            "targets": [str(CLAIMS)],
+        }
+
+    def task_site() -> dict[str, Any]:
+        return {
+            "actions": [(stage, (book,)), build_site],
+            "file_dep": [
+                *code, *pages, "_config.yml", "_toc.yml", *(str(p) for p in executed.values())
+            ],
+            "targets": [str(INDEX)],
+        }  # fmt: skip
+
+    return {
+        "task_notebook": task_notebook,
+        "task_claims": task_claims,
+        "task_site": task_site,
+        "DOIT_CONFIG": {
+            "dep_file": str(BUILD / ".doit"),
+            "backend": "json",
+            "verbosity": 2,
+            "num_process": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
+            "par_type": "process",
+            "failure_verbosity": 0,
+        },
+    }
+
+
+def main(module: str = "inference_economics.book", library: str = "lib") -> int:
+    """Build everything that is out of date and say where the book is."""
+    BUILD.mkdir(exist_ok=True)
+    book: Book = importlib.import_module(module).BOOK
+    status = DoitMain(ModuleTaskLoader(tasks(book, Path(library)))).run([])
+    if status == 0:
+        print(f"\nOpen {INDEX.resolve().as_uri()}")
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

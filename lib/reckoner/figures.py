@@ -1,0 +1,169 @@
+"""Charts that anyone can read: with title, units, description, table, light and dark, phone.
+
+A chart leaves the notebook as a static SVG in two widths whose colours are CSS variables, so
+that it follows the page's theme, with its data as a table below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert as vlc
+
+from reckoner.units import number
+
+WIDTHS = {"wide": 680, "narrow": 340}
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+_FALLBACKS = {
+    "text": "#24292f", "muted": "#57606a", "grid": "#d8dee4", "axis": "#6e7781",
+    "background": "transparent", "1": "#b5490b", "2": "#0b62b5", "3": "#1a7f37",
+    "4": "#8250df", "5": "#946200", "6": "#bf3989",
+}  # fmt: skip
+
+
+class FigureError(ValueError):
+    """A chart lacks something that a reader needs. The message names the chart and the lack."""
+
+
+def colour(name: str) -> str:
+    """A colour of the book as CSS: "text", "muted", "grid", "axis", "background", "1" to "6"."""
+    return f"var(--chart-{name}, {_FALLBACKS[name]})"
+
+
+def _config() -> dict[str, Any]:
+    text, muted = colour("text"), colour("muted")
+    return {
+        "font": _FONT,
+        "aria": False,
+        "background": "transparent",
+        "view": {"stroke": None},
+        "title": {"color": text, "anchor": "start", "fontSize": 15, "fontWeight": 600},
+        "axis": {
+            "labelColor": muted, "titleColor": text, "gridColor": colour("grid"),
+            "domainColor": colour("axis"), "tickColor": colour("axis"),
+            "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400, "labelLimit": 260,
+        },
+        "legend": {
+            "orient": "top", "labelColor": text, "titleColor": text,
+            "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 320, "symbolStrokeWidth": 3,
+        },
+        "text": {"color": text, "fontSize": 12},
+        "rule": {"color": muted},
+        "line": {"strokeWidth": 2.5},
+        "point": {"size": 60, "filled": True},
+        "bar": {"color": colour("2")},
+        "header": {"labelColor": text, "titleColor": text},
+        "range": {"category": [colour(str(n)) for n in range(1, 7)]},
+    }  # fmt: skip
+
+
+def to_html(chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> str:
+    """The chart as HTML: static pictures for wide and narrow pages, and its data as a table.
+
+    Args:
+        chart: a chart of one view or of layers, with title, description and axis titles; the
+            title of a quantitative axis names the unit in parentheses.
+        table: the charted data with headings for readers (units in parentheses).
+
+    Raises:
+        FigureError: the title, the description, an axis title or a unit is missing.
+    """
+    spec = chart.to_dict()
+    _check(spec)
+    pictures = "".join(
+        f'<div class="chart-{name}">{_svg(spec, width)}</div>' for name, width in WIDTHS.items()
+    )
+    return (
+        f'<div class="chart">{pictures}'
+        '<details class="chart-data"><summary>Data of this figure</summary>'
+        f'<div class="table-scroll">{table_html(table)}</div></details></div>'
+    )
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A table with numbers as a reader wants them: four significant digits."""
+    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool | str):
+        return html.escape(str(value))
+    if pd.isna(value):
+        return "–"
+    return number(float(value), 7 if float(value).is_integer() else 4)
+
+
+def _check(spec: dict[str, Any]) -> None:
+    title = spec.get("title")
+    if isinstance(title, dict):
+        title = title.get("text")
+    if not title:
+        raise FigureError("a chart has no title: set .properties(title=...)")
+    if not spec.get("description"):
+        raise FigureError(f"chart {title!r}: no description; say what it shows in a sentence")
+    if any(key in spec for key in ("hconcat", "vconcat", "concat", "facet")):
+        raise FigureError(f"chart {title!r}: only one view or layers fit a phone")
+    titles = {"x": [], "y": []}  # type: dict[str, list[str]]
+    for channel, encoding in _axes(spec):
+        name = _axis_title(encoding)
+        if name is not None:
+            titles[channel].append(name)
+            if encoding.get("type") == "quantitative" and not re.search(r"\(.+\)", name):
+                raise FigureError(f"chart {title!r}: axis {name!r} names no unit in parentheses")
+    for channel, names in titles.items():
+        if not names:
+            raise FigureError(f"chart {title!r}: the {channel} axis has no title")
+
+
+def _axes(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for layer in (spec, *spec.get("layer", [])):
+        for channel in ("x", "y"):
+            encoding = layer.get("encoding", {}).get(channel)
+            if encoding and "field" in encoding:
+                yield channel, encoding
+
+
+def _axis_title(encoding: dict[str, Any]) -> str | None:
+    axis = encoding.get("axis") or {}
+    title = axis.get("title", encoding.get("title"))
+    return None if title is None else str(title)
+
+
+def _svg(spec: dict[str, Any], width: int) -> str:
+    sized = {
+        **spec,
+        "config": _config(),
+        "width": width,
+        "height": spec.get("height", 300),
+        "autosize": {"type": "fit", "contains": "padding"},
+        "title": _wrapped(spec["title"], width),
+    }
+    if width == WIDTHS["narrow"]:
+        sized["config"]["legend"]["direction"] = "vertical"
+    svg = vlc.vegalite_to_svg(json.dumps(sized))
+    name = hashlib.sha256(f"{width}{json.dumps(spec, sort_keys=True)}".encode()).hexdigest()[:8]
+    svg = re.sub(r'id="([^"]+)"', rf'id="c{name}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#c{name}-\1)", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    label = html.escape(str(spec["description"]), quote=True)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def _wrapped(title: Any, width: int) -> dict[str, Any]:
+    options = title if isinstance(title, dict) else {"text": title}
+    text = options["text"]
+    lines = text if isinstance(text, list) else textwrap.wrap(text, width // 8)
+    return {**options, "text": lines}

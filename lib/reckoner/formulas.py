@@ -1,0 +1,172 @@
+"""Formulas: written once as a function, shown everywhere from that function.
+
+A formula is a pure function of named quantities. Its annotations carry the units, one table
+gives each name its symbol and meaning, and the LaTeX is derived from the function's source in
+the order in which its author wrote it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+import latexify
+import latexify.exceptions
+
+from reckoner.units import shown, unit_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FUNCTIONS = {"maximum": r"\max", "minimum": r"\min", "log2": r"\log_2 "}
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """How a named quantity is written (LaTeX) and what it means."""
+
+    latex: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula of the book, with what a reader needs to follow it.
+
+    Attributes:
+        function: the function itself.
+        gives: name of the quantity it computes.
+        source: where it comes from, as a sentence or a citation.
+        inputs: unit of each argument, by name.
+        unit: unit of the result.
+    """
+
+    function: Callable[..., Any]
+    gives: str
+    source: str
+    inputs: Mapping[str, str]
+    unit: str
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def module(self) -> str:
+        return self.function.__module__
+
+    @property
+    def label(self) -> str:
+        return f"eq-{self.name.replace('_', '-')}"
+
+    @property
+    def meaning(self) -> str:
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def code(self) -> str:
+        """The source without its decorator and docstring."""
+        source = textwrap.dedent(inspect.getsource(self.function))
+        source = re.sub(r'[ \t]*"""[\s\S]*?"""\n', "", source, count=1)
+        return source[source.index("def ") :].rstrip()
+
+    @property
+    def line(self) -> int:
+        """The line of its module's file on which it begins."""
+        return inspect.getsourcelines(self.function)[1]
+
+
+@dataclass
+class Formulary:
+    """The formulas of a book and the symbols they are written with.
+
+    Args:
+        symbols: the quantity table, by name.
+    """
+
+    symbols: Mapping[str, Symbol]
+    formulas: dict[str, Formula] = field(default_factory=dict)
+
+    def formula(self, *, gives: str, source: str) -> Callable[[F], F]:
+        """Register a function as a formula of the book; the function stays as it is.
+
+        Args:
+            gives: the quantity it computes, a name in the quantity table.
+            source: where the formula comes from.
+
+        Raises:
+            ValueError: a name is not in the quantity table, or the function's name is taken.
+            TypeError: an argument or the result carries no unit.
+        """
+
+        def register(function: F) -> F:
+            hints = get_type_hints(function, include_extras=True)
+            unit = unit_of(hints.pop("return", None))
+            inputs = {name: unit_of(hint) for name, hint in hints.items()}
+            unknown = [name for name in (gives, *inputs) if name not in self.symbols]
+            if unknown:
+                raise ValueError(
+                    f"{function.__name__}: no symbol for {', '.join(unknown)}; "
+                    "add a row to the quantity table"
+                )
+            taken = self.formulas.get(function.__name__)
+            if taken and taken.module != function.__module__:
+                raise ValueError(f"{function.__name__} is already a formula of {taken.module}")
+            self.formulas[function.__name__] = Formula(function, gives, source, inputs, unit)
+            return function
+
+        return register
+
+    def __getitem__(self, formula: str | Callable[..., Any]) -> Formula:
+        name = formula if isinstance(formula, str) else formula.__name__
+        return self.formulas[name]
+
+    def equation(self, formula: str | Callable[..., Any]) -> str:
+        """The formula in symbols, as LaTeX."""
+        known = self[formula]
+        symbols = {name: self.symbols[name].latex for name in known.inputs}
+        return f"{self.symbols[known.gives].latex} = {_body(known, symbols)}"
+
+    def worked(
+        self, formula: str | Callable[..., Any], digits: int = 4, **values: Any
+    ) -> tuple[str, str, str]:
+        """Symbols, then numbers, then the result, each as LaTeX.
+
+        Args:
+            formula: a formula of the book.
+            digits: significant digits of the numbers.
+            **values: one number for each argument, in base units.
+
+        Raises:
+            TypeError: an argument is missing or is not one of the formula's.
+        """
+        known = self[formula]
+        inspect.signature(known.function).bind(**values)
+        numbers = {
+            name: shown(values[name], unit, digits).latex for name, unit in known.inputs.items()
+        }
+        result = shown(known.function(**values), known.unit, digits).latex
+        return self.equation(formula), _body(known, numbers, numeric=True), result
+
+
+def _body(known: Formula, names: Mapping[str, str], numeric: bool = False) -> str:
+    """The right-hand side as LaTeX, with `names` in place of the arguments."""
+    stand_ins = {name: f"Q{index}q" for index, name in enumerate(known.inputs)}
+    try:
+        latex = latexify.get_latex(known.function, identifiers=stand_ins, use_signature=False)
+    except latexify.exceptions.LatexifyError as error:
+        raise ValueError(f"{known.module}.{known.name}: no LaTeX for it ({error})") from error
+    latex = latex.split(" = ", 1)[-1]
+    latex = latex.replace(r"\mathopen{}", "").replace(r"\mathclose{}", "")
+    for function, written in _FUNCTIONS.items():
+        latex = latex.replace(rf"\mathrm{{{function}}}", written)
+    latex = re.sub(r"\\mathrm\{root\} \\left\( (.*?), (.*?) \\right\)", r"\\sqrt[\2]{\1}", latex)
+    token = r"\\mathrm\{(Q\d+q)\}"
+    if numeric:
+        latex = re.sub(rf"(\d|\}}|\\right[)\]]) +(?={token}|\\left\(|\\frac)", r"\1 \\cdot ", latex)
+        latex = re.sub(rf"({token}) +(?=\\left\()", r"\1 \\cdot ", latex)
+    by_stand_in = {stand_in: names[name] for name, stand_in in stand_ins.items()}
+    return re.sub(token, lambda match: f"{{{by_stand_in[match.group(1)]}}}", latex)

@@ -1,0 +1,165 @@
+"""What a chapter's notebook uses: its checked parameters, results, sentences, figures, verdicts."""
+
+from __future__ import annotations
+
+import html
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from reckoner import figures
+from reckoner.book import Book
+from reckoner.formulas import Formula
+from reckoner.ledger import Claim
+from reckoner.units import shown
+
+VERDICT_SIGNS = {
+    "reproduced": "✓", "rounded": "≈", "differs": "✗",
+    "confirmed": "✓", "contradicted": "✗", "unverified": "?",
+}  # fmt: skip
+
+
+class Chapter:
+    """A chapter with the parameters of this run.
+
+    Args:
+        book: the book.
+        name: the chapter's name.
+        **given: the values of its parameters cell.
+
+    Attributes:
+        inputs: the parameters in base units, names resolved.
+        results: what the chapter concludes from them.
+        words: each of its results as a reader sees it, by name.
+        by_default: whether the parameters are the defaults; only then are claims judged.
+
+    Raises:
+        ParameterError: a parameter is unknown, of the wrong type or out of bounds.
+    """
+
+    def __init__(self, book: Book, name: str, **given: Any) -> None:
+        parameters = book.parameters(name)
+        checked = parameters.check(given)
+        self.book = book
+        self.name = name
+        self.by_default = checked == parameters.defaults
+        self.inputs = SimpleNamespace(**parameters.base(checked))
+        self._concluded = book.conclude(name, checked)
+        self.results = self._concluded.results
+        self.words = SimpleNamespace(**self._concluded.words(digits=3))
+
+    def say(self, text: str) -> Markdown:
+        """A passage of the text; a dollar amount in it never opens mathematics."""
+        return Markdown(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip()))
+
+    def equation(self, name: str, label: bool = True) -> Markdown:
+        """A formula in symbols, numbered, with the meaning and unit of each symbol."""
+        formula = self.book.formulary[name]
+        number = f" ({formula.label})" if label else ""
+        return Markdown(
+            f"$$\n{self.book.formulary.equation(name)}\n$${number}\n\n{self._where(formula)}"
+        )
+
+    def _where(self, formula: Formula) -> str:
+        symbols = self.book.formulary.symbols
+        names = [formula.gives, *(n for n in formula.inputs if n != formula.gives)]
+        meanings = "; ".join(f"${symbols[n].latex}$ is {symbols[n].meaning}" for n in names)
+        return f"where {meanings}. In code: `{formula.module.split('.')[-1]}.{formula.name}`."
+
+    def worked(self, name: str, **values: float) -> Markdown:
+        """A formula in symbols, then in numbers, then its result.
+
+        Args:
+            name: a formula of the book.
+            **values: its arguments in base units.
+        """
+        symbols, numbers, result = self.book.formulary.worked(name, **values)
+        left, _, right = symbols.partition(" = ")
+        return Markdown(
+            f"$$\n\\begin{{aligned}}\n{left} &= {right} \\\\\n&= {numbers} \\\\\n"
+            f"&= {result}\n\\end{{aligned}}\n$$"
+        )
+
+    def figure(self, chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> HTML:
+        """A chart with its data; see `reckoner.figures.to_html`."""
+        return HTML(figures.to_html(chart, table))
+
+    def table(self, table: pd.DataFrame) -> HTML:
+        """A table of numbers with units in its headings."""
+        return HTML(f'<div class="table-scroll">{figures.table_html(table)}</div>')
+
+    def verdicts(self, *claim_ids: str) -> HTML:
+        """The named claims: as printed, as computed, and the verdict.
+
+        With parameters other than the defaults nothing is judged: the table shows the printed
+        figure and the one computed from the parameters of this run.
+        """
+        claims = [self.book.ledger[claim_id] for claim_id in claim_ids]
+        if self.by_default:
+            return HTML(claims_table(self.book, claims))
+        rows = "".join(
+            f'<tr id="claim-{c.id}">{_cell("Claim", c.claim)}{_cell("Article", printed(c))}'
+            f"{_cell('Yours', self.book.ledger.computed_words(c, self._concluded))}</tr>"
+            for c in claims
+        )
+        return HTML(_table(("Claim", "Article", "Yours"), rows))
+
+    def shown(self, value: float, unit: str, digits: int = 3) -> str:
+        """A value in base units as a reader sees it."""
+        return str(shown(value, unit, digits))
+
+
+def printed(claim: Claim) -> str:
+    """The printed figure with its unit."""
+    named = claim.unit in {"", "ratio", "share", "topology"} or ";" in claim.value
+    if claim.unit == "USD":
+        return f"${float(claim.value):,.0f}"
+    return claim.printed if named else f"{claim.printed} {claim.unit}"
+
+
+def verdict_pill(verdict: str) -> str:
+    """A verdict as a coloured word with a sign."""
+    return (
+        f'<span class="verdict verdict-{verdict}">'
+        f'<span aria-hidden="true">{VERDICT_SIGNS[verdict]}</span> {verdict}</span>'
+    )
+
+
+def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
+    """Claims with computed figure, verdict and reason as an HTML table.
+
+    Args:
+        book: the book.
+        claims: the claims to show.
+        links: link each claim to the chapter's cell that computes it, for the ledger's page.
+    """
+    rows = []
+    for claim in claims:
+        entry = book.ledger.entry(claim.id)
+        name, anchor = html.escape(claim.claim), f' id="claim-{claim.id}"'
+        if links:
+            name = f'<a href="../notebooks/{claim.chapter}.html#claim-{claim.id}">{name}</a>'
+            anchor = f' id="ledger-{claim.id}"'
+        rows.append(
+            f"<tr{anchor}>{_cell('Claim', name, raw=True)}{_cell('Article', printed(claim))}"
+            f"{_cell('Computed', entry.computed)}"
+            f"{_cell('Verdict', verdict_pill(entry.verdict), raw=True)}"
+            f"{_cell('Why', entry.reason)}</tr>"
+        )
+    return _table(("Claim", "Article", "Computed", "Verdict", "Why"), "".join(rows))
+
+
+def _table(headings: tuple[str, ...], rows: str) -> str:
+    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
+    return (
+        f'<div class="table-scroll"><table class="claims"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(label: str, text: str, raw: bool = False) -> str:
+    return f'<td data-label="{label}">{text if raw else html.escape(text)}</td>'

@@ -1,0 +1,57 @@
+"""The few functions that plain arithmetic lacks, for every kind of number a formula meets.
+
+A formula written with these runs on floats, NumPy and Dask arrays, pandas Series, pint
+quantities and Altair expressions (sliders in the browser).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pint
+from altair.expr.core import OperatorMixin
+
+
+def _is_expression(*values: Any) -> bool:
+    return any(isinstance(value, OperatorMixin | alt.Parameter) for value in values)
+
+
+def ceil(x: Any) -> Any:
+    """The smallest whole number that is not below `x`.
+
+    Args:
+        x: a number or array without dimension.
+
+    Raises:
+        pint.DimensionalityError: `x` is a quantity with a dimension.
+    """
+    if _is_expression(x):
+        return alt.expr.ceil(x)
+    if isinstance(x, pint.Quantity):
+        return np.ceil(x.to("dimensionless"))
+    return math.ceil(x) if isinstance(x, int | float) and math.isfinite(x) else np.ceil(x)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of `a` and `b`, element by element; both of one dimension."""
+    return alt.expr.max(a, b) if _is_expression(a, b) else np.maximum(a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of `a` and `b`, element by element; both of one dimension."""
+    return alt.expr.min(a, b) if _is_expression(a, b) else np.minimum(a, b)
+
+
+def root(x: Any, degree: Any) -> Any:
+    """The `degree`-th root of `x`, both without dimension, `x` not negative."""
+    return alt.expr.pow(x, 1 / degree) if _is_expression(x, degree) else x ** (1 / degree)
+
+
+def log2(x: Any) -> Any:
+    """The logarithm of `x` to base 2, `x` positive and without dimension."""
+    if _is_expression(x):
+        return alt.expr.log(x) / math.log(2)
+    return np.log2(x)

@@ -1,0 +1,141 @@
+"""Declared parameters: what a chapter may be rerun with, said once.
+
+From a declaration come the chapter's parameters cell, its check and its help.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reckoner.units import si
+
+
+class ParameterError(ValueError):
+    """A parameter is wrong. The message names it, and says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One input of a chapter.
+
+    Attributes:
+        name: its name in code.
+        default: the article's value.
+        unit: the unit a reader gives it in; "name" for one chosen by name.
+        label: what it is, in a few words.
+        help: one sentence more.
+        source: where the default comes from.
+        low: smallest value allowed.
+        high: largest value allowed.
+        choices: the names allowed, for a parameter chosen by name.
+        resolve: turns a name into what the chapter's function takes.
+    """
+
+    name: str
+    default: float | int | str
+    unit: str
+    label: str
+    help: str
+    source: str
+    low: float = 0.0
+    high: float = math.inf
+    choices: Sequence[str] = ()
+    resolve: Callable[[str], Any] | None = None
+
+    @property
+    def type_name(self) -> str:
+        return type(self.default).__name__
+
+    def check(self, value: Any) -> Any:
+        """`value` with the declared type.
+
+        Raises:
+            ParameterError: wrong type, out of bounds, not finite, or an unknown name.
+        """
+        if isinstance(self.default, str):
+            return self._checked_name(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
+        whole = isinstance(self.default, int)
+        if not math.isfinite(value) or (whole and value != int(value)):
+            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
+        if not self.low <= value <= self.high:
+            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
+        return int(value) if whole else float(value)
+
+    def _checked_name(self, value: Any) -> str:
+        if value in self.choices:
+            return str(value)
+        raise ParameterError(
+            f"{self.name}: no {value!r} in the catalog{_nearest(str(value), self.choices)}. "
+            f"Known: {', '.join(self.choices)}"
+        )
+
+    def _expected(self) -> str:
+        kind = "a whole number" if isinstance(self.default, int) else "a number"
+        upper = f" to {self.high:g}" if math.isfinite(self.high) else " or more"
+        return f"{kind} of {self.low:g}{upper} ({self.unit})"
+
+    def base(self, value: Any) -> Any:
+        """`value` as the chapter's function takes it: in base units, or resolved."""
+        if self.resolve is not None:
+            return self.resolve(value)
+        return value if isinstance(self.default, str) else si(value, self.unit)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All inputs of a chapter.
+
+    Args:
+        declared: its parameters, in the order of its cell.
+    """
+
+    declared: tuple[Parameter, ...]
+
+    def __iter__(self) -> Any:
+        return iter(self.declared)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        return {parameter.name: parameter.default for parameter in self.declared}
+
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values, checked, with defaults for those that are not given.
+
+        Raises:
+            ParameterError: a name is unknown or a value is wrong.
+        """
+        names = list(self.defaults)
+        for name in values:
+            if name not in names:
+                raise ParameterError(
+                    f"no parameter {name!r}{_nearest(name, names)}. Known: {', '.join(names)}"
+                )
+        given = {**self.defaults, **values}
+        return {parameter.name: parameter.check(given[parameter.name]) for parameter in self}
+
+    def base(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The checked values as the chapter's function takes them."""
+        checked = self.check(values)
+        return {parameter.name: parameter.base(checked[parameter.name]) for parameter in self}
+
+    def cell(self) -> str:
+        """The source of the parameters cell: type, default, unit and label of each."""
+        return "\n".join(
+            f"{p.name}: {p.type_name} = {_literal(p.default)}  # [{p.unit}] {p.label}"
+            for p in self.declared
+        )
+
+
+def _literal(value: float | int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

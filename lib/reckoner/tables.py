@@ -1,0 +1,135 @@
+"""Data files: every row is checked as it is read, and an error names file, row and column."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reckoner.units import is_unit, si
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class DataError(ValueError):
+    """A data file has a wrong row. The message names the file, the row and the column."""
+
+
+def _known_unit(unit: str) -> str:
+    if unit not in {"text", "date"} and not is_unit(unit):
+        raise ValueError(f"unknown unit {unit!r}; write for example GB, TB/s, W, USD or count")
+    return unit
+
+
+Text = Annotated[str, Field(min_length=1)]
+UnitName = Annotated[str, Field(min_length=1), AfterValidator(_known_unit)]
+
+
+class Constant(BaseModel):
+    """One sourced figure: a row of a data file.
+
+    Attributes:
+        id: unique in its file.
+        key: what it is about, as a name in code; `key.quantity` is unique over all files.
+        subject: the same for readers.
+        quantity: which of its quantities.
+        value: a number in `unit`, or a text.
+        unit: a unit that the book knows, or "text" or "date".
+        verified: whether the figure was seen in the source's text.
+        source: who says so.
+        locator: where exactly.
+        note: doubts and corrections.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Text
+    key: Text
+    subject: Text
+    quantity: Text
+    value: Annotated[float | str, Field(union_mode="left_to_right")]
+    unit: UnitName
+    verified: bool
+    source: Text
+    locator: str
+    note: str
+
+    @model_validator(mode="after")
+    def _number_where_a_unit_is(self) -> Constant:
+        if self.unit in {"text", "date"}:
+            return self
+        if not isinstance(self.value, float):
+            raise ValueError(f"value: {self.value!r} is not a number, as unit {self.unit!r} asks")
+        if not 0 <= self.value < float("inf"):
+            raise ValueError(f"value: must be finite and not negative, is {self.value}")
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"{self.key}.{self.quantity}"
+
+    @property
+    def si(self) -> float:
+        """The value in base units.
+
+        Raises:
+            DataError: the row holds a text.
+        """
+        if isinstance(self.value, str):
+            raise DataError(f"{self.address} ({self.id}) is a text, not a number: {self.value!r}")
+        return float(si(self.value, self.unit))
+
+
+def read_rows(path: Path, row_type: type[Row], unique: tuple[str, ...] = ()) -> list[Row]:
+    """The rows of a CSV file, each checked.
+
+    Args:
+        path: the file; its header must be the fields of `row_type`.
+        row_type: what a row must be.
+        unique: columns in which no value may stand twice.
+
+    Raises:
+        DataError: a column is missing or unknown, a value is wrong, or a name stands twice.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, strict=True)
+        expected = list(row_type.model_fields)
+        if reader.fieldnames is None or list(reader.fieldnames) != expected:
+            raise DataError(
+                f"{path.name}, header: expected the columns {', '.join(expected)}; "
+                f"found {', '.join(reader.fieldnames or ['nothing'])}"
+            )
+        rows = [_checked(path, reader.line_num, cells, row_type) for cells in reader]
+    for column in unique:
+        _refuse_twice(path, column, [getattr(row, column) for row in rows])
+    return rows
+
+
+def _checked(path: Path, line: int, cells: dict[str, Any], row_type: type[Row]) -> Row:
+    name = next(iter(cells.values()))
+    try:
+        return row_type.model_validate(cells)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        column, message = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"]
+        message = message.removeprefix("Value error, ")
+        if not column and ": " in message:
+            column, message = message.split(": ", 1)
+        found = cells.get(column)
+        raise DataError(
+            f"{path.name}, line {line} (row {name!r}), column {column!r}: {message}"
+            + (f"; found {found!r}" if found is not None else "")
+        ) from None
+
+
+def _refuse_twice(path: Path, column: str, names: list[str]) -> None:
+    seen: dict[str, int] = {}
+    for line, name in enumerate(names, start=2):
+        if name in seen:
+            raise DataError(
+                f"{path.name}, row {line}, column {column!r}: {name!r} stands in row "
+                f"{seen[name]} already; a name stands once"
+            )
+        seen[name] = line
