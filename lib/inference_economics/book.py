@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference_economics.catalog import constants
+from inference_economics import catalog
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.ledger import Claim
@@ -25,8 +25,9 @@ BOOK = Book(
     package="inference_economics",
     chapters=CHAPTERS,
     formulary=formulary,
-    constants=constants(),
+    constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
+    extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
 )
 
 

@@ -1,9 +1,20 @@
-"""What the KV cache takes: the chapter `kv_cache`."""
+"""What the KV cache takes, and where it outgrows the weights: the chapter `kv_cache`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from inference_economics import catalog
+from inference_economics.capacity import weights
+from inference_economics.catalog import Model
+from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, model_choice
 from inference_economics.quantities import formula
-from inference_economics.units import Bytes, BytesPerToken, Count, Tokens
+from inference_economics.units import Bytes, BytesPerToken, Count, Ratio, Share, Tokens
+from reckoner.numeric import ceil, maximum, minimum
+from reckoner.parameters import Parameter, Parameters
+from reckoner.units import si
 
 
 @formula(gives="kv_bytes_per_token", source="ainslie2023gqa; austin2025scaling, inference chapter")
@@ -14,13 +25,257 @@ def kv_bytes_per_token(
     return 2 * layers * kv_heads * head_dim * bytes_per_element
 
 
+@formula(gives="kv_bytes_per_token", source="deepseek2024v2, section on latent attention")
+def mla_bytes_per_token(
+    layers: Count, kv_rank: Count, rope_dim: Count, bytes_per_element: Bytes
+) -> BytesPerToken:
+    """KV cache of one token under MLA: a compressed vector and a position part in every layer."""
+    return layers * (kv_rank + rope_dim) * bytes_per_element
+
+
 @formula(gives="kv_cache", source="definition")
 def kv_cache(kv_bytes_per_token: BytesPerToken, context_length: Tokens) -> Bytes:
     """KV cache of one sequence of the given length."""
     return kv_bytes_per_token * context_length
 
 
+@formula(gives="kv_cache", source="follows from the definition of a sliding window")
+def kv_cache_with_windows(
+    kv_bytes_per_token: BytesPerToken,
+    context_length: Tokens,
+    sliding_window: Tokens,
+    windowed_share: Share,
+) -> Bytes:
+    """KV cache of one sequence when a share of the layers keeps only the latest tokens."""
+    return kv_bytes_per_token * (
+        (1 - windowed_share) * context_length
+        + windowed_share * minimum(context_length, sliding_window)
+    )
+
+
 @formula(gives="kv_cache_batch", source="definition")
 def kv_cache_of_batch(kv_cache: Bytes, batch_size: Count) -> Bytes:
     """KV cache of a batch of sequences of equal length."""
     return kv_cache * batch_size
+
+
+@formula(gives="gqa_factor", source="ainslie2023gqa")
+def gqa_factor(heads: Count, kv_heads: Count) -> Ratio:
+    """How many times smaller the KV cache is than with a KV head for every query head."""
+    return heads / kv_heads
+
+
+@formula(gives="batch_that_outgrows", source="follows from the two sizes")
+def batch_that_outgrows(weight_bytes: Bytes, kv_cache: Bytes) -> Count:
+    """Smallest batch whose KV cache takes at least as much memory as the weights."""
+    return ceil(weight_bytes / kv_cache)
+
+
+@formula(gives="context_that_outgrows", source="follows from the two sizes")
+def context_that_outgrows(
+    weight_bytes: Bytes, batch_size: Count, kv_bytes_per_token: BytesPerToken
+) -> Tokens:
+    """Shortest context at which a batch's KV cache takes at least as much as the weights."""
+    return ceil(weight_bytes / (batch_size * kv_bytes_per_token))
+
+
+NEEDS = ("layers", "heads", "kv_heads", "head_dim")
+
+
+def token_formula(model: Model) -> tuple[Callable[..., BytesPerToken], dict[str, Count]]:
+    """The formula for one token under a model's own scheme, and the model's part of its arguments.
+
+    A model with a compressed vector (`kv_rank`) has MLA; every other one has KV heads.
+    """
+    if model.has("kv_rank", "rope_dim"):
+        return mla_bytes_per_token, _shape(model, "layers", "kv_rank", "rope_dim")
+    return kv_bytes_per_token, _shape(model, "layers", "kv_heads", "head_dim")
+
+
+def sequence_formula(model: Model) -> tuple[Callable[..., Bytes], dict[str, Any]]:
+    """The formula for one sequence of a model, and the model's part of its arguments."""
+    if model.has("sliding_window", "windowed_layers"):
+        share = model.windowed_layers / model.layers
+        return kv_cache_with_windows, {
+            "sliding_window": model.sliding_window,
+            "windowed_share": share,
+        }
+    return kv_cache, {}
+
+
+def model_kv_bytes_per_token(model: Model, bytes_per_element: Bytes) -> BytesPerToken:
+    """KV cache that one token takes in all layers of a model, by the model's own scheme.
+
+    A sliding window does not shrink it: a new token enters every layer. What a window saves
+    shows in `model_kv_cache`, where old tokens leave the windowed layers.
+    """
+    function, shape = token_formula(model)
+    return function(**shape, bytes_per_element=bytes_per_element)
+
+
+def model_kv_cache(model: Model, context_length: Tokens, bytes_per_element: Bytes) -> Bytes:
+    """KV cache of one sequence of a model, by the model's own scheme and sliding windows."""
+    return _of_sequence(model, model_kv_bytes_per_token(model, bytes_per_element), context_length)
+
+
+def _shape(model: Model, *names: str) -> dict[str, Count]:
+    return {name: model.values[name] for name in names}
+
+
+def _of_sequence(model: Model, per_token: BytesPerToken, context_length: Tokens) -> Bytes:
+    function, windows = sequence_formula(model)
+    return function(kv_bytes_per_token=per_token, context_length=context_length, **windows)
+
+
+def model_context_that_outgrows(
+    model: Model, weight_bytes: Bytes, batch_size: Count, per_token: BytesPerToken
+) -> Tokens:
+    """Shortest context at which a batch's KV cache takes at least as much as the weights.
+
+    With sliding windows the cache first grows in all layers, then only in the others; the
+    length at which it reaches a size is then the larger of the lengths that the two slopes give.
+
+    Args:
+        model: tells which layers have a window.
+        weight_bytes: the size to reach.
+        batch_size: sequences decoded together.
+        per_token: KV cache of one token in all layers.
+    """
+    within = context_that_outgrows(weight_bytes, batch_size, per_token)
+    _, windows = sequence_formula(model)
+    if not windows:
+        return within
+    windowed = per_token * windows["windowed_share"]
+    in_windows = kv_cache_of_batch(kv_cache(windowed, windows["sliding_window"]), batch_size)
+    beyond = context_that_outgrows(weight_bytes - in_windows, batch_size, per_token - windowed)
+    return maximum(within, beyond)
+
+
+def name_parameters(model: Model) -> Count:
+    """A model's weights as the article counts them: by its name, else as published."""
+    named: Count = model.values.get("nominal_parameters")
+    return model.total_parameters if named is None else named
+
+
+LATENT = "deepseek_v3"
+"""The model whose ranks stand for MLA where a model without MLA is imagined with it."""
+
+
+def schemes(model: Model, bytes_per_element: Bytes) -> dict[str, BytesPerToken]:
+    """KV cache of one token if a model of this shape used each of the four schemes.
+
+    Under GQA the KV heads are the model's own. Under MLA the ranks are its own or, where it has
+    none, those of the model `LATENT`: a comparison, no property of the model.
+    """
+    layers, head_dim = model.layers, model.head_dim
+    latent = model if model.has("kv_rank", "rope_dim") else catalog.model(LATENT)
+    return {
+        "MHA": kv_bytes_per_token(layers, model.heads, head_dim, bytes_per_element),
+        "GQA": kv_bytes_per_token(layers, model.kv_heads, head_dim, bytes_per_element),
+        "MQA": kv_bytes_per_token(layers, 1.0, head_dim, bytes_per_element),
+        "MLA": mla_bytes_per_token(layers, latent.kv_rank, latent.rope_dim, bytes_per_element),
+    }
+
+
+CONTEXT_LENGTH = Parameter(
+    name="context_length",
+    default=4096,
+    unit="token",
+    label="tokens of one sequence, input and output together",
+    help="The article takes the longest context of LLaMA-2.",
+    source=ARTICLE,
+    low=1,
+    high=1e8,
+)
+BYTES_PER_ELEMENT = Parameter(
+    name="bytes_per_element",
+    default=1.0,
+    unit="B",
+    label="bytes that one element of the KV cache takes: int8 one, fp16 two",
+    help="The article keeps the cache in int8 like the weights.",
+    source=ARTICLE,
+    low=0.125,
+    high=8.0,
+)
+BATCH_SIZE = Parameter(
+    name="batch_size",
+    default=128,
+    unit="count",
+    label="sequences decoded together",
+    help="The batch size of the measurement that the article compares with.",
+    source=ARTICLE,
+    low=1,
+    high=1e6,
+)
+
+PARAMETERS = Parameters(
+    (
+        model_choice("llama2_70b", *NEEDS),
+        CONTEXT_LENGTH,
+        BYTES_PER_ELEMENT,
+        BYTES_PER_PARAMETER,
+        BATCH_SIZE,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """What the chapter concludes; one number each for one set of parameters, or arrays."""
+
+    heads: Count
+    kv_heads: Count
+    gqa_factor: Ratio
+    kv_bytes_per_token: BytesPerToken
+    kv_cache: Bytes
+    kv_cache_gib: Ratio
+    kv_cache_mha: Bytes
+    kv_cache_mqa: Bytes
+    kv_cache_mla: Bytes
+    kv_cache_batch: Bytes
+    weights: Bytes
+    batch_that_outgrows: Count
+    context_that_outgrows: Tokens
+
+
+def conclude(
+    model: Model,
+    context_length: Tokens,
+    bytes_per_element: Bytes,
+    bytes_per_parameter: Bytes,
+    batch_size: Count,
+) -> Conclusions:
+    """What the KV cache of a model takes, and where it outgrows the weights.
+
+    Args:
+        model: its own scheme decides the cache; its nominal parameter count is used where it
+            has one, as in the article.
+        context_length: tokens of one sequence.
+        bytes_per_element: bytes an element of the cache takes.
+        bytes_per_parameter: bytes a weight takes.
+        batch_size: sequences decoded together.
+    """
+    weight_bytes = weights(name_parameters(model), bytes_per_parameter)
+    per_token = model_kv_bytes_per_token(model, bytes_per_element)
+    cache = model_kv_cache(model, context_length, bytes_per_element)
+    imagined = {
+        scheme: _of_sequence(model, bytes_of_token, context_length)
+        for scheme, bytes_of_token in schemes(model, bytes_per_element).items()
+    }
+    return Conclusions(
+        heads=model.heads,
+        kv_heads=model.kv_heads,
+        gqa_factor=gqa_factor(model.heads, model.kv_heads),
+        kv_bytes_per_token=per_token,
+        kv_cache=cache,
+        kv_cache_gib=cache / si(1.0, "GiB"),
+        kv_cache_mha=imagined["MHA"],
+        kv_cache_mqa=imagined["MQA"],
+        kv_cache_mla=imagined["MLA"],
+        kv_cache_batch=kv_cache_of_batch(cache, batch_size),
+        weights=weight_bytes,
+        batch_that_outgrows=batch_that_outgrows(weight_bytes, cache),
+        context_that_outgrows=model_context_that_outgrows(
+            model, weight_bytes, batch_size, per_token
+        ),
+    )

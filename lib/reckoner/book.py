@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -29,6 +29,8 @@ class Book:
         formulary: the formulas and symbols.
         constants: the catalog's rows by address.
         claims: the rows of the claims file.
+        extras: what else the book's pages may name; "subjects" lists the groups of keys whose
+            constants have a table each.
     """
 
     package: str
@@ -36,6 +38,7 @@ class Book:
     formulary: Formulary
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.

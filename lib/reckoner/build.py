@@ -23,18 +23,29 @@ from papermill.exceptions import PapermillExecutionError
 
 from reckoner.book import Book
 from reckoner.notebook import printed
-from reckoner.pages import render_page
+from reckoner.pages import Pages
+from reckoner.tables import DataError
 
 BUILD = Path("_build")
 EXECUTED = BUILD / "notebooks"
 SOURCE = BUILD / "source"
 SITE = BUILD / "html"
-INDEX = SITE / "book" / "index.html"
+INDEX = SITE / "index.html"
 CLAIMS = BUILD / "claims.csv"
 
 
 def execute(notebook: Path, executed: Path) -> bool:
-    """Run a notebook; on success, and only then, `executed` is in place.
+    """Run a notebook with its own parameters; see `run_with`."""
+    return run_with(notebook, executed, {})
+
+
+def run_with(notebook: Path, executed: Path, parameters: dict[str, Any]) -> bool:
+    """Run a notebook through papermill; on success, and only then, `executed` is in place.
+
+    Args:
+        notebook: the notebook to run.
+        executed: where the executed notebook goes.
+        parameters: values that replace those of its parameters cell.
 
     Returns:
         Whether every cell ran; a failure is printed with notebook, cell and error.
@@ -43,7 +54,7 @@ def execute(notebook: Path, executed: Path) -> bool:
     partial = executed.with_suffix(".partial.ipynb")
     try:
         papermill.execute_notebook(
-            str(notebook), str(partial), progress_bar=False, log_output=False
+            str(notebook), str(partial), parameters, progress_bar=False, log_output=False
         )
     except PapermillExecutionError as error:
         print(
@@ -60,9 +71,7 @@ def execute(notebook: Path, executed: Path) -> bool:
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook with no more metadata than the book needs: no times, no machine."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata = nbformat.NotebookNode(
-        kernelspec=kernel, language_info={"name": "python"}
-    )
+    notebook.metadata = nbformat.NotebookNode(kernelspec=kernel, language_info={"name": "python"})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         kept = {k: v for k, v in cell.metadata.items() if k in {"tags", "jupyter", "mystnb"}}
@@ -98,14 +107,15 @@ def stage(book: Book) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
+    pages = Pages(book)
     for page in (SOURCE / "book").glob("*.md"):
-        page.write_text(render_page(page.read_text(encoding="utf-8"), book), encoding="utf-8")
+        page.write_text(pages.render(page.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copytree(EXECUTED, SOURCE / "notebooks")
 
 
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(SOURCE)]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [*command, "--path-output", ".", "-W", "--keep-going", "-q"], env=environment, check=False
@@ -123,9 +133,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
         book: the book.
         library: the folder of the packages; an edit anywhere in it counts.
     """
-    code = sorted(
-        str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv"} and p.is_file()
-    )
+    code = sorted(str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv"} and p.is_file())
     pages = sorted(str(p) for p in Path("book").rglob("*") if p.is_file())
     executed = {name: EXECUTED / f"{name}.ipynb" for name in book.chapters}
 
@@ -170,15 +178,51 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
     }
 
 
-def main(module: str = "inference_economics.book", library: str = "lib") -> int:
-    """Build everything that is out of date and say where the book is."""
+def store(book: Book) -> None:
+    """Keep the executed notebooks as the stored ones."""
+    for name in book.chapters:
+        shutil.copyfile(EXECUTED / f"{name}.ipynb", Path("notebooks") / f"{name}.ipynb")
+
+
+def check_metadata(book: Book) -> bool:
+    """Whether every stored notebook carries no metadata beyond what the book needs."""
+    clean = True
+    for name in book.chapters:
+        path = Path("notebooks") / f"{name}.ipynb"
+        text = path.read_text(encoding="utf-8")
+        if nbformat.writes(tidy(nbformat.reads(text, as_version=4))).strip() != text.strip():
+            print(
+                f"{path}: metadata beyond tags and figures; run `make notebooks`", file=sys.stderr
+            )
+            clean = False
+    return clean
+
+
+def main(command: str = "book", module: str = "inference_economics.book") -> int:
+    """Build everything that is out of date and say where the book is.
+
+    Args:
+        command: "book"; "store" runs the notebooks and keeps their outputs; "metadata" checks
+            the stored notebooks.
+        module: where the book is described.
+    """
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     BUILD.mkdir(exist_ok=True)
-    book: Book = importlib.import_module(module).BOOK
-    status = DoitMain(ModuleTaskLoader(tasks(book, Path(library)))).run([])
-    if status == 0:
+    try:
+        book: Book = importlib.import_module(module).BOOK
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if command == "metadata":
+        return 0 if check_metadata(book) else 1
+    wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
+    status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
+    if status == 0 and command == "store":
+        store(book)
+    elif status == 0:
         print(f"\nOpen {INDEX.resolve().as_uri()}")
-    return int(status)
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -50,6 +50,7 @@ def _config() -> dict[str, Any]:
             "labelColor": muted, "titleColor": text, "gridColor": colour("grid"),
             "domainColor": colour("axis"), "tickColor": colour("axis"),
             "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400, "labelLimit": 260,
+            "tickCount": 5,
         },
         "legend": {
             "orient": "top", "labelColor": text, "titleColor": text,

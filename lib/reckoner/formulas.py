@@ -131,14 +131,14 @@ class Formulary:
         return f"{self.symbols[known.gives].latex} = {_body(known, symbols)}"
 
     def worked(
-        self, formula: str | Callable[..., Any], digits: int = 4, **values: Any
+        self, formula: str | Callable[..., Any], values: Mapping[str, Any], digits: int = 4
     ) -> tuple[str, str, str]:
         """Symbols, then numbers, then the result, each as LaTeX.
 
         Args:
             formula: a formula of the book.
+            values: one number for each argument, in base units.
             digits: significant digits of the numbers.
-            **values: one number for each argument, in base units.
 
         Raises:
             TypeError: an argument is missing or is not one of the formula's.

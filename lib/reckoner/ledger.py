@@ -18,9 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from reckoner.tables import DataError, Text
 from reckoner.units import number, shown, si
 
-Verdict = Literal[
-    "reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"
-]
+Verdict = Literal["reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"]
 
 FACT_TOLERANCE = 0.1
 """A fact is confirmed when it equals the figure as printed, or lies within this share of it."""
@@ -131,8 +129,12 @@ def _agrees(claim: Claim, computed: list[float]) -> bool:
         return all(
             equal_as_printed(c, p, step if "/" in text else si(step, unit), "/" in text)
             for c, p, step, unit, text in zip(
-                computed, claim.printed_values, map(float, steps), claim.units,
-                _parts(claim.value), strict=True,
+                computed,
+                claim.printed_values,
+                map(float, steps),
+                claim.units,
+                _parts(claim.value),
+                strict=True,
             )  # fmt: skip
         )
     value, printed = computed[0], claim.printed_values[0]

@@ -1,10 +1,11 @@
 r"""Math as MathML: the browser draws it, without a script, a font or a second of waiting.
 
-A Sphinx extension. ``html_math_renderer: mathml`` selects it. LaTeX is converted when the page is written, by the
-converter that docutils brings along; a formula that it cannot convert ends the build, and the message names the page.
+A Sphinx extension, selected by ``html_math_renderer: mathml``. LaTeX is converted when the page is
+written, by the converter that docutils brings along. A formula that it cannot convert ends the
+build, and the message names the page.
 
-    >>> to_mathml(r"\mathopen{}\left\lceil x \mathclose{}\right\rceil")
-    '<math xmlns="http://www.w3.org/1998/Math/MathML"><mrow><mo>⌈</mo><mi>x</mi><mo>⌉</mo></mrow></math>'
+    >>> to_mathml(r"\mathopen{}\left( x \mathclose{}\right)").partition(">")[2]
+    '<mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow></math>'
 """
 
 import re
@@ -22,14 +23,18 @@ from sphinx.writers.html5 import HTML5Translator
 
 
 def _upright(found: re.Match[str]) -> str:
-    r"""Set an upright word that is more than letters, as \mathrm{tokens\_per\_s}, as one word, not letter by letter."""
+    r"""Keep \mathrm{tokens\_per\_s} one word, where docutils would set it letter by letter."""
     word = found[1]
-    return found[0] if len(word) < 2 or word.isalpha() else rf"\text{{{word.replace(chr(92), '').replace('~', ' ')}}}"
+    if len(word) < 2 or word.isalpha():
+        return found[0]
+    return r"\text{" + word.replace("\\", "").replace("~", " ") + "}"
 
 
-# What latexify and amsmath write and docutils does not know, and what it means in words that docutils knows. An align
-# environment around the whole formula needs no translation: a display formula with \\ in it is aligned at its & anyway.
 _CASES = r"\\left\\\{\s*\\begin\{array\}\{l+\}(.*?)\\end\{array\}\s*\\right\."
+_OUTER = r"^\s*\\begin\{(equation|align|gather|multline)(\*?)\}(.*)\\end\{\1\2\}\s*$"
+
+# What latexify and amsmath write and docutils does not know, in words that docutils knows. An align
+# environment around the whole goes: a display formula with \\ in it is aligned at its & anyway.
 _TRANSLATIONS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\\math(?:open|close)\{\}"), ""),
     (re.compile(r"\\math(?:bin|rel|ord)\{([^{}]*)\}"), r"\1"),
@@ -37,18 +42,20 @@ _TRANSLATIONS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(r"\\mathrm\{((?:[^{}\\]|\\[_%$&# ])*)\}"), _upright),
     (re.compile(_CASES, re.DOTALL), r"\\begin{cases}\1\\end{cases}"),
     (re.compile(r"\\(begin|end)\{split\}"), r"\\\1{aligned}"),
-    (re.compile(r"^\s*\\begin\{(equation|align|gather|multline)(\*?)\}(.*)\\end\{\1\2\}\s*$", re.DOTALL), r"\3"),
+    (re.compile(_OUTER, re.DOTALL), r"\3"),
     (re.compile(r"\\(?:label\{[^{}]*\}|nonumber\b|notag\b)"), ""),
 ]
-_ESCAPED = re.compile(r"\\\\.", re.DOTALL)
-_BETWEEN_TAGS = re.compile(r">\n\s*<")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_BLANK_LINE = re.compile(r"\n\s*\n")
+_INDENT = re.compile(r">\n\s*<")
 
 
 def to_mathml(latex: str, *, display: bool = False) -> str:
     """Return a formula as a ``<math>`` element.
 
     Args:
-        latex: The formula, without dollar signs. Blank lines separate the lines of a display formula, as in Sphinx.
+        latex: The formula, without dollar signs. In a display formula a blank line begins a new
+            line, as in Sphinx.
         display: Whether it stands on a line of its own.
 
     Raises:
@@ -58,18 +65,18 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
     for pattern, replacement in _TRANSLATIONS:
         source = pattern.sub(replacement, source)
     if display:
-        source = r" \\ ".join(part.strip() for part in re.split(r"\n\s*\n", source) if part.strip())
+        source = r" \\ ".join(line for line in _BLANK_LINE.split(source) if line.strip())
     braces = _ESCAPED.sub("", source)
     try:
-        if braces.count("{") != braces.count("}"):  # docutils forgives it, and shows half of the formula
+        if braces.count("{") != braces.count("}"):  # docutils would show half of the formula
             raise MathError("Unbalanced braces")
-        return _BETWEEN_TAGS.sub("><", str(tex2mathml(source, as_block=display)).strip())
-    except (MathError, AttributeError, IndexError, TypeError) as error:  # docutils lets some faults of LaTeX slip
+        return _INDENT.sub("><", str(tex2mathml(source, as_block=display)).strip())
+    except (MathError, AttributeError, IndexError, TypeError) as error:
         raise ValueError(f"{error} in {latex.strip()!r}") from error
 
 
 def _convert(writer: HTML5Translator, node: nodes.Element, *, display: bool) -> str:
-    """Convert a node's formula; a failure names the page, as the second of two builds must fail like the first."""
+    """Convert a node's formula, or end the build: a warning would be silent in the next build."""
     try:
         return to_mathml(node.astext(), display=display)
     except ValueError as error:
@@ -79,20 +86,20 @@ def _convert(writer: HTML5Translator, node: nodes.Element, *, display: bool) -> 
 
 def visit_inline(writer: HTML5Translator, node: nodes.math) -> None:
     """Write a formula that runs within the text."""
-    formula = _convert(writer, node, display=False)
-    writer.body.append(f'{writer.starttag(node, "span", "", CLASS="math notranslate nohighlight")}{formula}</span>')
+    writer.body.append(writer.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    writer.body.append(_convert(writer, node, display=False) + "</span>")
     raise nodes.SkipNode
 
 
 def visit_display(writer: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula that stands on a line of its own, with its number and a link to it where it has a label."""
+    """Write a formula on a line of its own, in a box to scroll in, with the number it may have."""
     writer.body.append(writer.starttag(node, "div", CLASS="math notranslate nohighlight"))
     if node.get("number"):
         writer.body.append(f'<span class="eqno">({get_node_equation_number(writer, node)})')
         writer.add_permalink_ref(node, _("Link to this equation"))
         writer.body.append("</span>")
     formula = _convert(writer, node, display=True)
-    writer.body.append(f'<div class="formula">{formula}</div></div>\n')  # a box of its own, to scroll in
+    writer.body.append(f'<div class="formula">{formula}</div></div>\n')
     raise nodes.SkipNode
 
 

@@ -77,7 +77,7 @@ class Chapter:
             name: a formula of the book.
             **values: its arguments in base units.
         """
-        symbols, numbers, result = self.book.formulary.worked(name, **values)
+        symbols, numbers, result = self.book.formulary.worked(name, values)
         left, _, right = symbols.partition(" = ")
         return Markdown(
             f"$$\n\\begin{{aligned}}\n{left} &= {right} \\\\\n&= {numbers} \\\\\n"

@@ -1,12 +1,13 @@
-"""A site that is files: it asks no other host for anything, and carries no script that it does not use.
+"""A site that is files: it asks no other host for anything, and carries no script it does not use.
 
 A Sphinx extension. Once the pages are written, it
 
-- takes the theme's Font Awesome (1.5 MB of script, 0.5 MB of fonts) out of them: the icons are in the book's style sheet;
-- looks through every page and style sheet, and warns of each that still loads something from another host.
+- takes the theme's Font Awesome out of them, 1.5 MB of script and 0.5 MB of fonts: the icons are in
+  the book's style sheet;
+- looks through every page and style sheet, and warns of whatever loads from another host.
 
-It looks at all pages after every build, not only at those just written, so that the second of two builds fails like the
-first. Links that a reader may follow to another host are not its business.
+It looks at all pages after every build, not only at those just written, so that the second of two
+builds fails like the first. Links that a reader may follow elsewhere are not its business.
 """
 
 import re
@@ -20,21 +21,25 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# Files of the theme that nothing needs any more, below _static.
-UNUSED = ["scripts/fontawesome.js", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map", "vendor/fontawesome"]
-UNUSED += ["*webpack-macros.html", "images", "locales"]
+# Files of the theme below _static that nothing needs any more.
+UNUSED = ["scripts/fontawesome.js", "vendor/fontawesome", "*webpack-macros.html", "images"]
+UNUSED += ["locales", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map"]
 
-_FONT_AWESOME_SCRIPT = re.compile(r"\s*(?:<!--[^>]*custom icons -->\s*)?<script[^>]*/fontawesome\.js[^>]*></script>")
-_FONT_AWESOME_FACE = re.compile(r"@font-face\{[^}]*fontawesome[^}]*\}")
-_FONT_AWESOME_GLYPH = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
+_ICON_SCRIPT = re.compile(
+    r"\s*(?:<!--[^>]*custom icons -->\s*)?<script[^>]*/fontawesome\.js[^>]*></script>"
+)
+_ICON_FONT = re.compile(r"@font-face\{[^}]*fontawesome[^}]*\}")
+_ICON_GLYPH = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
+
 _OTHER_HOST = re.compile(r"\s*(?:https?:|wss?:)?//", re.IGNORECASE)
+_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _STYLE_URL = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s]+)""", re.IGNORECASE)
 _LOADING = {"stylesheet", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload"}
 _LOADING |= {"icon", "manifest"}
 
-# The theme leaves the mode empty until a reader chooses one, complains of that in the console, and shows a light page for
-# a moment where the system is dark.
+# The theme leaves the mode empty until a reader chooses one, complains of that in the console, and
+# shows a light page for a moment where the system is dark.
 _MODE = """{
   const page = document.documentElement.dataset;
   page.mode ||= "auto";
@@ -51,6 +56,7 @@ class _Loads(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Look at the attributes that load something, which for a link depend on its relation."""
         values = {name: value or "" for name, value in attrs}
         names = ["src", "srcset", "poster", "data"]
         if tag in {"image", "use"} or _LOADING & set(values.get("rel", "").lower().split()):
@@ -60,13 +66,14 @@ class _Loads(HTMLParser):
 
 
 def other_hosts(text: str, *, page: bool) -> list[str]:
-    """Return the addresses on other hosts from which a page or, where it is none, a style sheet loads something."""
-    styles = re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL) if page else [text]
-    return (_Loads(text).found if page else []) + [url for style in styles for url in _STYLE_URL.findall(style)]
+    """Return the addresses on other hosts from which a page, or else a style sheet, loads."""
+    if not page:
+        return _STYLE_URL.findall(text)
+    return _Loads(text).found + _STYLE_URL.findall("\n".join(_STYLE.findall(text)))
 
 
-def _rewrite(path: Path, *patterns: re.Pattern[str]) -> str:
-    """Delete the patterns from a file, which stays untouched where it has none, and return its text."""
+def _without(path: Path, *patterns: re.Pattern[str]) -> str:
+    """Delete the patterns from a file, untouched where it has none, and return its text."""
     before = after = path.read_text(encoding="utf-8")
     for pattern in patterns:
         after = pattern.sub("", after)
@@ -83,21 +90,20 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for pattern in UNUSED:
         for path in site.joinpath("_static").glob(pattern):
             rmtree(path) if path.is_dir() else path.unlink()
-    for path in sorted(site.rglob("*.html")):
-        for url in other_hosts(_rewrite(path, _FONT_AWESOME_SCRIPT), page=True):
-            logger.warning("%s loads %s, from another host", path.relative_to(site), url, type="offline")
-    for path in sorted(site.rglob("*.css")):
-        text = _rewrite(path, _FONT_AWESOME_FACE, _FONT_AWESOME_GLYPH, _SOURCE_MAP)
-        for url in other_hosts(text, page=False):
-            logger.warning("%s loads %s, from another host", path.relative_to(site), url, type="offline")
-    for path in sorted(site.rglob("*.html")):
-        if "fontawesome.js" in path.read_text(encoding="utf-8"):
-            logger.warning("%s loads fontawesome.js: the theme asks for it in a new way", path.relative_to(site))
+    for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
+        page = path.suffix == ".html"
+        patterns = [_ICON_SCRIPT] if page else [_ICON_FONT, _ICON_GLYPH, _SOURCE_MAP]
+        text = _without(path, *patterns)
+        name = path.relative_to(site)
+        for url in other_hosts(text, page=page):
+            logger.warning("%s loads %s, from another host", name, url, type="offline")
+        if page and "/fontawesome.js" in text:
+            logger.warning("%s still loads fontawesome.js", name, type="offline")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Run once the site is written."""
-    if "comments_config" not in app.config:  # Jupyter Book sets it even where sphinx_comments is not loaded
+    """Set the mode in each page's head, and run once the site is written."""
+    if "comments_config" not in app.config:  # Jupyter Book sets it, with sphinx_comments or without
         app.add_config_value("comments_config", {}, "html")
     app.add_js_file(None, body=_MODE)
     app.connect("build-finished", finish)

@@ -1,52 +1,206 @@
-"""Pages without code: Markdown whose figures are filled in from the book."""
+"""Pages without code: Markdown whose figures are filled in from the book.
+
+A page is a Jinja template. ``{{ capacity.cards }}`` is a chapter's result as a reader sees it;
+what else a page may use is in `Pages.context`.
+"""
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import jinja2
+import nbformat
 
 from reckoner.book import Book
+from reckoner.formulas import Formula
+from reckoner.ledger import FACT_TOLERANCE
 from reckoner.notebook import claims_table, verdict_pill
+from reckoner.tables import Constant
+from reckoner.units import number, shown
 
 
-def render_page(text: str, book: Book) -> str:
-    """A page of the book with its placeholders filled in.
-
-    A placeholder such as ``{{ capacity.cards }}`` is a chapter's result as a reader sees it.
+@dataclass(frozen=True)
+class Pages:
+    """Renders a book's pages.
 
     Args:
-        text: the page, a Jinja template.
         book: the book.
-
-    Raises:
-        jinja2.UndefinedError: a placeholder names nothing that the book has.
+        root: the folder of the book's repository.
     """
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown, and every value is the book's own
-        keep_trailing_newline=True,
+
+    book: Book
+    root: Path = Path()
+
+    def render(self, text: str) -> str:
+        """A page with its placeholders filled in.
+
+        Raises:
+            jinja2.UndefinedError: a placeholder names nothing that the book has.
+        """
+        environment = jinja2.Environment(
+            undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+        )
+        return environment.from_string(text).render(self.context)
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """What a page may name."""
+        self.book.load()
+        entries = self.book.ledger.entries()
+        words = {
+            chapter: SimpleNamespace(**self.book.conclude_by_default(chapter).words(3))
+            for chapter in self.book.chapters
+        }
+        return {
+            **words,
+            **self.book.extras,
+            "book": self.book,
+            "titles": {chapter: self.title(chapter) for chapter in self.book.chapters},
+            "entries": entries,
+            "printed": {entry.claim.id: entry.claim.printed for entry in entries},
+            "counts": Counter(entry.verdict for entry in entries),
+            "tolerance": str(shown(FACT_TOLERANCE, "share")),
+            "pill": verdict_pill,
+            "verdict": lambda claim_id: verdict_pill(self.book.ledger.entry(claim_id).verdict),
+            "claims_table": self.claims_table,
+            "formulas": list(self.book.formulary.formulas.values()),
+            "symbols_table": self.symbols_table,
+            "cited": self.cited,
+            "used_in": self.used_in,
+            "tested_in": self.tested_in,
+            "constants_table": self.constants_table,
+            "other_constants_table": self.other_constants_table,
+            "summary_table": self.summary_table,
+            "seen": _seen,
+        }
+
+    @cached_property
+    def _notebooks(self) -> dict[str, str]:
+        texts = {}
+        for chapter in self.book.chapters:
+            path = self.root / "notebooks" / f"{chapter}.ipynb"
+            cells = nbformat.read(path, as_version=4).cells
+            texts[chapter] = "\n".join(cell.source for cell in cells)
+        return texts
+
+    @cached_property
+    def _tests(self) -> dict[str, str]:
+        paths = sorted((self.root / "tests").glob("test_*.py"))
+        return {path.name: path.read_text(encoding="utf-8") for path in paths}
+
+    @cached_property
+    def _citations(self) -> set[str]:
+        text = (self.root / "book" / "references.bib").read_text(encoding="utf-8")
+        return set(re.findall(r"@\w+\{([^,\s]+),", text))
+
+    def title(self, chapter: str) -> str:
+        """The heading of a chapter's notebook."""
+        return self._notebooks[chapter].splitlines()[0].lstrip("# ")
+
+    def claims_table(self, chapter: str) -> str:
+        """A chapter's claims, each linked to the cell that computes it."""
+        claims = [claim for claim in self.book.claims if claim.chapter == chapter]
+        return claims_table(self.book, claims, links=True)
+
+    def used_in(self, formula: Formula) -> list[str]:
+        """Chapters whose notebook names a formula, or whose module does."""
+        name = re.compile(rf"\b{formula.name}\b")
+        return [
+            chapter
+            for chapter in self.book.chapters
+            if name.search(self._notebooks[chapter])
+            or formula.module.endswith(f".{chapter}")
+            or name.search(Path(self.book.module(chapter).__file__ or "").read_text("utf-8"))
+        ]
+
+    def tested_in(self, formula: Formula) -> list[str]:
+        """Test files that protect a formula: those that name it, and the one for all formulas."""
+        named = [name for name, text in self._tests.items() if formula.name in text]
+        return sorted({*named, "test_formulas.py"})
+
+    def cited(self, source: str) -> str:
+        """A source with its citation keys turned into citations."""
+        keys = "|".join(sorted(self._citations, key=len, reverse=True))
+        return re.sub(rf"\b({keys})\b", r"{cite}`\1`", source)
+
+    def symbols_table(self, formula: Formula) -> str:
+        """Symbol, name in code, unit and meaning of what a formula gives and takes."""
+        units = {formula.gives: formula.unit, **formula.inputs}
+        rows = "\n".join(
+            f"| ${self.book.formulary.symbols[name].latex}$ | `{name}` | {_unit(unit)} "
+            f"| {self.book.formulary.symbols[name].meaning} |"
+            for name, unit in units.items()
+        )
+        return f"| Symbol | In code | Unit | Meaning |\n|-|-|-|-|\n{rows}"
+
+    def constants_table(self, key: str) -> str:
+        """Every constant of one subject with its source."""
+        return _constants_table(row for row in self.book.constants.values() if row.key == key)
+
+    def other_constants_table(self) -> str:
+        """The constants of every subject that has no table of its own."""
+        named = {key for names in self.book.extras["subjects"] for key in names}
+        rows = [row for row in self.book.constants.values() if row.key not in named]
+        return _constants_table(rows, with_subject=True)
+
+    def summary_table(self, names: Mapping[str, Any], quantities: tuple[str, ...]) -> str:
+        """One row for each named subject with a few of its constants."""
+        head = _row("th", ["", *(q.replace("_", " ") for q in quantities)])
+        body = ""
+        for key, name in names.items():
+            rows = [self.book.constants.get(f"{key}.{quantity}") for quantity in quantities]
+            cells = [f"{number(float(r.value), 4)} {_unit(r.unit)}" if r else "–" for r in rows]
+            body += _row("td", [html.escape(name.name), *cells])
+        return _table(head, body)
+
+
+def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> str:
+    headings = ["Quantity", "Value", "Seen", "Source", "Note"]
+    head = _row("th", ["Subject", *headings] if with_subject else headings)
+    body = ""
+    for row in rows:
+        value = row.value if isinstance(row.value, str) else f"{number(row.value, 7)}"
+        unit = "" if row.unit in {"text", "date", "count"} else f" {_unit(row.unit)}"
+        cells = [
+            f'<span id="{row.id}">{row.quantity.replace("_", " ")}</span>',
+            html.escape(f"{value}{unit}"),
+            _seen(row.verified),
+            _source(row),
+            html.escape(row.note),
+        ]
+        body += _row("td", [html.escape(row.subject), *cells] if with_subject else cells)
+    return _table(head, body)
+
+
+def _source(row: Constant) -> str:
+    source, first = html.escape(row.source), row.locator.split(" ")[0]
+    if first.startswith(("https://", "http://")):
+        return f'<a href="{html.escape(first, quote=True)}">{source}</a>'
+    return f"{source}; {html.escape(row.locator)}" if row.locator else source
+
+
+def _seen(verified: bool) -> str:
+    return "seen" if verified else "<em>unverified</em>"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit in {"count", "ratio", "share"} else unit
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    scope = ' scope="col"' if tag == "th" else ""
+    return "<tr>" + "".join(f"<{tag}{scope}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _table(head: str, body: str) -> str:
+    return (
+        f'<div class="table-scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
     )
-    return environment.from_string(text).render(_context(book))
-
-
-def _context(book: Book) -> dict[str, Any]:
-    entries = book.ledger.entries()
-    counts = Counter(entry.verdict for entry in entries)
-    words = {
-        chapter: SimpleNamespace(**book.conclude_by_default(chapter).words(3))
-        for chapter in book.chapters
-    }
-    return {
-        **words,
-        "book": book,
-        "entries": entries,
-        "counts": counts,
-        "claims_table": lambda chapter: claims_table(
-            book, [c for c in book.claims if c.chapter == chapter], links=True
-        ),
-        "verdict": lambda claim_id: verdict_pill(book.ledger.entry(claim_id).verdict),
-        "printed": {entry.claim.id: entry.claim.printed for entry in entries},
-    }

@@ -210,7 +210,9 @@ _SHOW: dict[str, Callable[[float, int], Shown]] = {
     "s": _with(_time),
     "USD": _with(_dollars, "$"),
     "USD/(token/s)": _with(_dollars, "$", " per token/s"),
-    "USD/token": lambda value, digits: Shown(number(value * 1e6, digits), "$", " per million tokens"),
+    "USD/token": lambda value, digits: Shown(
+        number(value * 1e6, digits), "$", " per million tokens"
+    ),
     "USD/J": lambda value, digits: Shown(number(value * 3.6e6, digits), "$", " per kWh"),
     "USD/(FLOP/s)": lambda value, digits: Shown(number(value * 1e12, digits), "$", " per TFLOP/s"),
     "token/s": _with(_count, after=" token/s"),

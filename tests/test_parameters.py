@@ -1,0 +1,59 @@
+"""A wrong parameter is refused with its name, what is allowed, and the nearest name."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_economics.book import BOOK, open_chapter
+from reckoner.parameters import ParameterError
+
+CAPACITY = BOOK.parameters("capacity")
+
+
+def test_defaults_pass():
+    for chapter in BOOK.chapters:
+        assert BOOK.parameters(chapter).check({}) == BOOK.parameters(chapter).defaults
+
+
+def test_every_parameter_is_explained():
+    for chapter in BOOK.chapters:
+        for parameter in BOOK.parameters(chapter):
+            assert parameter.label and parameter.help and parameter.source and parameter.unit
+            if not parameter.choices:
+                assert parameter.low <= parameter.default <= parameter.high < math.inf
+
+
+@pytest.mark.parametrize(
+    ("given_values", "message"),
+    [
+        ({"bytes_per_paramter": 1.0}, "did you mean 'bytes_per_parameter'"),
+        ({"chip": "groq_lup"}, "chip: no 'groq_lup' in the catalog; did you mean 'groq_lpu'"),
+        ({"gpu_price": -1.0}, "gpu_price: expected a number of 1 to 1e"),
+        ({"gpu_price": float("nan")}, "gpu_price: expected a number"),
+        ({"gpu_price": float("inf")}, "gpu_price: expected a number"),
+        ({"gpu_price": "dear"}, "gpu_price: expected a number"),
+        ({"gpu_price": True}, "gpu_price: expected a number"),
+        ({"model": 70}, "model: no 70 in the catalog"),
+    ],
+)
+def test_a_wrong_value_is_named(given_values, message):
+    with pytest.raises(ParameterError, match=message):
+        CAPACITY.check(given_values)
+
+
+@given(st.text() | st.floats() | st.none() | st.binary() | st.integers())
+def test_any_value_is_taken_or_refused_clearly(value):
+    for parameter in CAPACITY:
+        try:
+            taken = parameter.check(value)
+        except ParameterError as error:
+            assert str(error).startswith(parameter.name)
+        else:
+            assert type(taken) is type(parameter.default)
+
+
+def test_a_chapter_refuses_what_its_declaration_refuses():
+    with pytest.raises(ParameterError, match="did you mean"):
+        open_chapter("capacity", modle="llama2_70b")

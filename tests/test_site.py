@@ -1,0 +1,178 @@
+"""The built site in a real browser, from the file system, with the network off."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+from bs4 import BeautifulSoup
+
+from inference_economics.book import BOOK
+
+SITE = Path(__file__).parent.parent / "_build" / "html"
+PAGES = sorted(p.relative_to(SITE) for p in SITE.rglob("*.html") if "_static" not in p.parts)
+CHAPTERS = [Path("notebooks") / f"{chapter}.html" for chapter in BOOK.chapters]
+by_page = pytest.mark.parametrize("page", PAGES, ids=str)
+by_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=str)
+
+
+def soup(page):
+    return BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("BROWSER_PATH", "/usr/bin/chromium")
+    if not path:
+        pytest.skip("no Chromium or Chrome here")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page offline; what it asked other hosts for and what failed is in `faults`."""
+    contexts = []
+
+    def open_page(page, width=1280, scheme="light", scripts=True):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            offline=True,
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.faults = []
+        tab.on("pageerror", lambda error: tab.faults.append(f"error: {error}"))
+        tab.on(
+            "console",
+            lambda message: tab.faults.append(message.text) if message.type == "error" else None,
+        )
+        tab.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith(("file:", "data:", "blob:"))
+                else tab.faults.append(f"request: {request.url}")
+            ),
+        )
+        tab.goto((SITE / page).as_uri())
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_site_is_there():
+    assert Path("book/index.html") in PAGES
+    assert set(CHAPTERS) <= set(PAGES)
+
+
+@by_page
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_a_page_opens_offline_and_fits(visit, page, width, scheme):
+    tab = visit(page, width, scheme)
+    tab.wait_for_load_state("load")
+    assert tab.faults == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    if page.name != "index.html" or page.parent.name:
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+
+
+@by_page
+def test_links_inside_the_site_lead_somewhere(page):
+    missing = []
+    for link in soup(page).find_all("a", href=True):
+        target, anchor = urldefrag(link["href"])
+        if urlparse(target).scheme or target.startswith("#"):
+            continue
+        path = (SITE / page).parent / unquote(target) if target else SITE / page
+        if not path.exists():
+            missing.append(link["href"])
+        elif anchor and path.suffix == ".html":
+            ids = ids_of(path.resolve())
+            if unquote(anchor) not in ids:
+                missing.append(link["href"])
+    assert not missing
+
+
+_IDS = {}
+
+
+def ids_of(path):
+    if path not in _IDS:
+        _IDS[path] = set(re.findall(r'\bid="([^"]+)"', path.read_text(encoding="utf-8")))
+    return _IDS[path]
+
+
+def test_every_claim_links_to_the_cell_that_computes_it():
+    links = {link["href"] for link in soup("book/ledger.html").find_all("a", href=True)}
+    for claim in BOOK.claims:
+        assert f"../notebooks/{claim.chapter}.html#claim-{claim.id}" in links
+        assert f"claim-{claim.id}" in ids_of(SITE / "notebooks" / f"{claim.chapter}.html")
+
+
+@by_chapter
+def test_a_chapter_has_its_numbers_links_and_download(page):
+    html = soup(page)
+    assert html.select("figure figcaption .caption-number"), "figures are numbered"
+    assert html.select(".eqno"), "equations are numbered"
+    assert html.select("math"), "mathematics needs no script"
+    assert html.select("a.reference.internal[href*='glossary.html#term-']")
+    assert html.select("a.reference.internal[href*='sources.html#']"), "citations"
+    assert [a for a in html.find_all("a", href=True) if a["href"].endswith(".ipynb")]
+
+
+@by_chapter
+def test_a_figure_is_described_pictured_and_tabulated(page):
+    charts = soup(page).select("div.chart")
+    assert charts
+    for chart in charts:
+        pictures = chart.find_all("svg", attrs={"role": "img"})
+        assert len(pictures) == 2
+        for picture in pictures:
+            assert len(picture["aria-label"]) > 40
+            assert picture.find_all("text")
+        assert chart.select("details table tbody tr")
+
+
+@by_chapter
+def test_charts_follow_the_theme_without_a_reload(visit, page):
+    tab = visit(page)
+    colour = "getComputedStyle(document.querySelector('.chart-wide svg text')).fill"
+    light = tab.evaluate(colour)
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert tab.evaluate(colour) != light
+
+
+@by_chapter
+def test_a_phone_sees_the_narrow_picture(visit, page):
+    shown = (
+        "[...document.querySelectorAll('.chart-wide, .chart-narrow')]"
+        ".filter(e => e.getClientRects().length).map(e => e.className)"
+    )
+    assert set(visit(page, 360).evaluate(shown)) == {"chart-narrow"}
+    assert set(visit(page, 1280).evaluate(shown)) == {"chart-wide"}
+
+
+@by_chapter
+def test_without_scripts_every_figure_stands(visit, page):
+    tab = visit(page, scripts=False)
+    box = tab.locator(".chart-wide svg").first.bounding_box()
+    assert box["width"] > 300
+
+
+def test_search_finds_a_chapter(visit):
+    tab = visit("search.html?q=torus")
+    tab.wait_for_selector("ul.search li a")
+    assert "gpt4_scale" in " ".join(
+        a.get_attribute("href") for a in tab.query_selector_all("ul.search li a")
+    )
+    assert tab.faults == []

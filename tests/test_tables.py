@@ -1,0 +1,72 @@
+"""A wrong row stops the build, and the message names file, row and column."""
+
+import pytest
+
+from inference_economics import catalog
+from reckoner.tables import Constant, DataError, read_rows
+
+HEADER = "id,key,subject,quantity,value,unit,verified,source,locator,note\n"
+GOOD = "X1,chip,A chip,memory,80,GB,yes,a source,page 1,\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [
+        ("X1,chip,A chip,memory,80,GB,yes,,page,\n", "source", "at least 1 character"),
+        ("X1,chip,A chip,memory,-80,GB,yes,s,page,\n", "value", "not negative"),
+        ("X1,chip,A chip,memory,nan,GB,yes,s,page,\n", "value", "finite"),
+        ("X1,chip,A chip,memory,eighty,GB,yes,s,page,\n", "value", "not a number"),
+        ("X1,chip,A chip,memory,80,GX,yes,s,page,\n", "unit", "unknown unit 'GX'"),
+        ("X1,chip,A chip,memory,80,GB,perhaps,s,page,\n", "verified", "boolean"),
+        ("X1,chip,A chip,memory,80,GB,yes\n", "source", "string"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, row, column, message):
+    path = tmp_path / "chips.csv"
+    path.write_text(HEADER + row)
+    with pytest.raises(DataError, match=message) as error:
+        read_rows(path, Constant)
+    assert "chips.csv, line 2 (row 'X1')" in str(error.value)
+    assert f"column '{column}'" in str(error.value)
+
+
+def test_a_name_stands_once(tmp_path):
+    path = tmp_path / "chips.csv"
+    path.write_text(HEADER + GOOD + GOOD)
+    with pytest.raises(DataError, match=r"chips\.csv, row 3, column 'id'.*already"):
+        read_rows(path, Constant, unique=("id",))
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = tmp_path / "chips.csv"
+    path.write_text(HEADER.replace(",source", "") + GOOD)
+    with pytest.raises(DataError, match="header: expected the columns id, key"):
+        read_rows(path, Constant)
+
+
+def test_an_address_stands_once_over_all_files():
+    rows = catalog.constants().values()
+    assert len({row.address for row in rows}) == len(rows)
+
+
+def test_every_figure_has_a_source_that_can_be_found():
+    for row in catalog.constants().values():
+        assert row.source, f"{row.id}: no source"
+        assert row.locator or not row.verified, f"{row.id}: seen, but where?"
+
+
+def test_an_unknown_constant_names_the_nearest():
+    with pytest.raises(KeyError, match=r"did you mean 'h100_sxm\.memory'"):
+        catalog.constant("h100_smx.memory")
+
+
+def test_a_missing_constant_says_what_there_is():
+    with pytest.raises(catalog.MissingConstant, match=r"groq_lpu has no 'hbm'.*memory_bandwidth"):
+        _ = catalog.chip("groq_lpu").hbm
+
+
+def test_decimal_and_binary_units_are_kept_apart():
+    printed, paper = catalog.constant("groq_lpu.memory"), catalog.constant("groq_lpu.memory_paper")
+    assert (printed.unit, paper.unit) == ("MB", "MiB")
+    assert printed.si == 230 * 10**6
+    assert paper.si == 220 * 2**20
