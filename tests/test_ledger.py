@@ -12,7 +12,7 @@ from reckoner.build import write_claims
 from reckoner.ledger import Claim, Conclusions, Ledger, equal_as_printed
 from reckoner.tables import DataError
 
-BLANK = {name: "" for name in Claim.model_fields}
+BLANK = dict.fromkeys(Claim.model_fields, "")
 
 
 def claim(**cells):

@@ -75,9 +75,8 @@ def all_reduce_on_ring(
     link_bandwidth: BytesPerSecond,
 ) -> Seconds:
     """All-reduce around a ring: every step passes a piece on to the neighbour."""
-    return (
-        2 * (cards_per_stage - 1) * hop_latency
-        + 2 * (cards_per_stage - 1) * message / (cards_per_stage * link_bandwidth)
+    return 2 * (cards_per_stage - 1) * hop_latency + 2 * (cards_per_stage - 1) * message / (
+        cards_per_stage * link_bandwidth
     )
 
 
@@ -93,10 +92,15 @@ def all_reduce_on_torus(
 
     Each dimension has its share of a card's links. The pieces shrink from ring to ring.
     """
-    return (
-        2 * dimensions * (root(cards_per_stage, dimensions) - 1) * hop_latency
-        + 2 * (cards_per_stage - 1) * dimensions * message / (cards_per_stage * link_bandwidth)
-    )
+    return 2 * dimensions * (root(cards_per_stage, dimensions) - 1) * hop_latency + 2 * (
+        cards_per_stage - 1
+    ) * dimensions * message / (cards_per_stage * link_bandwidth)
+
+
+@formula(gives="hops", source="dally2004principles")
+def torus_hops(cards_per_stage: Count, dimensions: Count) -> Count:
+    """Links on the longest route through a torus: half-way round along each dimension."""
+    return dimensions * root(cards_per_stage, dimensions) / 2
 
 
 @formula(gives="levels", source="dally2004principles")
@@ -120,10 +124,9 @@ def all_reduce_by_halving(
     link_bandwidth: BytesPerSecond,
 ) -> Seconds:
     """All-reduce by halving and doubling, every step charged the longest route."""
-    return (
-        2 * ceil(log2(cards_per_stage)) * hops * hop_latency
-        + 2 * (cards_per_stage - 1) * message / (cards_per_stage * link_bandwidth)
-    )
+    return 2 * ceil(log2(cards_per_stage)) * hops * hop_latency + 2 * (
+        cards_per_stage - 1
+    ) * message / (cards_per_stage * link_bandwidth)
 
 
 @formula(gives="all_reduce_time", source="follows: one reduce-scatter and one all-gather")
@@ -135,9 +138,8 @@ def all_reduce_direct(
     link_bandwidth: BytesPerSecond,
 ) -> Seconds:
     """All-reduce in two crossings: all send to all at once, then all send the sums back."""
-    return (
-        2 * hops * hop_latency
-        + 2 * (cards_per_stage - 1) * message / (cards_per_stage * link_bandwidth)
+    return 2 * hops * hop_latency + 2 * (cards_per_stage - 1) * message / (
+        cards_per_stage * link_bandwidth
     )
 
 
@@ -327,6 +329,9 @@ class Conclusions:
     all_reduce_fat_tree: Seconds
     all_reduce_dragonfly: Seconds
     all_reduce_direct: Seconds
+    all_reduce_fat_tree_direct: Seconds
+    all_reduce_torus_2d_direct: Seconds
+    all_reduce_torus_3d_direct: Seconds
     kv_cache: Bytes
     kv_cache_batch: Bytes
     kv_cards: Count
@@ -353,8 +358,13 @@ def mixture(model: Model) -> tuple[Count, Count, Count, Count]:
 def all_reduce_times(
     cards_per_stage: Count, hop_latency: Seconds, message: Bytes, link_bandwidth: BytesPerSecond
 ) -> dict[str, Seconds]:
-    """Time of one all-reduce in each of the networks, by the network's name."""
+    """Time of one all-reduce by network and method.
+
+    A torus has the share of the links that goes along one dimension; "direct" means two
+    crossings of the whole network.
+    """
     wires = (hop_latency, message, link_bandwidth)
+    in_2d, in_3d = torus_hops(cards_per_stage, 2), torus_hops(cards_per_stage, 3)
     tree_hops = fat_tree_hops(fat_tree_levels(cards_per_stage, SWITCH_PORTS))
     return {
         "ring": all_reduce_on_ring(cards_per_stage, *wires),
@@ -363,6 +373,13 @@ def all_reduce_times(
         "fat_tree": all_reduce_by_halving(cards_per_stage, tree_hops, *wires),
         "dragonfly": all_reduce_by_halving(cards_per_stage, DRAGONFLY_HOPS, *wires),
         "direct": all_reduce_direct(cards_per_stage, DRAGONFLY_HOPS, *wires),
+        "fat_tree_direct": all_reduce_direct(cards_per_stage, tree_hops, *wires),
+        "torus_2d_direct": all_reduce_direct(
+            cards_per_stage, in_2d, hop_latency, message, link_bandwidth / 2
+        ),
+        "torus_3d_direct": all_reduce_direct(
+            cards_per_stage, in_3d, hop_latency, message, link_bandwidth / 3
+        ),
     }
 
 
@@ -431,12 +448,7 @@ def conclude(
         hops_in_budget=budget / hop_latency,
         message=message,
         fat_tree_hops=fat_tree_hops(fat_tree_levels(stage, SWITCH_PORTS)),
-        all_reduce_ring=times["ring"],
-        all_reduce_torus_2d=times["torus_2d"],
-        all_reduce_torus_3d=times["torus_3d"],
-        all_reduce_fat_tree=times["fat_tree"],
-        all_reduce_dragonfly=times["dragonfly"],
-        all_reduce_direct=times["direct"],
+        **{f"all_reduce_{name}": time for name, time in times.items()},
         kv_cache=kv_sequence,
         kv_cache_batch=kv_batch,
         kv_cards=cards_to_hold(weight_bytes + kv_batch, chip.memory) - cards,

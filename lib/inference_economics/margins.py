@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference_economics import catalog
-from inference_economics.batching import capital_cost, cluster_throughput
-from inference_economics.capacity import cards_to_hold, price_of_cluster, weights
+from inference_economics import batching, catalog
+from inference_economics.batching import capital_cost, cluster_for
+from inference_economics.capacity import price_of_cluster, weights
 from inference_economics.catalog import Chip, Model
-from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, chip_choice, model_choice
-from inference_economics.kv_cache import (
-    BATCH_SIZE,
-    BYTES_PER_ELEMENT,
-    CONTEXT_LENGTH,
-    NEEDS,
-    kv_cache_of_batch,
-    model_kv_cache,
-    name_parameters,
-)
+from inference_economics.choices import ARTICLE, chip_choice
+from inference_economics.kv_cache import model_kv_cache, name_parameters
 from inference_economics.quantities import formula
 from inference_economics.units import (
     Bytes,
@@ -101,52 +93,36 @@ def net_margin(net_income: Dollars, revenue: Dollars) -> Share:
     return net_income / revenue
 
 
-def _price(name: str, default: float, label: str, source: str) -> Parameter:
+def _cost(name: str, default: float, label: str) -> Parameter:
     return Parameter(
         name=name,
         default=default,
         unit="USD",
         label=label,
-        help="In US dollars, without host, network or racks.",
-        source=source,
+        help="The article's guess of what making it costs, without research and software.",
+        source=ARTICLE,
         low=1.0,
         high=1e7,
     )
 
 
+_SHARED = {parameter.name: parameter for parameter in batching.PARAMETERS}
+
 PARAMETERS = Parameters(
     (
-        model_choice("llama2_70b", *NEEDS),
-        chip_choice("chip", "groq_lpu", "the SRAM chip", "memory"),
+        _SHARED["model"],
+        _SHARED["chip"],
         chip_choice("gpu", "h100_96gb", "the GPU to compare with", "memory", "power"),
-        BYTES_PER_PARAMETER,
-        BYTES_PER_ELEMENT,
-        CONTEXT_LENGTH,
-        BATCH_SIZE,
-        Parameter(
-            name="speed",
-            default=500.0,
-            unit="token/s",
-            label="output speed of one request on the SRAM chips",
-            help="The article takes the same speed at every batch size.",
-            source=ARTICLE,
-            low=0.1,
-            high=100_000.0,
-        ),
-        Parameter(
-            name="gpu_throughput",
-            default=425.0,
-            unit="token/s",
-            label="throughput of one GPU over all its requests",
-            help="Read by the article from a chart of Perplexity AI.",
-            source=ARTICLE,
-            low=0.1,
-            high=1e6,
-        ),
-        _price("card_price", 6000.0, "list price of one SRAM card", ARTICLE),
-        _price("card_cost", 1000.0, "cost price of one SRAM card", ARTICLE),
-        _price("gpu_price", 30000.0, "list price of one GPU", ARTICLE),
-        _price("gpu_cost", 2000.0, "cost price of one GPU", ARTICLE),
+        _SHARED["bytes_per_parameter"],
+        _SHARED["bytes_per_element"],
+        _SHARED["context_length"],
+        _SHARED["batch_size"],
+        _SHARED["speed"],
+        _SHARED["gpu_throughput"],
+        _SHARED["card_price"],
+        _cost("card_cost", 1000.0, "cost price of one SRAM card"),
+        _SHARED["gpu_price"],
+        _cost("gpu_cost", 2000.0, "cost price of one GPU"),
         Parameter(
             name="electricity_price",
             default=0.0806,
@@ -334,14 +310,9 @@ def conclude(
         chip_power: power of one SRAM card.
         load: share of that power, and of the GPU's, which is drawn on average.
     """
-    request = model_kv_cache(model, context_length, bytes_per_element)
-    cache = kv_cache_of_batch(request, batch_size)
     weight_bytes = weights(name_parameters(model), bytes_per_parameter)
-    cards = cards_to_hold(weight_bytes + cache, chip.memory)
-    throughput = cluster_throughput(batch_size, speed)
-
-    cluster_at_cost = price_of_cluster(cards, card_cost)
-    cost_at_cost = capital_cost(cluster_at_cost, throughput)
+    request = model_kv_cache(model, context_length, bytes_per_element)
+    cluster = cluster_for(batch_size, weight_bytes, request, chip.memory, card_cost, speed)
     gpu_cost_at_list = capital_cost(gpu_price, gpu_throughput)
     gpu_cost_at_cost = capital_cost(gpu_cost, gpu_throughput)
 
@@ -349,22 +320,24 @@ def conclude(
     electricity = electricity_of_card(power=chip_power, lifetime=lifetime, **running)
     gpu_electricity = electricity_of_card(power=gpu.power, lifetime=lifetime, **running)
     card_in_life = price_with_electricity(card_cost, electricity)
-    with_electricity = capital_cost(price_of_cluster(cards, card_in_life), throughput)
+    with_electricity = capital_cost(
+        price_of_cluster(cluster.cards, card_in_life), cluster.throughput
+    )
     gpu_in_life = price_with_electricity(gpu_cost, gpu_electricity)
     gpu_with_electricity = capital_cost(gpu_in_life, gpu_throughput)
 
     alibaba = catalog.value("alibaba_q4_2023.revenue")
     consumer_power = catalog.value("rtx_4090.power")
     return Conclusions(
-        cards=cards,
-        cluster_at_cost=cluster_at_cost,
-        throughput=throughput,
-        cost_at_cost=cost_at_cost,
+        cards=cluster.cards,
+        cluster_at_cost=cluster.price,
+        throughput=cluster.throughput,
+        cost_at_cost=cluster.cost,
         gpu_cost_at_list=gpu_cost_at_list,
-        list_gpu_vs_cost_chip=gpu_cost_at_list / cost_at_cost,
+        list_gpu_vs_cost_chip=gpu_cost_at_list / cluster.cost,
         gpu_cost_fraction=gpu_cost / gpu_price,
         gpu_cost_at_cost=gpu_cost_at_cost,
-        cost_gpu_vs_cost_chip=gpu_cost_at_cost / cost_at_cost,
+        cost_gpu_vs_cost_chip=gpu_cost_at_cost / cluster.cost,
         chip_margin=gross_margin(card_cost, card_price),
         gpu_margin=gross_margin(gpu_cost, gpu_price),
         electricity=electricity,
@@ -381,7 +354,7 @@ def conclude(
         gpu_vs_chip_with_electricity=gpu_with_electricity / with_electricity,
         token_cost=cost_per_token_of_life(with_electricity, lifetime),
         gpu_token_cost=cost_per_token_of_life(gpu_with_electricity, lifetime),
-        tokens_per_joule=energy_efficiency(throughput, cards, chip_power, load),
+        tokens_per_joule=energy_efficiency(cluster.throughput, cluster.cards, chip_power, load),
         gpu_tokens_per_joule=energy_efficiency(gpu_throughput, 1, gpu.power, load),
         measured_tokens_per_joule=catalog.value("mlperf_v4_1_8xh200_maxq.energy_efficiency"),
         nvidia_margin=margin_of("q4_fy2024"),

@@ -31,6 +31,7 @@ class Book:
         claims: the rows of the claims file.
         extras: what else the book's pages may name; "subjects" lists the groups of keys whose
             constants have a table each.
+        cover: chapter and name of the figure that stands for the book.
     """
 
     package: str
@@ -39,6 +40,7 @@ class Book:
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
     extras: Mapping[str, Any] = field(default_factory=dict)
+    cover: tuple[str, str] | None = None
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.

@@ -6,8 +6,10 @@ Run by `make book`. doit decides by content, not by date, what has to be done ag
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from typing import Any
 import nbformat
 import papermill
 from doit.cmd_base import ModuleTaskLoader
+from doit.dependency import FileChangedChecker
 from doit.doit_cmd import DoitMain
 from papermill.exceptions import PapermillExecutionError
 
@@ -32,6 +35,16 @@ SOURCE = BUILD / "source"
 SITE = BUILD / "html"
 INDEX = SITE / "index.html"
 CLAIMS = BUILD / "claims.csv"
+
+
+class ContentChecker(FileChangedChecker):  # type: ignore[misc]
+    """A file has changed when its content has, whatever its date says."""
+
+    def check_modified(self, file_path: str, file_stat: os.stat_result, state: str) -> bool:
+        return bool(self.get_state(file_path, None) != state)
+
+    def get_state(self, dep: str, current_state: str | None) -> str:
+        return hashlib.sha256(Path(dep).read_bytes()).hexdigest()
 
 
 def execute(notebook: Path, executed: Path) -> bool:
@@ -54,7 +67,7 @@ def run_with(notebook: Path, executed: Path, parameters: dict[str, Any]) -> bool
     partial = executed.with_suffix(".partial.ipynb")
     try:
         papermill.execute_notebook(
-            str(notebook), str(partial), parameters, progress_bar=False, log_output=False
+            str(notebook), str(partial), parameters, kernel_name="python3", progress_bar=False
         )
     except PapermillExecutionError as error:
         print(
@@ -101,15 +114,19 @@ def write_claims(book: Book, path: Path) -> None:
 
 
 def stage(book: Book) -> None:
-    """Lay the site's source out: pages with their figures filled in, executed notebooks."""
+    """Lay the site's source out: pages with their figures filled in, executed notebooks.
+
+    Raises:
+        PageError: a page names something that the book does not have.
+    """
     shutil.rmtree(SOURCE, ignore_errors=True)
     SOURCE.mkdir(parents=True)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
-    pages = Pages(book)
-    for page in (SOURCE / "book").glob("*.md"):
-        page.write_text(pages.render(page.read_text(encoding="utf-8")), encoding="utf-8")
+    pages = Pages(book, executed=EXECUTED)
+    for page in sorted(Path("book").glob("*.md")):
+        (SOURCE / page).write_text(pages.render(page), encoding="utf-8")
     shutil.copytree(EXECUTED, SOURCE / "notebooks")
 
 
@@ -170,6 +187,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
         "DOIT_CONFIG": {
             "dep_file": str(BUILD / ".doit"),
             "backend": "json",
+            "check_file_uptodate": ContentChecker,
             "verbosity": 2,
             "num_process": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
             "par_type": "process",
@@ -179,9 +197,13 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
 
 
 def store(book: Book) -> None:
-    """Keep the executed notebooks as the stored ones."""
+    """Keep the executed notebooks as the stored ones, and the cover's picture as a file."""
     for name in book.chapters:
         shutil.copyfile(EXECUTED / f"{name}.ipynb", Path("notebooks") / f"{name}.ipynb")
+    if book.cover:
+        picture = re.search(r"<svg.*?</svg>", Pages(book).figure(*book.cover), re.DOTALL)
+        assert picture is not None, f"figure {book.cover} holds no picture"
+        Path("book/_static/cover.svg").write_text(picture.group() + "\n", encoding="utf-8")
 
 
 def check_metadata(book: Book) -> bool:

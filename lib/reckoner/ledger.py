@@ -135,7 +135,7 @@ def _agrees(claim: Claim, computed: list[float]) -> bool:
                 claim.units,
                 _parts(claim.value),
                 strict=True,
-            )  # fmt: skip
+            )
         )
     value, printed = computed[0], claim.printed_values[0]
     if claim.relation == "magnitude":

@@ -27,28 +27,38 @@ from reckoner.tables import Constant
 from reckoner.units import number, shown
 
 
+class PageError(ValueError):
+    """A page cannot be filled in. The message names the page and the placeholder."""
+
+
 @dataclass(frozen=True)
 class Pages:
     """Renders a book's pages.
 
     Args:
         book: the book.
-        root: the folder of the book's repository.
+        root: the folder that holds book/, notebooks/ and tests/.
+        executed: the folder of the executed notebooks.
     """
 
     book: Book
     root: Path = Path()
+    executed: Path = Path("notebooks")
 
-    def render(self, text: str) -> str:
+    def render(self, page: Path) -> str:
         """A page with its placeholders filled in.
 
         Raises:
-            jinja2.UndefinedError: a placeholder names nothing that the book has.
+            PageError: a placeholder is malformed or names nothing that the book has.
         """
         environment = jinja2.Environment(
             undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
         )
-        return environment.from_string(text).render(self.context)
+        text = page.read_text(encoding="utf-8")
+        try:
+            return environment.from_string(text).render(self.context)
+        except (jinja2.TemplateError, KeyError) as error:
+            raise PageError(f"{page}: {error}") from error
 
     @cached_property
     def context(self) -> dict[str, Any]:
@@ -80,13 +90,14 @@ class Pages:
             "other_constants_table": self.other_constants_table,
             "summary_table": self.summary_table,
             "seen": _seen,
+            "figure": self.figure,
         }
 
     @cached_property
     def _notebooks(self) -> dict[str, str]:
         texts = {}
         for chapter in self.book.chapters:
-            path = self.root / "notebooks" / f"{chapter}.ipynb"
+            path = self.executed / f"{chapter}.ipynb"
             cells = nbformat.read(path, as_version=4).cells
             texts[chapter] = "\n".join(cell.source for cell in cells)
         return texts
@@ -100,6 +111,18 @@ class Pages:
     def _citations(self) -> set[str]:
         text = (self.root / "book" / "references.bib").read_text(encoding="utf-8")
         return set(re.findall(r"@\w+\{([^,\s]+),", text))
+
+    def figure(self, chapter: str, name: str) -> str:
+        """The figure of that name in a chapter's executed notebook, as HTML.
+
+        Raises:
+            KeyError: the chapter has no such figure.
+        """
+        path = self.executed / f"{chapter}.ipynb"
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+                return str(cell.outputs[0].data["text/html"])
+        raise KeyError(f"{path}: no figure {name!r}")
 
     def title(self, chapter: str) -> str:
         """The heading of a chapter's notebook."""

@@ -1,0 +1,144 @@
+"""The build on a small book of its own: what it notices, and how it fails."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULE = '''
+from dataclasses import dataclass
+from reckoner.parameters import Parameter, Parameters
+from tiny.book_units import Count
+from tiny.formulary import formula
+
+@formula(gives="boxes", source="definition")
+def boxes(eggs: Count, size: Count) -> Count:
+    """Boxes that the eggs fill."""
+    return eggs / size
+
+PARAMETERS = Parameters((Parameter("eggs", 24.0, "count", "eggs", "Eggs.", "hens", 0.0, 1e6),))
+
+@dataclass(frozen=True)
+class Conclusions:
+    boxes: Count
+
+def conclude(eggs: Count) -> Conclusions:
+    return Conclusions(boxes(eggs, 6))
+'''
+BOOK = """
+from reckoner.book import Book
+from tiny.formulary import formulary
+BOOK = Book("tiny", ("packing",), formulary, {}, (), {"subjects": ()})
+"""
+FORMULARY = """
+from reckoner.formulas import Formulary, Symbol
+formulary = Formulary({name: Symbol(name[0], "the " + name) for name in ("boxes", "eggs", "size")})
+formula = formulary.formula
+"""
+CELLS = (
+    "eggs: float = 24.0  # [count] eggs",
+    "from reckoner.notebook import Chapter\nfrom tiny.book import BOOK\n"
+    "chapter = Chapter(BOOK, 'packing', eggs=eggs)\n"
+    "chapter.say(f'They fill {chapter.words.boxes} boxes.')",
+)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A book of one chapter."""
+    package = tmp_path / "lib" / "tiny"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "packing.py").write_text(MODULE)
+    (package / "book.py").write_text(BOOK)
+    (package / "formulary.py").write_text(FORMULARY)
+    (package / "book_units.py").write_text(
+        'from typing import Annotated, Any\nCount = Annotated[Any, "count"]\n'
+    )
+    (tmp_path / "notebooks").mkdir()
+    write_notebook(tmp_path, *CELLS)
+    pages = tmp_path / "book"
+    pages.mkdir()
+    (pages / "index.md").write_text("# Eggs\n\nThey fill {{ packing.boxes }} boxes.\n")
+    (pages / "references.bib").touch()
+    shutil.copytree(ROOT / "book" / "_static", pages / "_static")
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/packing\n"
+    )
+    return tmp_path
+
+
+def write_notebook(folder, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    cells = [nbformat.v4.new_markdown_cell("# Packing"), *cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "packing.ipynb")
+
+
+def build(folder):
+    return subprocess.run(
+        [sys.executable, "-m", "reckoner.build", "book", "tiny.book"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder / "lib"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def site(folder, page):
+    return (folder / "_build" / "html" / page).read_text(encoding="utf-8")
+
+
+def test_what_changes_is_done_again_and_nothing_else(tiny):
+    first = build(tiny)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.strip().splitlines()[-1].endswith("/_build/html/index.html")
+    assert "They fill 4 boxes" in site(tiny, "book/index.html")
+    assert "They fill 4 boxes" in site(tiny, "notebooks/packing.html")
+
+    second = build(tiny)
+    assert second.returncode == 0
+    assert "-- notebook:packing" in second.stdout
+    assert "-- site" in second.stdout
+
+    module = tiny / "lib" / "tiny" / "packing.py"
+    stamp = module.stat()
+    module.write_text(MODULE.replace("boxes(eggs, 6)", "boxes(eggs, 8)"))
+    os.utime(module, (stamp.st_atime, stamp.st_mtime - 3600))  # of the same size, and older
+    third = build(tiny)
+    assert third.returncode == 0
+    assert "They fill 3 boxes" in site(tiny, "book/index.html")
+    assert "They fill 3 boxes" in site(tiny, "notebooks/packing.html")
+
+
+def test_a_failing_cell_stops_the_build_with_its_name(tiny):
+    write_notebook(tiny, *CELLS, "1 / 0")
+    failed = build(tiny)
+    assert failed.returncode != 0
+    assert "notebooks/packing.ipynb, cell 4: ZeroDivisionError" in failed.stdout + failed.stderr
+    assert not (tiny / "_build" / "html").exists()
+
+
+def test_a_warning_stops_every_build(tiny):
+    page = tiny / "book" / "index.md"
+    page.write_text(page.read_text() + "\nSee {numref}`fig-that-is-missing`.\n")
+    for _ in range(2):
+        failed = build(tiny)
+        assert failed.returncode != 0
+        assert "fig-that-is-missing" in failed.stdout + failed.stderr
+
+
+def test_a_page_that_names_nothing_stops_the_build(tiny):
+    page = tiny / "book" / "index.md"
+    page.write_text(page.read_text() + "\n{{ packing.crates }}\n")
+    failed = build(tiny)
+    assert failed.returncode != 0
+    assert "book/index.md" in failed.stdout + failed.stderr
+    assert "crates" in failed.stdout + failed.stderr

@@ -1,0 +1,239 @@
+"""What the chapter `gpt4_scale` must protect."""
+
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from inference_economics import catalog, gpt4_scale
+from inference_economics.book import BOOK
+from inference_economics.capacity import cards_to_hold
+
+CARDS = st.integers(2, 4096)
+LATENCY = st.floats(1e-8, 1e-4)
+MESSAGE = st.floats(1.0, 1e9)
+BANDWIDTH = st.floats(1e8, 1e13)
+NETWORK = st.tuples(LATENCY, MESSAGE, BANDWIDTH)
+
+
+@pytest.fixture(scope="module")
+def article() -> gpt4_scale.Conclusions:
+    return BOOK.conclude_by_default("gpt4_scale").results
+
+
+def concluded(**values: object) -> gpt4_scale.Conclusions:
+    return BOOK.conclude("gpt4_scale", values).results
+
+
+def test_the_article_rounds_the_cards_down(article: gpt4_scale.Conclusions) -> None:
+    # 7826 cards of 230 MB hold 1,799,980 MB of the 1,800,000 MB.
+    assert 7826 * 230 == 1_799_980
+    assert article.cards == 7827
+    assert article.shortfall == pytest.approx(20e6, rel=1e-9)
+
+
+def test_a_gib_reading_of_the_memory_would_hide_the_missing_card(
+    article: gpt4_scale.Conclusions,
+) -> None:
+    # With 220 MiB = 230.686720 MB, the figure of Groq's paper, 7803 cards suffice.
+    assert cards_to_hold(article.weights, 220 * 2**20) == 7803
+
+
+def test_stage_and_budget_by_hand(article: gpt4_scale.Conclusions) -> None:
+    assert article.cards_per_stage == 98  # 7827 / 80 = 97.8
+    assert article.cards_in_stages == 7840
+    assert article.time_per_token == 0.002
+    assert article.time_per_layer == pytest.approx(25e-6, rel=1e-12)
+    assert article.time_per_all_reduce == pytest.approx(12.5e-6, rel=1e-12)
+    # 1.8e12 B over 7840 cards of 80e12 B/s
+    assert article.read_time == pytest.approx(1.8e12 / 7840 / 80e12, rel=1e-12)
+
+
+def test_all_reduce_times_by_hand(article: gpt4_scale.Conclusions) -> None:
+    # 98 cards, 1 µs a hop, 12288 numbers of 2 B over 240 GB/s: 24576 B take 0.1024 µs.
+    volume = 2 * 97 / 98 * 0.1024
+    expected = {
+        "ring": 194 + volume,
+        "torus_2d": 2 * 2 * (98**0.5 - 1) + 2 * volume,
+        "torus_3d": 2 * 3 * (98 ** (1 / 3) - 1) + 3 * volume,
+        "fat_tree": 14 * 4 + volume,  # 2 x 7 steps; two levels: a 64-port switch has no 98 ports
+        "dragonfly": 14 * 3 + volume,
+        "direct": 2 * 3 + volume,
+        "fat_tree_direct": 2 * 4 + volume,
+    }
+    for network, microseconds in expected.items():
+        time = getattr(article, f"all_reduce_{network}")
+        assert time * 1e6 == pytest.approx(microseconds, rel=1e-9), network
+
+
+def test_no_torus_is_in_time_at_a_microsecond_a_hop(article: gpt4_scale.Conclusions) -> None:
+    for torus in ("torus_2d", "torus_3d", "torus_2d_direct", "torus_3d_direct"):
+        assert getattr(article, f"all_reduce_{torus}") > article.time_per_all_reduce
+    assert article.all_reduce_direct < article.time_left_per_all_reduce
+
+
+@given(CARDS, NETWORK)
+def test_a_ring_is_a_torus_of_one_dimension(
+    cards: int, network: tuple[float, float, float]
+) -> None:
+    ring = gpt4_scale.all_reduce_on_ring(cards, *network)
+    assert gpt4_scale.all_reduce_on_torus(cards, 1, *network) == pytest.approx(ring, rel=1e-12)
+
+
+@given(st.integers(2, 40), st.sampled_from([2, 3]), NETWORK)
+def test_a_torus_is_its_rings_one_after_another(
+    side: int, dimensions: int, network: tuple[float, float, float]
+) -> None:
+    # Reduce-scatter along each dimension, the piece shrinking by the side each time, then back;
+    # each ring has the share of the links that one dimension gets.
+    latency, message, bandwidth = network
+    rings = sum(
+        gpt4_scale.all_reduce_on_ring(side, latency, message / side**i, bandwidth / dimensions)
+        for i in range(dimensions)
+    )
+    torus = gpt4_scale.all_reduce_on_torus(side**dimensions, dimensions, *network)
+    assert torus == pytest.approx(rings, rel=1e-9)
+
+
+@pytest.mark.parametrize("network", ["ring", "torus_2d", "torus_3d", "dragonfly"])
+@given(cards=CARDS, wires=NETWORK)
+def test_one_card_alone_sums_nothing(
+    network: str, cards: int, wires: tuple[float, float, float]
+) -> None:
+    times = gpt4_scale.all_reduce_times(1, *wires)
+    assert times[network] == 0
+    assert gpt4_scale.all_reduce_times(cards, *wires)[network] > 0
+
+
+@given(CARDS, NETWORK, st.floats(1.0, 100.0))
+def test_time_scales_with_latency_and_message_together(
+    cards: int, network: tuple[float, float, float], factor: float
+) -> None:
+    latency, message, bandwidth = network
+    once = gpt4_scale.all_reduce_times(cards, latency, message, bandwidth)
+    more = gpt4_scale.all_reduce_times(cards, latency * factor, message * factor, bandwidth)
+    for name, time in once.items():
+        assert more[name] == pytest.approx(time * factor, rel=1e-9), name
+
+
+@given(CARDS, NETWORK)
+def test_no_all_reduce_beats_the_volume_that_a_card_must_send(
+    cards: int, network: tuple[float, float, float]
+) -> None:
+    _, message, bandwidth = network
+    least = 2 * (cards - 1) / cards * message / bandwidth
+    for name, time in gpt4_scale.all_reduce_times(cards, *network).items():
+        assert time >= least * (1 - 1e-12), name
+
+
+@given(CARDS, NETWORK)
+def test_two_crossings_never_lose_to_halving(
+    cards: int, network: tuple[float, float, float]
+) -> None:
+    times = gpt4_scale.all_reduce_times(cards, *network)
+    assert times["direct"] <= times["dragonfly"]
+    assert times["fat_tree_direct"] <= times["fat_tree"]
+
+
+@given(CARDS, st.sampled_from([4, 8, 16, 32, 64, 128]))
+def test_fat_tree_is_the_smallest_with_room(cards: int, ports: int) -> None:
+    # A full fat tree of L levels of p-port switches has 2 (p/2)^L leaves (Dally and Towles).
+    levels = gpt4_scale.fat_tree_levels(cards, ports)
+    assert 2 * (ports // 2) ** int(levels) >= cards
+    assert levels == 1 or 2 * (ports // 2) ** (int(levels) - 1) < cards
+
+
+@given(st.integers(1, 10**6), st.integers(1, 500))
+def test_whole_stages_have_room_for_every_card(cards: int, layers: int) -> None:
+    stage = gpt4_scale.cards_in_stage(cards, layers)
+    assert (stage - 1) * layers < cards <= stage * layers
+
+
+@given(st.floats(1.0, 1e13), st.floats(1.0, 1e11))
+def test_the_last_card_is_neither_empty_nor_too_full(needed: float, memory: float) -> None:
+    cards = cards_to_hold(needed, memory)
+    on_last = gpt4_scale.bytes_on_last_card(needed, cards, memory)
+    slack = 1e-9 * needed
+    assert -slack < on_last <= memory + slack
+
+
+@given(st.integers(1, 512), st.data(), st.integers(1, 4096))
+def test_experts_touched_lie_between_one_token_and_all(
+    experts: int, data: st.DataObject, batch: int
+) -> None:
+    used = data.draw(st.integers(1, experts))
+    touched = gpt4_scale.experts_of_batch(experts, used, batch)
+    more = gpt4_scale.experts_of_batch(experts, used, batch + 1)
+    assert used * (1 - 1e-9) <= touched <= more <= experts
+    assert touched <= min(experts, used * batch) * (1 + 1e-9)
+
+
+def test_experts_touched_against_drawn_ones() -> None:
+    # Two of 16 experts drawn without replacement for each of 8 tokens, many times.
+    draws = np.random.default_rng(1).random((20_000, 8, 16)).argsort(axis=2)[:, :, :2]
+    touched = np.mean([len(np.unique(draw)) for draw in draws])
+    assert gpt4_scale.experts_of_batch(16, 2, 8) == pytest.approx(touched, rel=0.005)
+
+
+def test_experts_change_the_reading_and_not_the_cards(article: gpt4_scale.Conclusions) -> None:
+    assert article.active_share == pytest.approx(280 / 1800, rel=1e-12)
+    assert article.read_time_active == pytest.approx(article.read_time * 280 / 1800, rel=1e-12)
+    one = concluded(batch_size=1)
+    assert one.cards == article.cards
+    assert one.read_share == pytest.approx(one.active_share, rel=1e-12)
+    assert concluded(batch_size=10_000).read_share == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("key", ["llama2_70b", "llama31_405b", "gpt3_175b"])
+def test_a_dense_model_is_one_expert(key: str) -> None:
+    dense = concluded(model=key)
+    assert dense.active_share == dense.read_share == dense.experts_touched == 1
+    assert dense.read_time_active == dense.read_time
+
+
+def test_kv_cache_by_hand(article: gpt4_scale.Conclusions) -> None:
+    # Key and value, 120 layers, one head of 128 numbers of one byte, 8192 tokens, 128 sequences.
+    assert article.kv_cache == 2 * 120 * 1 * 128 * 1 * 8192
+    assert article.kv_cache_batch == article.kv_cache * 128
+    assert article.kv_cards == math.ceil((1.8e12 + article.kv_cache_batch) / 230e6) - 7827
+    assert article.kv_copies == 98
+    assert article.kv_batch_per_layer > catalog.chip("groq_lpu").memory
+
+
+@given(st.integers(1, 512), st.integers(1, 128))
+def test_kv_heads_are_copied_only_when_cards_outnumber_them(cards: int, heads: int) -> None:
+    copies = gpt4_scale.copies_of_kv(cards, heads)
+    assert copies >= 1
+    assert (copies == 1) == (cards <= heads)
+
+
+@given(st.floats(1.0, 1e5), st.integers(1, 500))
+def test_the_budget_is_the_token_shared_out(speed: float, layers: int) -> None:
+    layer = gpt4_scale.time_of_layer(gpt4_scale.time_of_token(speed), layers)
+    assume(layer > 0)
+    assert gpt4_scale.time_of_all_reduce(layer) * 2 * layers * speed == pytest.approx(1, rel=1e-12)
+
+
+def test_more_layers_mean_less_time_and_smaller_stages(article: gpt4_scale.Conclusions) -> None:
+    rumour = concluded(layers=120)
+    assert rumour.cards_per_stage == 66  # 7827 / 120 = 65.2
+    assert rumour.time_per_all_reduce < article.time_per_all_reduce
+    assert rumour.cards == article.cards
+
+
+def test_the_published_network_would_reach() -> None:
+    assert concluded().cards_in_stages <= catalog.value("groq_scale_out.max_chips")
+
+
+def test_conclusions_run_on_arrays() -> None:
+    inputs = BOOK.parameters("gpt4_scale").base({})
+    layers = np.array([60, 80, 120])
+    together = gpt4_scale.conclude(**{**inputs, "layers": layers})
+    for index, number in enumerate(layers):
+        alone = gpt4_scale.conclude(**{**inputs, "layers": int(number)})
+        for field in fields(alone):
+            value = np.broadcast_to(getattr(together, field.name), layers.shape)[index]
+            assert value == pytest.approx(getattr(alone, field.name), rel=1e-12), field.name
