@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
+from reckoner.numeric import as_vega
 from reckoner.units import is_unit, quantity, registry
 
 BOOK.load()
@@ -66,7 +67,7 @@ def test_the_browser_computes_what_the_library_computes(formula):
     chart = (
         alt.Chart(alt.Data(values=[{}]))
         .mark_text()
-        .transform_calculate(result=f"toString({expression!r})")
+        .transform_calculate(result=f"toString({as_vega(expression)})")
         .encode(text="result:N")
         .add_params(*sliders.values())
     )

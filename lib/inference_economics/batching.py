@@ -219,8 +219,8 @@ PARAMETERS = Parameters(
 class Conclusions:
     """What the chapter concludes; one number each for one set of parameters, or arrays.
 
-    The fields that end in `_gib` read the KV cache's binary gigabytes as decimal ones, as the
-    article does.
+    `misread_kv_cache` takes the KV cache's binary gigabytes for decimal ones, as the article does;
+    the fields that end in `_gib` follow from it.
     """
 
     weights: Bytes
@@ -230,6 +230,7 @@ class Conclusions:
     gpu_cost: DollarsPerThroughput
     batch1_ratio: Ratio
     kv_cache: Bytes
+    misread_kv_cache: Bytes
     kv_cache_batch: Bytes
     needed: Bytes
     cards: Count
@@ -292,7 +293,7 @@ def conclude(
     """
     weight_bytes = weights(name_parameters(model), bytes_per_parameter)
     cache = model_kv_cache(model, context_length, bytes_per_element)
-    cache_gib = cache / si(1.0, "GiB") * si(1.0, "GB")
+    misread_cache = cache / si(1.0, "GiB") * si(1.0, "GB")
     cluster = cluster_for(batch_size, weight_bytes, cache, chip.memory, card_price, speed)
 
     weight_cards = cards_to_hold(weight_bytes, chip.memory)
@@ -306,15 +307,13 @@ def conclude(
     floor = capital_cost(request_price, cluster_throughput(1, speed))
 
     def batch_that_costs(target_cost: DollarsPerThroughput, kv_cache: Bytes) -> Count:
-        return break_even_batch(
-            card_price, weight_bytes, target_cost, speed, chip.memory, kv_cache
-        )
+        return break_even_batch(card_price, weight_bytes, target_cost, speed, chip.memory, kv_cache)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         parity_batch = batch_that_costs(gpu_cost, cache)
         consumer_batch = batch_that_costs(consumer_cost, cache)
         floor_breaking_batch = batch_that_costs(floor, cache)
-        floor_breaking_batch_gib = batch_that_costs(floor, cache_gib)
+        floor_breaking_batch_gib = batch_that_costs(floor, misread_cache)
         effective_price = price_of_cluster(cluster_cards, card_price)
         effective_batch = requests_held(cluster_cards, chip.memory, weight_bytes, cache)
         effective_cost = capital_cost(effective_price, cluster_throughput(effective_batch, speed))
@@ -327,6 +326,7 @@ def conclude(
         gpu_cost=gpu_cost,
         batch1_ratio=batch1_cost / gpu_cost,
         kv_cache=cache,
+        misread_kv_cache=misread_cache,
         kv_cache_batch=kv_cache_of_batch(cache, batch_size),
         needed=cluster.needed,
         cards=cluster.cards,
@@ -339,7 +339,7 @@ def conclude(
         price_per_request=request_price,
         floor=floor,
         cost_limit=cost_limit(card_price, cache, chip.memory, speed),
-        cost_limit_gib=cost_limit(card_price, cache_gib, chip.memory, speed),
+        cost_limit_gib=cost_limit(card_price, misread_cache, chip.memory, speed),
         floor_breaking_batch=floor_breaking_batch,
         floor_breaking_batch_gib=floor_breaking_batch_gib,
         consumer_ratio=dearest_ratio(

@@ -28,6 +28,7 @@ BOOK = Book(
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
     extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
+    cover=("batching", "fig-batching-cost"),
 )
 
 

@@ -160,7 +160,7 @@ def expert_size(
 @formula(gives="experts_touched", source="BLIS (inference-sim), roofline for experts")
 def experts_of_batch(experts: Count, experts_per_token: Count, batch_size: Count) -> Count:
     """Experts of a layer that a batch uses, if every token chooses evenly and on its own."""
-    return experts * (1 - (1 - experts_per_token / experts) ** batch_size)
+    return experts * (1 - maximum(1 - experts_per_token / experts, 0) ** batch_size)
 
 
 @formula(gives="parameters_read", source="follows: active parameters and the further experts")
@@ -176,6 +176,7 @@ def parameters_of_batch(
 
 DRAGONFLY_HOPS = catalog.value("dragonfly.hops")
 SWITCH_PORTS = catalog.value("infiniband.switch_ports")
+_LINKS = catalog.constant("groq_lpu.link_bandwidth")
 _LATENCY = catalog.constant("tpu_ici.hop_latency")
 
 
@@ -198,9 +199,7 @@ PARAMETERS = Parameters(
             choices=_heads_known(),
             resolve=catalog.model,
         ),
-        chip_choice(
-            "chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", "link_bandwidth"
-        ),
+        chip_choice("chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth"),
         BYTES_PER_PARAMETER,
         Parameter(
             name="layers",
@@ -271,6 +270,16 @@ PARAMETERS = Parameters(
             source=_LATENCY.source,
             low=0.001,
             high=1000.0,
+        ),
+        Parameter(
+            name="link_bandwidth",
+            default=float(_LINKS.value),
+            unit="GB/s",
+            label="bandwidth of all links of one card, each way",
+            help="That of the first Groq chip; set it together with the chip.",
+            source=_LINKS.source,
+            low=0.1,
+            high=1e5,
         ),
         Parameter(
             name="bytes_per_activation",
@@ -394,6 +403,7 @@ def conclude(
     batch_size: Count,
     micro_batch: Tokens,
     hop_latency: Seconds,
+    link_bandwidth: BytesPerSecond,
     bytes_per_activation: Bytes,
     bytes_per_element: Bytes,
     context_length: Tokens,
@@ -402,7 +412,7 @@ def conclude(
 
     Args:
         model: its weights, experts, layers and KV heads; the layers count for the KV cache.
-        chip: its memory, bandwidth and links.
+        chip: its memory and memory bandwidth.
         bytes_per_parameter: bytes a weight takes.
         layers: pipeline stages, one a layer.
         speed: output speed of one request.
@@ -411,6 +421,7 @@ def conclude(
         batch_size: requests in decode.
         micro_batch: tokens that pass through a stage together.
         hop_latency: time to cross one link.
+        link_bandwidth: bandwidth of all links of one card, each way.
         bytes_per_activation: bytes of a number in a message.
         bytes_per_element: bytes of an element of the KV cache.
         context_length: tokens in one sequence.
@@ -424,7 +435,7 @@ def conclude(
     read_time = layer_read_time(weight_bytes, layers, stage, chip.memory_bandwidth)
     budget = time_of_all_reduce(layer_time)
     message = message_bytes(micro_batch, hidden_size, bytes_per_activation)
-    times = all_reduce_times(stage, hop_latency, message, chip.link_bandwidth)
+    times = all_reduce_times(stage, hop_latency, message, link_bandwidth)
 
     kv_token = kv_bytes_per_token(model.layers, model.kv_heads, head_dim, bytes_per_element)
     kv_sequence = kv_cache(kv_token, context_length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from inference_economics import catalog
@@ -175,11 +176,16 @@ def model_prefill_operations(model: Model, prefix_tokens: Tokens) -> Count:
 
 
 PATHS = {
-    "another GPU's server, over the network": "connectx_7.bandwidth",
-    "host memory, over PCIe": "pcie5_x16.host_to_device_bandwidth",
-    "disk (NVMe)": "nvme_ssd.read_bandwidth_pcie4",
+    "network": "connectx_7.bandwidth",
+    "host memory": "pcie5_x16.host_to_device_bandwidth",
+    "disk": "nvme_ssd.read_bandwidth_pcie4",
 }
-"""Paths to a GPU from outside its own memory, and the constant that is each one's bandwidth."""
+"""Where a prefix can come from, and the bandwidth: another server, over PCIe, an NVMe disk."""
+
+
+def _among(allowed: Callable[[str], bool], choice: Parameter) -> Parameter:
+    """A choice by name, narrowed to the names that `allowed` lets through."""
+    return replace(choice, choices=tuple(filter(allowed, choice.choices)))
 
 
 def _tokens(name: str, default: int, label: str, help: str, source: str = ARTICLE) -> Parameter:
@@ -190,20 +196,20 @@ def _price(name: str, default: float, unit: str, label: str, help: str, source: 
     return Parameter(name, default, unit, label, help, source, low=1e-3, high=1e7)
 
 
-UNWINDOWED = tuple(
-    key for key in catalog.models(*NEEDS) if not catalog.model(key).has("windowed_layers")
-)
+SRAM = tuple(key for key, row in catalog.chip_names().items() if row.memory_kind == "SRAM")
 
 PARAMETERS = Parameters(
     (
-        replace(
+        _among(
+            lambda key: not catalog.model(key).has("windowed_layers"),
             model_choice("llama2_70b", *NEEDS),
-            choices=UNWINDOWED,
-            help="A model of the catalog whose layers all attend to the whole context.",
         ),
-        chip_choice(
-            "gpu", "h100_sxm", "the GPU that prefills, and whose memory holds the prefix",
-            "memory", "memory_bandwidth", "fp16_compute",
+        _among(
+            lambda key: key not in SRAM,
+            chip_choice(
+                "gpu", "h100_sxm", "the GPU that prefills, and whose memory holds the prefix",
+                "memory", "memory_bandwidth", "fp16_compute",
+            ),
         ),
         Parameter(
             name="chips",
@@ -255,7 +261,10 @@ PARAMETERS = Parameters(
             source="OpenRouter, prompt caching",
             high=1.0,
         ),
-        chip_choice("chip", "groq_lpu", "the SRAM chip that holds the weights", "memory"),
+        _among(
+            lambda key: key in SRAM,
+            chip_choice("chip", "groq_lpu", "the SRAM chip that holds the weights", "memory"),
+        ),
         _price("card_price", 6000.0, "USD", "price of one SRAM card",
                "The article's, by compute and rounded.", ARTICLE),
         _price("memory_price", 30000.0, "USD", "price of one GPU's memory",

@@ -225,7 +225,7 @@ def run_processor(inputs: int, depth: int) -> list[Slot]:
     return slots
 
 
-ASSUMPTION = "an assumption of this book: the article describes no model"
+ASSUMPTION = "an assumption of this book: the article gives no size"
 
 PARAMETERS = Parameters(
     (

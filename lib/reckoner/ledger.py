@@ -20,6 +20,16 @@ from reckoner.units import number, shown, si
 
 Verdict = Literal["reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"]
 
+MEANINGS: dict[Verdict, str] = {
+    "reproduced": "come out as printed once rounded, or hold by a computed figure;",
+    "rounded": "follow from other figures that the text had rounded;",
+    "differs": "come out otherwise;",
+    "confirmed": "are supported by a source;",
+    "contradicted": "are contradicted by a source;",
+    "unverified": "rest on no source that was seen.",
+}
+"""What each verdict says of the figures it is given to."""
+
 FACT_TOLERANCE = 0.1
 """A fact is confirmed when it equals the figure as printed, or lies within this share of it."""
 
@@ -120,7 +130,7 @@ def equal_as_printed(computed: float, printed: float, step: float, reciprocal: b
         return computed == printed
     if reciprocal:
         computed, printed = 1 / computed, 1 / printed
-    return abs(round(computed / step) * step - printed) <= 1e-9 * abs(printed)
+    return abs(round(computed / step) * step - printed) <= 1e-6 * step
 
 
 def _agrees(claim: Claim, computed: list[float]) -> bool:

@@ -55,3 +55,10 @@ def log2(x: Any) -> Any:
     if _is_expression(x):
         return alt.expr.log(x) / math.log(2)
     return np.log2(x)
+
+
+def as_vega(expression: Any) -> str:
+    """What a formula called with Altair parameters gives, as the text of a Vega expression."""
+    if isinstance(expression, alt.Parameter):
+        return str(expression.name)
+    return str(getattr(expression, "expr", expression))

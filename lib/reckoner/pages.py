@@ -21,7 +21,7 @@ import nbformat
 
 from reckoner.book import Book
 from reckoner.formulas import Formula
-from reckoner.ledger import FACT_TOLERANCE
+from reckoner.ledger import FACT_TOLERANCE, MEANINGS
 from reckoner.notebook import claims_table, verdict_pill
 from reckoner.tables import Constant
 from reckoner.units import number, shown
@@ -78,6 +78,11 @@ class Pages:
             "printed": {entry.claim.id: entry.claim.printed for entry in entries},
             "counts": Counter(entry.verdict for entry in entries),
             "tolerance": str(shown(FACT_TOLERANCE, "share")),
+            "meanings": MEANINGS,
+            "defaults": {
+                chapter: SimpleNamespace(**self.book.parameters(chapter).defaults)
+                for chapter in self.book.chapters
+            },
             "pill": verdict_pill,
             "verdict": lambda claim_id: verdict_pill(self.book.ledger.entry(claim_id).verdict),
             "claims_table": self.claims_table,

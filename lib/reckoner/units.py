@@ -116,7 +116,10 @@ _TIMES = (
     (365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (1, "s"), (1e-3, "ms"),
     (1e-6, "µs"), (1e-9, "ns"),
 )  # fmt: skip
-_LARGE = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
+_LARGE = (
+    (1e18, " quintillion"), (1e15, " quadrillion"), (1e12, " trillion"), (1e9, " billion"),
+    (1e6, " million"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -162,10 +165,18 @@ def _scaled(value: float, steps: tuple[tuple[float, str], ...], digits: int) -> 
 
 
 def _dollars(value: float, digits: int) -> tuple[str, str]:
-    if abs(value) < 1e6:
-        whole = abs(value) >= 1000
-        return number(round(value) if whole else value, digits), ""
-    return _scaled(value, _LARGE, digits)
+    if abs(value) >= 1e6:
+        return _scaled(value, _LARGE, digits)
+    if abs(value) >= 1000:
+        return number(round(value), digits), ""
+    return number(value, digits), ""
+
+
+def _amount(value: float, digits: int) -> tuple[str, str]:
+    """Dollars and cents."""
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:,.2f}".removesuffix(".00"), ""
+    return _dollars(value, digits)
 
 
 def _count(value: float, digits: int) -> tuple[str, str]:
@@ -208,7 +219,7 @@ _SHOW: dict[str, Callable[[float, int], Shown]] = {
     "J": _prefixed("J"),
     "Hz": _prefixed("Hz"),
     "s": _with(_time),
-    "USD": _with(_dollars, "$"),
+    "USD": _with(_amount, "$"),
     "USD/(token/s)": _with(_dollars, "$", " per token/s"),
     "USD/token": lambda value, digits: Shown(
         number(value * 1e6, digits), "$", " per million tokens"

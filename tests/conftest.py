@@ -1,0 +1,6 @@
+"""Settings that all tests share: no test depends on how fast the machine is."""
+
+from hypothesis import settings
+
+settings.register_profile("book", deadline=None)
+settings.load_profile("book")

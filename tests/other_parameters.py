@@ -1,0 +1,53 @@
+"""Two quite different parameter sets for each chapter: the sentences must stay true."""
+
+OTHER_PARAMETERS = {
+    "capacity": (
+        {"model": "llama31_405b", "chip": "gc200", "bytes_per_parameter": 2.0},
+        {"model": "llama2_7b", "gpu": "h200_sxm", "bytes_per_parameter": 0.5, "gpu_price": 1000.0},
+    ),
+    "kv_cache": (
+        {"model": "deepseek_v3", "context_length": 131072, "bytes_per_element": 2.0},
+        {"model": "llama2_7b", "context_length": 512, "batch_size": 4, "bytes_per_parameter": 2.0},
+    ),
+    "batching": (
+        {"model": "llama31_8b", "context_length": 32768, "card_price": 500.0, "speed": 1200.0},
+        {
+            "model": "gpt3_175b",
+            "batch_size": 8,
+            "speed": 50.0,
+            "gpu_price": 2000.0,
+            "gpu_throughput": 2600.0,
+            "cluster_cards": 100,
+        },
+    ),
+    "margins": (
+        {"card_cost": 5000.0, "electricity_price": 0.02, "overhead": 1.1, "lifetime": 1.0},
+        {
+            "model": "llama31_8b",
+            "batch_size": 1,
+            "electricity_price": 0.3,
+            "lifetime": 10.0,
+            "gpu_cost": 20000.0,
+            "speed": 100.0,
+        },
+    ),
+    "spatial_computing": (
+        {"fpga": "stratix_10_280", "model_size": 20.0, "dram_bandwidth": 400.0},
+        {"model_size": 500.0, "reuse": 64, "words": 1e12, "stream_inputs": 9, "circuit_depth": 6},
+    ),
+    "gpt4_scale": (
+        {"model": "llama31_405b", "layers": 126, "speed": 20.0, "hop_latency": 10.0},
+        {"chip": "groq_3_lpu", "bytes_per_parameter": 0.5, "speed": 5000.0, "context_length": 512},
+    ),
+    "prefill_caching": (
+        {"model": "deepseek_v3", "prefix_tokens": 1000, "utilization": 0.9, "chips": 64},
+        {
+            "gpu": "a100_sxm_80gb",
+            "input_tokens": 100,
+            "output_tokens": 4000,
+            "hit_rate": 0.05,
+            "batch_size": 1,
+            "card_price": 500.0,
+        },
+    ),
+}
