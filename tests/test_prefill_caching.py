@@ -157,7 +157,7 @@ def test_a_call_by_hand() -> None:
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_input_costs_more_exactly_beyond_the_break_even(inputs: int, outputs: int) -> None:
     results = concluded(input_tokens=inputs, output_tokens=outputs)
-    # At gpt-4-turbo's prices one output token costs three input tokens.
+    # At the prices of GPT-4 Turbo one output token costs three input tokens.
     assert results.input_output_ratio == pytest.approx(inputs / (3 * outputs))
 
 

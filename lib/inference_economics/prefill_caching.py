@@ -240,9 +240,9 @@ PARAMETERS = Parameters(
         _tokens("output_tokens", 1000, "output tokens of one call",
                 "The upper end of what the article names."),
         _price("input_price", 10.0, "USD/Mtoken", "price of input tokens",
-               "That of gpt-4-turbo when the article appeared.", "tokencost, February 2024"),
+               "That of GPT-4 Turbo when the article appeared.", "tokencost, February 2024"),
         _price("output_price", 30.0, "USD/Mtoken", "price of output tokens",
-               "That of gpt-4-turbo when the article appeared.", "tokencost, February 2024"),
+               "That of GPT-4 Turbo when the article appeared.", "tokencost, February 2024"),
         Parameter(
             name="hit_rate",
             default=0.563,

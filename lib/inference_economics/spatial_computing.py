@@ -46,9 +46,9 @@ def pass_operations(parameters: Count, operations_per_parameter: Count, reuse: C
 
 
 @formula(gives="arithmetic_time", source="williams2009roofline")
-def arithmetic_time(pass_operations: Count, shards: Count, compute: OpPerSecond) -> Seconds:
+def arithmetic_time(pass_operations: Count, shards: Count, narrow_compute: OpPerSecond) -> Seconds:
     """Time of a pass's arithmetic, divided evenly over the FPGAs."""
-    return pass_operations / (shards * compute)
+    return pass_operations / (shards * narrow_compute)
 
 
 @formula(gives="fed_compute", source="williams2009roofline")
@@ -158,9 +158,9 @@ def fpga_compute_needed(datacenter_compute: OpPerSecond, fpgas: Count) -> OpPerS
 
 
 @formula(gives="datacenter_compute", source="definition")
-def fleet_compute(fpgas: Count, compute: OpPerSecond) -> OpPerSecond:
+def fleet_compute(fpgas: Count, narrow_compute: OpPerSecond) -> OpPerSecond:
     """Combined compute of all FPGAs of a data center."""
-    return fpgas * compute
+    return fpgas * narrow_compute
 
 
 @formula(gives="translation_time", source="definition")

@@ -133,11 +133,16 @@ def stage(book: Book) -> None:
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        [*command, "--path-output", ".", "-W", "--keep-going", "-q"], env=environment, check=False
+        [*command, "--path-output", ".", "-W", "--keep-going", "-q"],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
+        print(done.stdout, file=sys.stderr)
         shutil.rmtree(SITE, ignore_errors=True)
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     return done.returncode == 0

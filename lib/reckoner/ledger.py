@@ -213,8 +213,10 @@ class Ledger:
         """The figures that `concluded` has for the claim, for readers."""
         if claim.relation == "text":
             return str(self._facts(claim)[0].value)
-        units = [concluded.units.get(name, "") for name in claim.results] or claim.units
         values = self._computed(claim, concluded)
+        if not claim.results:
+            return _row_words(self._facts(claim)[0])
+        units = [concluded.units[name] for name in claim.results]
         if "/" in claim.value and 0 < values[0] < 1:
             return f"1/{number(1 / values[0], 4)}"
         return ", ".join(str(shown(v, u, 4)) for v, u in zip(values, units, strict=True))
@@ -287,7 +289,11 @@ class Ledger:
 
 
 def _row_words(row: Any) -> str:
-    return str(row.value) if isinstance(row.value, str) else f"{number(row.value, 6)} {row.unit}"
+    if isinstance(row.value, str):
+        return row.value
+    if row.unit == "USD":
+        return str(shown(row.value, "USD"))
+    return f"{row.value:,.6g} {row.unit}".removesuffix(" count")
 
 
 def _close(claim: Claim, computed: list[float]) -> bool:

@@ -78,7 +78,8 @@ class Chapter:
             **values: its arguments in base units.
         """
         symbols, numbers, result = self.book.formulary.worked(name, values)
-        left, _, right = symbols.partition(" = ")
+        left, _, right = symbols.replace(r"\frac", r"\dfrac").partition(" = ")
+        numbers = numbers.replace(r"\frac", r"\dfrac")
         return Markdown(
             f"$$\n\\begin{{aligned}}\n{left} &= {right} \\\\\n&= {numbers} \\\\\n"
             f"&= {result}\n\\end{{aligned}}\n$$"
@@ -103,10 +104,15 @@ class Chapter:
             return HTML(claims_table(self.book, claims))
         rows = "".join(
             f'<tr id="claim-{c.id}">{_cell("Claim", c.claim)}{_cell("Article", printed(c))}'
-            f"{_cell('Yours', self.book.ledger.computed_words(c, self._concluded))}</tr>"
+            f"{_cell('Yours', self._yours(c))}</tr>"
             for c in claims
         )
         return HTML(_table(("Claim", "Article", "Yours"), rows))
+
+    def _yours(self, claim: Claim) -> str:
+        if not claim.results:
+            return "a fact, the same for all parameters"
+        return self.book.ledger.computed_words(claim, self._concluded)
 
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it."""

@@ -21,7 +21,7 @@ import nbformat
 
 from reckoner.book import Book
 from reckoner.formulas import Formula
-from reckoner.ledger import FACT_TOLERANCE, MEANINGS
+from reckoner.ledger import FACT_TOLERANCE, MEANINGS, Conclusions
 from reckoner.notebook import claims_table, verdict_pill
 from reckoner.tables import Constant
 from reckoner.units import number, shown
@@ -66,7 +66,7 @@ class Pages:
         self.book.load()
         entries = self.book.ledger.entries()
         words = {
-            chapter: SimpleNamespace(**self.book.conclude_by_default(chapter).words(3))
+            chapter: SimpleNamespace(**_for_markdown(self.book.conclude_by_default(chapter)))
             for chapter in self.book.chapters
         }
         return {
@@ -188,6 +188,11 @@ class Pages:
             cells = [f"{number(float(r.value), 4)} {_unit(r.unit)}" if r else "–" for r in rows]
             body += _row("td", [html.escape(name.name), *cells])
         return _table(head, body)
+
+
+def _for_markdown(concluded: Conclusions) -> dict[str, str]:
+    """Results for readers, in which a dollar sign opens no mathematics."""
+    return {name: text.replace("$", r"\$") for name, text in concluded.words(digits=3).items()}
 
 
 def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> str:

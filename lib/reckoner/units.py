@@ -229,6 +229,8 @@ _SHOW: dict[str, Callable[[float, int], Shown]] = {
     "token/s": _with(_count, after=" token/s"),
     "token": _with(_count, after=" tokens"),
     "token/J": _with(_count, after=" tokens per joule"),
+    "request/s": _with(_count, after=" requests/s"),
+    "count/s": _with(_count, after=" per second"),
     "word/s": _with(_count, after=" words/s"),
     "op/word": _with(_count, after=" operations per word"),
     "share": lambda value, digits: Shown(number(100 * value, min(digits, 3)), "", "%"),
