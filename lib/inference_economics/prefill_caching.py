@@ -34,6 +34,7 @@ from inference_economics.units import (
     Dollars,
     DollarsPerThroughput,
     DollarsPerToken,
+    Flop,
     FlopPerSecond,
     Ratio,
     Seconds,
@@ -56,7 +57,7 @@ def tokens_in_memory(gpu_memory: Bytes, kv_bytes_per_token: BytesPerToken) -> To
 )
 def prefill_operations(
     active_parameters: Count, layers: Count, attention_width: Count, prefix_tokens: Tokens
-) -> Count:
+) -> Flop:
     """Multiplications and additions of a prefill with causal attention.
 
     Two for each weight and token, and four for each pair of tokens, layer and unit of width, of
@@ -67,7 +68,7 @@ def prefill_operations(
 
 @formula(gives="recompute_time", source="definition of utilization; pope2022scaling")
 def prefill_time(
-    prefill_operations: Count, chips: Count, compute: FlopPerSecond, utilization: Share
+    prefill_operations: Flop, chips: Count, compute: FlopPerSecond, utilization: Share
 ) -> Seconds:
     """Time of a prefill shared evenly by several GPUs."""
     return prefill_operations / (chips * compute * utilization)
@@ -168,7 +169,7 @@ def active_parameters(model: Model) -> Count:
     return name_parameters(model) if active is None else active
 
 
-def model_prefill_operations(model: Model, prefix_tokens: Tokens) -> Count:
+def model_prefill_operations(model: Model, prefix_tokens: Tokens) -> Flop:
     """Operations that a model's prefill takes."""
     return prefill_operations(
         active_parameters(model), model.layers, attention_width(model), prefix_tokens
@@ -293,7 +294,7 @@ class Conclusions:
     prefix_bytes: Bytes
     tokens_in_hbm: Tokens
     tokens_beside_weights: Tokens
-    prefill_operations: Count
+    prefill_operations: Flop
     recompute_time: Seconds
     load_time: Seconds
     load_time_network: Seconds

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 Bytes = Annotated[Any, "B"]
 BytesPerToken = Annotated[Any, "B/token"]
 BytesPerSecond = Annotated[Any, "B/s"]
+Flop = Annotated[Any, "FLOP"]
 FlopPerSecond = Annotated[Any, "FLOP/s"]
 OpPerSecond = Annotated[Any, "op/s"]
 Seconds = Annotated[Any, "s"]

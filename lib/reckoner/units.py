@@ -213,6 +213,7 @@ _SHOW: dict[str, Callable[[float, int], Shown]] = {
     "B": _prefixed("B"),
     "B/s": _prefixed("B/s"),
     "B/token": _prefixed("B per token"),
+    "FLOP": _prefixed("FLOP"),
     "FLOP/s": _prefixed("FLOP/s"),
     "op/s": _prefixed("OP/s"),
     "W": _prefixed("W"),
