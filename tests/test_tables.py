@@ -61,7 +61,9 @@ def test_an_unknown_constant_names_the_nearest():
 
 
 def test_a_missing_constant_says_what_there_is():
-    with pytest.raises(catalog.MissingConstant, match=r"groq_lpu has no 'hbm'.*memory_bandwidth"):
+    with pytest.raises(
+        catalog.MissingConstantError, match=r"groq_lpu has no 'hbm'.*memory_bandwidth"
+    ):
         _ = catalog.chip("groq_lpu").hbm
 
 

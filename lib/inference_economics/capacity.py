@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
     ARTICLE,

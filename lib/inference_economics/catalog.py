@@ -19,7 +19,7 @@ from reckoner.tables import Constant, DataError, Text, read_rows
 FILES = ("chips", "models", "prices", "history", "served", "hindsight")
 
 
-class MissingConstant(AttributeError):
+class MissingConstantError(AttributeError):
     """A chip or model has no row for a quantity. The message says which rows it has."""
 
 
@@ -67,7 +67,7 @@ class Record:
         try:
             return self.values[quantity]
         except KeyError:
-            raise MissingConstant(
+            raise MissingConstantError(
                 f"{self.key} has no {quantity!r}; add a row to its data file. "
                 f"It has {', '.join(self.values)}"
             ) from None

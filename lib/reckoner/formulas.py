@@ -63,6 +63,11 @@ class Formula:
         return f"eq-{self.name.replace('_', '-')}"
 
     @property
+    def anchor(self) -> str:
+        """The target on the page of formulas."""
+        return f"formula-{self.name.replace('_', '-')}"
+
+    @property
     def meaning(self) -> str:
         return inspect.getdoc(self.function) or ""
 

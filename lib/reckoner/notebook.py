@@ -68,7 +68,10 @@ class Chapter:
         symbols = self.book.formulary.symbols
         names = [formula.gives, *(n for n in formula.inputs if n != formula.gives)]
         meanings = "; ".join(f"${symbols[n].latex}$ is {symbols[n].meaning}" for n in names)
-        return f"where {meanings}. In code: `{formula.module.split('.')[-1]}.{formula.name}`."
+        return (
+            f"where {meanings}. In code: "
+            f"{{ref}}`{formula.module.split('.')[-1]}.{formula.name} <{formula.anchor}>`."
+        )
 
     def worked(self, name: str, **values: float) -> Markdown:
         """A formula in symbols, then in numbers, then its result.

@@ -1,0 +1,71 @@
+"""Cards are whole, prices follow compute, and shapes give the published weights."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_economics import capacity, catalog
+from inference_economics.book import BOOK
+
+sizes = st.floats(min_value=1e6, max_value=1e15)
+
+
+@given(sizes, sizes)
+def test_the_cards_hold_it_and_one_fewer_would_not(needed, memory):
+    cards = capacity.cards_to_hold(needed, memory)
+    assert cards == int(cards)
+    assert cards * memory >= needed * (1 - 1e-12)
+    assert (cards - 1) * memory <= needed * (1 + 1e-12)
+
+
+@given(st.integers(min_value=1, max_value=10**6), sizes)
+def test_what_fills_whole_cards_needs_no_further_one(cards, memory):
+    assert capacity.cards_to_hold(cards * memory, memory) in (cards, cards + 1)
+    assert capacity.cards_to_hold(cards * 2.0**30, 2.0**30) == cards
+
+
+@given(sizes, st.floats(min_value=0.125, max_value=8))
+def test_weights_scale_with_precision(parameters, width):
+    assert capacity.weights(parameters, 2 * width) == 2 * capacity.weights(parameters, width)
+
+
+@given(sizes)
+def test_a_card_of_equal_compute_costs_the_same(compute):
+    assert capacity.price_by_compute(30000.0, compute, compute) == pytest.approx(30000.0)
+
+
+def test_the_article_by_hand():
+    """70e9 B over 230e6 B is 304.3; 30,000 × 188 / 989 is 5,702.7."""
+    found = BOOK.conclude_by_default("capacity").results
+    assert found.cards == math.ceil(70e9 / 230e6) == 305
+    assert found.card_price == pytest.approx(30000 * 188 / 989)
+    assert found.cluster_price == pytest.approx(305 * 30000 * 188 / 989)
+
+
+@pytest.mark.parametrize(
+    ("key", "published"),
+    [
+        ("llama2_70b", 68_976_648_192),  # counted from the shape in the data file's own row
+        ("llama31_8b", 8_030_261_248),  # the checkpoint's size, as its maker prints 8.03B
+        ("llama31_70b", 70_553_706_496),  # likewise 70.6B
+    ],
+)
+def test_shapes_give_the_published_number_of_weights(key, published):
+    model = catalog.model(key)
+    counted = capacity.dense_parameters(**{name: model.values[name] for name in capacity.SHAPE})
+    assert counted == published
+
+
+def test_two_matrices_in_place_of_three_would_be_noticed():
+    """A known slip: the gated feed-forward network has three matrices, not two."""
+    model = catalog.model("llama2_70b")
+    shape = {name: model.values[name] for name in capacity.SHAPE}
+    third = model.layers * model.hidden_size * model.ffn_size
+    assert capacity.dense_parameters(**shape) - third < 56e9 < capacity.dense_parameters(**shape)
+
+
+def test_every_catalogued_model_has_a_number_of_weights():
+    for key in catalog.models():
+        assert capacity.parameter_count(catalog.model(key)) > 1e9
