@@ -105,8 +105,8 @@ def test_what_changes_is_done_again_and_nothing_else(tiny):
 
     second = build(tiny)
     assert second.returncode == 0
-    assert "-- notebook:packing" in second.stdout
-    assert "-- site" in second.stdout
+    assert "-- run notebooks/packing.ipynb" in second.stdout
+    assert "-- build the site" in second.stdout
 
     module = tiny / "lib" / "tiny" / "packing.py"
     stamp = module.stat()

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.dependency import FileChangedChecker
 from doit.doit_cmd import DoitMain
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from reckoner.book import Book
 from reckoner.notebook import printed
@@ -65,16 +67,22 @@ def run_with(notebook: Path, executed: Path, parameters: dict[str, Any]) -> bool
     """
     executed.parent.mkdir(parents=True, exist_ok=True)
     partial = executed.with_suffix(".partial.ipynb")
-    try:
-        papermill.execute_notebook(
-            str(notebook), str(partial), parameters, kernel_name="python3", progress_bar=False
-        )
-    except PapermillExecutionError as error:
-        print(
-            f"{notebook}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}",
-            file=sys.stderr,
-        )
-        return False
+    with tempfile.TemporaryDirectory() as folder:
+        # The kernel listens in a folder of this run alone, not on a port open to others.
+        socket = {"transport": "ipc", "ip": f"{folder}/kernel"}
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(partial),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                config=Config({"KernelManager": socket}),
+            )
+        except PapermillExecutionError as error:
+            where = f"{notebook}, cell {error.cell_index + 1}"
+            print(f"{where}: {error.ename}: {error.evalue}", file=sys.stderr)
+            return False
     tidied = tidy(nbformat.read(partial, as_version=4))
     nbformat.write(tidied, partial)
     partial.replace(executed)
@@ -164,6 +172,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
             notebook = Path("notebooks") / f"{name}.ipynb"
             yield {
                 "name": name,
+                "title": lambda task, notebook=notebook: f"run {notebook}",
                 "actions": [(execute, (notebook, target))],
                 "file_dep": [str(notebook), *code],
                 "targets": [str(target)],
@@ -171,6 +180,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
 
     def task_claims() -> dict[str, Any]:
         return {
+            "title": lambda task: f"write {CLAIMS}",
             "actions": [(write_claims, (book, CLAIMS))],
             "file_dep": code,
             "targets": [str(CLAIMS)],
@@ -178,6 +188,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
 
     def task_site() -> dict[str, Any]:
         return {
+            "title": lambda task: f"build the site in {SITE}",
             "actions": [(stage, (book,)), build_site],
             "file_dep": [
                 *code, *pages, "_config.yml", "_toc.yml", *(str(p) for p in executed.values())
