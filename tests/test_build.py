@@ -81,9 +81,9 @@ def write_notebook(folder, *sources):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "packing.ipynb")
 
 
-def build(folder):
+def build(folder, module="tiny.book"):
     return subprocess.run(
-        [sys.executable, "-m", "reckoner.build", "book", "tiny.book"],
+        [sys.executable, "-m", "reckoner.build", "book", module],
         cwd=folder,
         env={"PYTHONPATH": str(folder / "lib"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
@@ -142,3 +142,15 @@ def test_a_page_that_names_nothing_stops_the_build(tiny):
     assert failed.returncode != 0
     assert "book/index.md" in failed.stdout + failed.stderr
     assert "crates" in failed.stdout + failed.stderr
+
+
+def test_a_wrong_row_stops_the_build_of_this_book(tmp_path):
+    shutil.copytree(ROOT / "lib", tmp_path / "lib")
+    chips = tmp_path / "lib" / "inference_economics" / "data" / "chips.csv"
+    text = chips.read_text(encoding="utf-8")
+    assert text.count("memory,230,MB") == 1
+    chips.write_text(text.replace("memory,230,MB", "memory,-230,MB"), encoding="utf-8")
+    failed = build(tmp_path, "inference_economics.book")
+    assert failed.returncode != 0
+    assert "chips.csv, line 2 (row 'C0001'), column 'value'" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from traitlets.config import Config
 
 from reckoner.book import Book
 from reckoner.notebook import printed
-from reckoner.pages import Pages
+from reckoner.pages import PageError, Pages
+from reckoner.parameters import ParameterError
 from reckoner.tables import DataError
 
 BUILD = Path("_build")
@@ -156,6 +157,15 @@ def build_site() -> bool:
     return done.returncode == 0
 
 
+def plainly(action: Callable[..., object], *arguments: object) -> bool:
+    """Do it; an error that a person can mend is said in its own words, without a traceback."""
+    try:
+        return action(*arguments) is not False
+    except (DataError, PageError, ParameterError) as error:
+        print(error, file=sys.stderr)
+        return False
+
+
 def tasks(book: Book, library: Path) -> dict[str, Any]:
     """The tasks of the book, for doit.
 
@@ -181,7 +191,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
     def task_claims() -> dict[str, Any]:
         return {
             "title": lambda task: f"write {CLAIMS}",
-            "actions": [(write_claims, (book, CLAIMS))],
+            "actions": [(plainly, (write_claims, book, CLAIMS))],
             "file_dep": code,
             "targets": [str(CLAIMS)],
         }
@@ -189,7 +199,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
     def task_site() -> dict[str, Any]:
         return {
             "title": lambda task: f"build the site in {SITE}",
-            "actions": [(stage, (book,)), build_site],
+            "actions": [(plainly, (stage, book)), build_site],
             "file_dep": [
                 *code, *pages, "_config.yml", "_toc.yml", *(str(p) for p in executed.values())
             ],
