@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
+from browser import browser, visit  # noqa: F401 - fixtures
+
 settings.register_profile("book", deadline=None)
 settings.load_profile("book")

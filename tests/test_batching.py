@@ -104,9 +104,9 @@ def test_cluster_of_a_thousand_cards():
     assert result.effective_cost == 6e6 / (238 * 500)
 
 
-def test_consumer_card_is_dearest_by_memory():
-    # 1,599 USD / 24 GB against 30,000 USD / 96 GB
-    assert concluded().consumer_ratio == pytest.approx((1599 / 24) / (30_000 / 96))
+def test_consumer_card_is_dearest_by_compute():
+    # 1,599 USD / 165.15 TFLOP/s against 30,000 USD / 989 TFLOP/s, both dense fp16
+    assert concluded().consumer_ratio == pytest.approx((1599 / 165.15) / (30_000 / 989))
 
 
 def test_claimed_floor_stands_above_the_consumer_bound_and_the_limit_below():

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from inference_economics import catalog, gpt4_scale
 from inference_economics.book import BOOK
 from inference_economics.capacity import cards_to_hold
+from inference_economics.kv_cache import model_kv_cache
+from reckoner.parameters import ParameterError
 
 CARDS = st.integers(2, 4096)
 LATENCY = st.floats(1e-8, 1e-4)
@@ -53,16 +55,19 @@ def test_stage_and_budget_by_hand(article: gpt4_scale.Conclusions) -> None:
 
 
 def test_all_reduce_times_by_hand(article: gpt4_scale.Conclusions) -> None:
-    # 98 cards, 1 µs a hop, 12288 numbers of 2 B over 240 GB/s: 24576 B take 0.1024 µs.
-    volume = 2 * 97 / 98 * 0.1024
+    # 98 cards, 1 µs a hop, 12288 numbers of 2 B over 16 x 4 lanes of 28 Gbit/s.
+    volume = 2 * 97 / 98 * (24576 / 224e9 * 1e6)
     expected = {
         "ring": 194 + volume,
         "torus_2d": 2 * 2 * (98**0.5 - 1) + 2 * volume,
         "torus_3d": 2 * 3 * (98 ** (1 / 3) - 1) + 3 * volume,
         "fat_tree": 14 * 4 + volume,  # 2 x 7 steps; two levels: a 64-port switch has no 98 ports
-        "dragonfly": 14 * 3 + volume,
-        "direct": 2 * 3 + volume,
+        # on a dragonfly and a torus cards pass on the others' bytes
+        "dragonfly": 14 * 3 + 3 * volume,
+        "direct": 2 * 3 + 3 * volume,
         "fat_tree_direct": 2 * 4 + volume,
+        "torus_2d_direct": 2 * 98**0.5 + 98**0.5 / 2 * volume,  # sides of 9.9, k / 4 hops in each
+        "torus_3d_direct": 3 * 98 ** (1 / 3) + 3 * 98 ** (1 / 3) / 4 * volume,
     }
     for network, microseconds in expected.items():
         time = getattr(article, f"all_reduce_{network}")
@@ -129,6 +134,17 @@ def test_no_all_reduce_beats_the_volume_that_a_card_must_send(
         assert time >= least * (1 - 1e-12), name
 
 
+@pytest.mark.parametrize(("side", "dimensions"), [(8, 2), (10, 2), (4, 3), (6, 3)])
+def test_bytes_on_a_torus_take_as_many_links_as_all_routes_together(
+    side: int, dimensions: int
+) -> None:
+    # One byte from one card to every card: the links it takes up, counted.
+    along = np.minimum(np.arange(side), side - np.arange(side))
+    routes = sum(np.meshgrid(*[along] * dimensions))
+    links = gpt4_scale.torus_links_taken(gpt4_scale.torus_hops(side**dimensions, dimensions))
+    assert links == pytest.approx(routes.mean(), rel=1e-12)
+
+
 @given(CARDS, NETWORK)
 def test_two_crossings_never_lose_to_halving(
     cards: int, network: tuple[float, float, float]
@@ -185,6 +201,50 @@ def test_experts_change_the_reading_and_not_the_cards(article: gpt4_scale.Conclu
     assert one.cards == article.cards
     assert one.read_share == pytest.approx(one.active_share, rel=1e-12)
     assert concluded(batch_size=10_000).read_share == pytest.approx(1, rel=1e-12)
+
+
+def test_a_known_model_has_its_own_shape() -> None:
+    llama = concluded(model="llama31_405b", layers=126)
+    assert llama.message == 32768  # 16384 numbers of 2 B
+    assert llama.kv_cache == 2 * 126 * 8 * 128 * 8192
+    # Every other layer of gpt-oss keeps 128 of the 8192 tokens; a head has 64 numbers.
+    oss = concluded(model="gpt_oss_120b", layers=36)
+    assert oss.message == 2880 * 2
+    assert oss.kv_cache == 2 * 8 * 64 * (18 * 8192 + 18 * 128)
+    assert oss.kv_batch_per_layer == 128 * 2 * 8 * 64 * 8192
+
+
+@pytest.mark.parametrize("key", BOOK.parameters("gpt4_scale").declared[0].choices)
+def test_the_assumed_sizes_matter_only_where_a_model_has_none(key: str) -> None:
+    plain = concluded(model=key)
+    other = concluded(model=key, hidden_size=1000, head_dim=50)
+    model = catalog.model(key)
+    assert (other.message == plain.message) == model.has("hidden_size")
+    assert (other.kv_cache == plain.kv_cache) == model.has("head_dim")
+    if model.has("head_dim"):
+        assert plain.kv_cache == model_kv_cache(model, 8192, 1.0)
+
+
+def test_only_sram_chips_can_be_chosen() -> None:
+    with pytest.raises(ParameterError, match="chip"):
+        concluded(chip="h100_sxm")
+
+
+def test_no_time_left_is_no_negative_time() -> None:
+    # A WSE-3 holds a layer of 22.5 GB alone and reads it in 1.07 µs, more than 1/(80 x 1e5) s.
+    late = concluded(chip="wse_3", speed=1e5)
+    assert late.cards_per_stage == 1
+    assert late.read_time > late.time_per_layer
+    assert late.time_left_per_all_reduce == 0
+
+
+def test_links_are_counted_at_the_rate_of_a_cable() -> None:
+    links, lanes, cabled = (
+        catalog.value(f"groq_lpu.{name}")
+        for name in ("links", "lanes_per_link", "lane_bandwidth_cabled")
+    )
+    default = BOOK.parameters("gpt4_scale").base({})["link_bandwidth"]
+    assert default == links * lanes * cabled == 224e9
 
 
 @pytest.mark.parametrize("key", ["llama2_70b", "llama31_405b", "gpt3_175b"])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from other_parameters import OTHER_PARAMETERS
 
 from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
+from other_parameters import OTHER_PARAMETERS
 from reckoner.build import execute, run_with, tidy
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
     for heading in ("What the article says", "The verdict", "With corrected inputs"):
         assert heading in headings
-    for part in ("takeaway", "try", "chapter.equation(", "chapter.worked(", "chapter.figure("):
+    for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
         assert part in source
     for claim in BOOK.claims:
         if claim.chapter == chapter:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from inference_economics import prefill_caching as chapter
 from inference_economics.book import BOOK
 from reckoner.parameters import ParameterError
 
+NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "prefill_caching.ipynb"
 LLAMA = catalog.model("llama2_70b")
 tokens = st.integers(1, 10**6)
 counts = st.floats(1, 1e4)
@@ -244,6 +247,22 @@ def test_beyond_the_break_even_speed_the_cache_is_cheaper_in_sram(share: float) 
     assert (results.hybrid_cost < results.sram_cost) == (share < 1)
 
 
+def test_a_batch_of_one_is_too_small_for_the_rule_of_speed() -> None:
+    # 0.67 GB take three cards of 230 MB (308 for 70.67 GB) but a whole GPU memory.
+    one = concluded(batch_size=1)
+    assert one.hybrid_memories == 1
+    assert one.sram_cost == pytest.approx(308 * 6000 / 500)
+    assert one.hybrid_cost == pytest.approx((305 * 6000 + 30000) / 500)
+    assert one.hybrid_cost > one.sram_cost
+    assert BOOK.parameters("prefill_caching").defaults["speed"] < one.break_even_speed
+
+
+def test_the_hybrids_chips_are_of_the_kind_they_stand_for() -> None:
+    for wrong in ({"chip": "h100_sxm"}, {"gpu": "groq_lpu"}):
+        with pytest.raises(ParameterError, match=next(iter(wrong))):
+            concluded(**wrong)
+
+
 @given(st.floats(1, 1e4), st.integers(1, 10**6))
 def test_the_longest_context_at_a_speed_takes_all_of_the_bandwidth(
     speed: float, length: int
@@ -251,6 +270,18 @@ def test_the_longest_context_at_a_speed_takes_all_of_the_bandwidth(
     results = concluded(speed=speed, context_length=length)
     used = results.hybrid_bandwidth_per_request / 3.35e12
     assert used == pytest.approx(length / results.context_at_speed)
+
+
+def test_a_disputed_report_is_quoted_with_the_dispute() -> None:
+    division = catalog.constant("groq_3_rack.division_of_work")
+    stored = nbformat.read(NOTEBOOK, as_version=4)
+    said = [
+        output.data.get("text/markdown", "")
+        for cell in stored.cells
+        for output in cell.get("outputs", [])
+    ]
+    passage = next(text for text in said if str(division.value) in text)
+    assert division.note in passage
 
 
 # Sweeps

@@ -1,6 +1,5 @@
 """The built site in a real browser, from the file system, with the network off."""
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
@@ -8,9 +7,9 @@ from urllib.parse import unquote, urldefrag, urlparse
 import pytest
 from bs4 import BeautifulSoup
 
+from browser import SITE
 from inference_economics.book import BOOK
 
-SITE = Path(__file__).parent.parent / "_build" / "html"
 FRONT = Path("index.html")  # leads to the first page, as Sphinx names pages by their source
 PAGES = sorted(
     p.relative_to(SITE)
@@ -24,56 +23,6 @@ by_chapter = pytest.mark.parametrize("page", CHAPTERS, ids=str)
 
 def soup(page):
     return BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("BROWSER_PATH", "/usr/bin/chromium")
-    if not path:
-        pytest.skip("no Chromium or Chrome here")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens a page offline; what it asked other hosts for and what failed is in `faults`."""
-    contexts = []
-
-    def open_page(page, width=1280, scheme="light", scripts=True):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            java_script_enabled=scripts,
-            offline=True,
-        )
-        contexts.append(context)
-        tab = context.new_page()
-        tab.faults = []
-        tab.on("pageerror", lambda error: tab.faults.append(f"error: {error}"))
-        tab.on(
-            "console",
-            lambda message: tab.faults.append(message.text) if message.type == "error" else None,
-        )
-        tab.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith(("file:", "data:", "blob:"))
-                else tab.faults.append(f"request: {request.url}")
-            ),
-        )
-        path, _, query = str(page).partition("?")
-        tab.goto((SITE / path).as_uri() + (f"?{query}" if query else ""))
-        return tab
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def test_the_site_is_there():

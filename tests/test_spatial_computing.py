@@ -123,6 +123,28 @@ def test_narrow_links_turn_the_gain_into_a_loss() -> None:
     assert concluded(link_bandwidth=0.05).superlinear_speedup < 1
 
 
+def test_a_lone_fpga_waits_for_no_link() -> None:
+    # 5 MB fit into one Stratix V: 2.4 TOP/s over the 64 GOP/s of its DRAM, however slow the link.
+    lone = concluded(model_size=5.0, link_bandwidth=0.01)
+    assert lone.fpgas_to_fit == 1
+    assert lone.superlinear_speedup == pytest.approx(37.5, rel=1e-12)
+    assert lone.link_share == lone.boundary_traffic == 0
+    # 20 MB fit into one Stratix 10: 48 TOP/s over 400 GB/s at two operations a byte.
+    lone = concluded(
+        fpga="stratix_10_280", model_size=20.0, dram_bandwidth=400.0, link_bandwidth=0.1
+    )
+    assert lone.superlinear_speedup == pytest.approx(60, rel=1e-12)
+    assert concluded(link_bandwidth=0.01).streamed_speed == concluded().streamed_speed
+
+
+@given(link=st.floats(0.01, 1e4))
+def test_the_first_of_a_group_does_not_see_the_link_and_the_second_does(link: float) -> None:
+    alone, pair = speed(np.array([1, 2]), link_bandwidth=link)
+    assert alone == pytest.approx(32e9 / (50e6 - 5155840), rel=1e-12)
+    # 2048 B a pass over the link, at most; both share the speed.
+    assert 2 * pair <= link * 1e9 / 8 / 2048 * (1 + 1e-9)
+
+
 @given(weights=positive, shards=sizes, memory=positive)
 def test_streamed_weights_are_the_rest_or_nothing(
     weights: float, shards: int, memory: float

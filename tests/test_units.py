@@ -39,7 +39,11 @@ def test_units_become_base_units(value, unit, base):
         (7827, "count", "7,827"),
         (64000, "token/s", "64,000 token/s"),
         (0, "B", "0 B"),
-        (float("inf"), "s", "∞ years"),
+        (float("inf"), "s", "∞ s"),
+        (float("inf"), "count", "∞"),
+        (12345.6, "USD/(token/s)", "$12,346 per token/s"),
+        (34.69, "USD", "$34.69"),
+        (0.1, "USD", "$0.10"),
     ],
 )
 def test_base_units_are_shown_as_people_read_them(value, unit, text):

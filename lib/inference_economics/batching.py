@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference_economics import catalog
 from inference_economics.capacity import cards_to_hold, price_of_cluster, weights
 from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
     ARTICLE,
     BYTES_PER_PARAMETER,
+    among,
     chip_choice,
+    is_sram,
     model_choice,
 )
 from inference_economics.kv_cache import (
@@ -170,7 +173,7 @@ PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
 PARAMETERS = Parameters(
     (
         model_choice("llama2_70b", *NEEDS),
-        chip_choice("chip", "groq_lpu", "the SRAM chip", "memory"),
+        among(is_sram, chip_choice("chip", "groq_lpu", "the SRAM chip", "memory")),
         chip_choice("gpu", "h100_96gb", "the GPU to compare with", *PROPERTIES),
         chip_choice("consumer", "rtx_4090", "the consumer card", *PROPERTIES, "price"),
         BYTES_PER_PARAMETER,
@@ -359,3 +362,30 @@ def conclude(
             memory_of_batch(weight_bytes, kv_cache_of_batch(cache, parity_batch)), chip.memory
         ),
     )
+
+
+def corrections() -> dict[str, dict[str, float]]:
+    """The article's inputs put right, by name: alone, then together; each row changes `conclude`'s.
+
+    MLPerf's lengths come with its throughput, which was measured at them.
+    """
+    value = catalog.value
+    throughput = {"gpu_throughput": value("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")}
+    length = value("mlperf_llama2_70b.max_input_tokens") + value(
+        "mlperf_llama2_70b.mean_output_tokens"
+    )
+    mlperf = {**throughput, "context_length": int(ceil(length))}
+    own_speed = {"speed": value("groq_llama2_70b.output_speed")}
+    host = {"gpu_price": value("dgx_h100.price") / value("dgx_h100.gpus")}
+    listed = {"card_price": value("groq_card.price")}
+    together = {**own_speed, **mlperf, **host}
+    return {
+        "cache in GB": {},
+        "Groq's own speed": own_speed,
+        "MLPerf throughput": throughput,
+        "MLPerf speed, lengths": mlperf,
+        "GPU with host": host,
+        "card at list price": listed,
+        "speeds, lengths, host": together,
+        "... and list price": {**together, **listed},
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.live_figures import LIVE
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.ledger import Claim
@@ -28,6 +29,7 @@ BOOK = Book(
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
     extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
+    live=LIVE,
     cover=("batching", "fig-batching-cost"),
 )
 

@@ -8,7 +8,9 @@ from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
     ARTICLE,
     BYTES_PER_PARAMETER,
+    among,
     chip_choice,
+    is_sram,
     model_choice,
 )
 from inference_economics.quantities import formula
@@ -86,8 +88,11 @@ def parameter_count(model: Model) -> Count:
 PARAMETERS = Parameters(
     (
         model_choice("llama2_70b", "nominal_parameters"),
-        chip_choice(
-            "chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", "fp16_compute"
+        among(
+            is_sram,
+            chip_choice(
+                "chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", "fp16_compute"
+            ),
         ),
         chip_choice(
             "gpu", "h100_96gb", "the GPU to compare with",

@@ -1,5 +1,8 @@
 """Parameters that several chapters share."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from inference_economics import catalog
 from reckoner.parameters import Parameter
 
@@ -18,6 +21,16 @@ def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
         choices=catalog.chips(*needs),
         resolve=catalog.chip,
     )
+
+
+def among(allowed: Callable[[str], bool], choice: Parameter) -> Parameter:
+    """A choice by name, narrowed to the names that `allowed` lets through."""
+    return replace(choice, choices=tuple(filter(allowed, choice.choices)))
+
+
+def is_sram(key: str) -> bool:
+    """Whether the chip keeps its weights in SRAM."""
+    return catalog.chip_names()[key].memory_kind == "SRAM"
 
 
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:

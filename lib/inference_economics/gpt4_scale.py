@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference_economics import catalog
 from inference_economics.capacity import cards_to_hold, parameter_count, weights
 from inference_economics.catalog import Chip, Model
-from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, chip_choice
-from inference_economics.kv_cache import kv_bytes_per_token, kv_cache, kv_cache_of_batch
+from inference_economics.choices import (
+    ARTICLE,
+    BYTES_PER_PARAMETER,
+    among,
+    chip_choice,
+    is_sram,
+)
+from inference_economics.kv_cache import (
+    kv_cache,
+    kv_cache_of_batch,
+    model_kv_bytes_per_token,
+    model_kv_cache,
+)
 from inference_economics.quantities import formula
 from inference_economics.units import (
     Bytes,
@@ -103,6 +114,12 @@ def torus_hops(cards_per_stage: Count, dimensions: Count) -> Count:
     return dimensions * root(cards_per_stage, dimensions) / 2
 
 
+@formula(gives="links_taken", source="dally2004principles")
+def torus_links_taken(hops: Count) -> Count:
+    """Links on the mean route through a torus: half as many as on the longest."""
+    return maximum(hops / 2, 1)
+
+
 @formula(gives="levels", source="dally2004principles")
 def fat_tree_levels(cards_per_stage: Count, switch_ports: Count) -> Count:
     """Levels of switches in the smallest full fat tree with room for the cards."""
@@ -119,6 +136,7 @@ def fat_tree_hops(levels: Count) -> Count:
 def all_reduce_by_halving(
     cards_per_stage: Count,
     hops: Count,
+    links_taken: Count,
     hop_latency: Seconds,
     message: Bytes,
     link_bandwidth: BytesPerSecond,
@@ -126,19 +144,23 @@ def all_reduce_by_halving(
     """All-reduce by halving and doubling, every step charged the longest route."""
     return 2 * ceil(log2(cards_per_stage)) * hops * hop_latency + 2 * (
         cards_per_stage - 1
-    ) * message / (cards_per_stage * link_bandwidth)
+    ) * links_taken * message / (cards_per_stage * link_bandwidth)
 
 
 @formula(gives="all_reduce_time", source="follows: one reduce-scatter and one all-gather")
 def all_reduce_direct(
     cards_per_stage: Count,
     hops: Count,
+    links_taken: Count,
     hop_latency: Seconds,
     message: Bytes,
     link_bandwidth: BytesPerSecond,
 ) -> Seconds:
-    """All-reduce in two crossings: all send to all at once, then all send the sums back."""
-    return 2 * hops * hop_latency + 2 * (cards_per_stage - 1) * message / (
+    """All-reduce in two crossings: all send to all at once, then all send the sums back.
+
+    Where cards pass on each other's messages, every byte takes up several of their links.
+    """
+    return 2 * hops * hop_latency + 2 * (cards_per_stage - 1) * links_taken * message / (
         cards_per_stage * link_bandwidth
     )
 
@@ -176,7 +198,9 @@ def parameters_of_batch(
 
 DRAGONFLY_HOPS = catalog.value("dragonfly.hops")
 SWITCH_PORTS = catalog.value("infiniband.switch_ports")
-_LINKS = catalog.constant("groq_lpu.link_bandwidth")
+OWN_LINK = 1
+"""Links of cards that a byte takes where switches pass it on: only its sender's."""
+_LINKS = catalog.constant("groq_lpu.link_bandwidth_cabled")
 _LATENCY = catalog.constant("tpu_ici.hop_latency")
 
 
@@ -199,7 +223,10 @@ PARAMETERS = Parameters(
             choices=_heads_known(),
             resolve=catalog.model,
         ),
-        chip_choice("chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth"),
+        among(
+            is_sram,
+            chip_choice("chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth"),
+        ),
         BYTES_PER_PARAMETER,
         Parameter(
             name="layers",
@@ -225,8 +252,8 @@ PARAMETERS = Parameters(
             name="hidden_size",
             default=int(catalog.value("gpt3_175b.hidden_size")),
             unit="count",
-            label="hidden size (an assumption: that of GPT-3)",
-            help="No hidden size of GPT-4 was published or rumoured.",
+            label="hidden size of a model that has none in the catalog (GPT-3's, an assumption)",
+            help="No hidden size of GPT-4 was published or rumoured; other models have their own.",
             source="assumption, unverified: that of GPT-3",
             low=64,
             high=1e6,
@@ -235,8 +262,8 @@ PARAMETERS = Parameters(
             name="head_dim",
             default=int(catalog.value("gpt3_175b.head_dim")),
             unit="count",
-            label="dimension of one head (an assumption: that of GPT-3)",
-            help="No head dimension of GPT-4 was published or rumoured.",
+            label="dimension of a head where the catalog has none (GPT-3's, an assumption)",
+            help="None was published or rumoured for GPT-4; other models have their own.",
             source="assumption, unverified: that of GPT-3",
             low=16,
             high=1024,
@@ -266,7 +293,7 @@ PARAMETERS = Parameters(
             default=float(_LATENCY.value),
             unit="us",
             label="time to cross one link",
-            help="That of a TPU's link; Groq's published limit allows the same.",
+            help="That of a TPU's link. For Groq no time of one hop was seen.",
             source=_LATENCY.source,
             low=0.001,
             high=1000.0,
@@ -276,7 +303,7 @@ PARAMETERS = Parameters(
             default=float(_LINKS.value),
             unit="GB/s",
             label="bandwidth of all links of one card, each way",
-            help="That of the first Groq chip; set it together with the chip.",
+            help="That of the first Groq chip over cables; set it together with the chip.",
             source=_LINKS.source,
             low=0.1,
             high=1e5,
@@ -352,6 +379,11 @@ class Conclusions:
     read_time_active: Seconds
 
 
+def shaped(model: Model, hidden_size: Count, head_dim: Count) -> Model:
+    """The model with its own shape, and with the given sizes where its own is not known."""
+    return replace(model, values={"hidden_size": hidden_size, "head_dim": head_dim, **model.values})
+
+
 def mixture(model: Model) -> tuple[Count, Count, Count, Count]:
     """Experts, experts a token uses, active parameters, parameters of an expert.
 
@@ -369,25 +401,26 @@ def all_reduce_times(
 ) -> dict[str, Seconds]:
     """Time of one all-reduce by network and method.
 
-    A torus has the share of the links that goes along one dimension; "direct" means two
-    crossings of the whole network.
+    "Direct" means two crossings of the whole network. In a torus and in a dragonfly the cards
+    pass on what others send. On a dragonfly each byte is charged the links of the longest route.
     """
     wires = (hop_latency, message, link_bandwidth)
     in_2d, in_3d = torus_hops(cards_per_stage, 2), torus_hops(cards_per_stage, 3)
-    tree_hops = fat_tree_hops(fat_tree_levels(cards_per_stage, SWITCH_PORTS))
+    tree = fat_tree_hops(fat_tree_levels(cards_per_stage, SWITCH_PORTS)), OWN_LINK
+    dragonfly = DRAGONFLY_HOPS, DRAGONFLY_HOPS
     return {
         "ring": all_reduce_on_ring(cards_per_stage, *wires),
         "torus_2d": all_reduce_on_torus(cards_per_stage, 2, *wires),
         "torus_3d": all_reduce_on_torus(cards_per_stage, 3, *wires),
-        "fat_tree": all_reduce_by_halving(cards_per_stage, tree_hops, *wires),
-        "dragonfly": all_reduce_by_halving(cards_per_stage, DRAGONFLY_HOPS, *wires),
-        "direct": all_reduce_direct(cards_per_stage, DRAGONFLY_HOPS, *wires),
-        "fat_tree_direct": all_reduce_direct(cards_per_stage, tree_hops, *wires),
+        "fat_tree": all_reduce_by_halving(cards_per_stage, *tree, *wires),
+        "dragonfly": all_reduce_by_halving(cards_per_stage, *dragonfly, *wires),
+        "direct": all_reduce_direct(cards_per_stage, *dragonfly, *wires),
+        "fat_tree_direct": all_reduce_direct(cards_per_stage, *tree, *wires),
         "torus_2d_direct": all_reduce_direct(
-            cards_per_stage, in_2d, hop_latency, message, link_bandwidth / 2
+            cards_per_stage, in_2d, torus_links_taken(in_2d), *wires
         ),
         "torus_3d_direct": all_reduce_direct(
-            cards_per_stage, in_3d, hop_latency, message, link_bandwidth / 3
+            cards_per_stage, in_3d, torus_links_taken(in_3d), *wires
         ),
     }
 
@@ -411,13 +444,13 @@ def conclude(
     """What the model takes in cards, and what it leaves to their network.
 
     Args:
-        model: its weights, experts, layers and KV heads; the layers count for the KV cache.
+        model: its weights, experts and shape; its own layers count for the KV cache.
         chip: its memory and memory bandwidth.
         bytes_per_parameter: bytes a weight takes.
         layers: pipeline stages, one a layer.
         speed: output speed of one request.
-        hidden_size: numbers in a token's hidden vector.
-        head_dim: dimension of a KV head.
+        hidden_size: numbers in a token's hidden vector, for a model that has none of its own.
+        head_dim: dimension of a KV head, for a model that has none of its own.
         batch_size: requests in decode.
         micro_batch: tokens that pass through a stage together.
         hop_latency: time to cross one link.
@@ -434,12 +467,14 @@ def conclude(
     layer_time = time_of_layer(token_time, layers)
     read_time = layer_read_time(weight_bytes, layers, stage, chip.memory_bandwidth)
     budget = time_of_all_reduce(layer_time)
-    message = message_bytes(micro_batch, hidden_size, bytes_per_activation)
+    model = shaped(model, hidden_size, head_dim)
+    message = message_bytes(micro_batch, model.hidden_size, bytes_per_activation)
     times = all_reduce_times(stage, hop_latency, message, link_bandwidth)
 
-    kv_token = kv_bytes_per_token(model.layers, model.kv_heads, head_dim, bytes_per_element)
-    kv_sequence = kv_cache(kv_token, context_length)
+    kv_sequence = model_kv_cache(model, context_length, bytes_per_element)
     kv_batch = kv_cache_of_batch(kv_sequence, batch_size)
+    kv_token = model_kv_bytes_per_token(model, bytes_per_element)
+    kv_layer = kv_cache(kv_token / model.layers, context_length)
 
     experts, per_token, active, size = mixture(model)
     touched = experts_of_batch(experts, per_token, batch_size)
@@ -455,7 +490,7 @@ def conclude(
         time_per_layer=layer_time,
         read_time=read_time,
         time_per_all_reduce=budget,
-        time_left_per_all_reduce=time_of_all_reduce(layer_time - read_time),
+        time_left_per_all_reduce=time_of_all_reduce(maximum(layer_time - read_time, 0)),
         hops_in_budget=budget / hop_latency,
         message=message,
         fat_tree_hops=fat_tree_hops(fat_tree_levels(stage, SWITCH_PORTS)),
@@ -464,7 +499,7 @@ def conclude(
         kv_cache_batch=kv_batch,
         kv_cards=cards_to_hold(weight_bytes + kv_batch, chip.memory) - cards,
         kv_copies=copies_of_kv(stage, model.kv_heads),
-        kv_batch_per_layer=kv_batch / model.layers,
+        kv_batch_per_layer=kv_cache_of_batch(kv_layer, batch_size),
         active_share=active / parameters,
         experts_touched=touched,
         read_share=read / parameters,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inference_economics import catalog
 from inference_economics.batching import capital_cost, cluster_throughput
@@ -12,7 +11,9 @@ from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
     ARTICLE,
     BYTES_PER_PARAMETER,
+    among,
     chip_choice,
+    is_sram,
     model_choice,
 )
 from inference_economics.kv_cache import (
@@ -184,11 +185,6 @@ PATHS = {
 """Where a prefix can come from, and the bandwidth: another server, over PCIe, an NVMe disk."""
 
 
-def _among(allowed: Callable[[str], bool], choice: Parameter) -> Parameter:
-    """A choice by name, narrowed to the names that `allowed` lets through."""
-    return replace(choice, choices=tuple(filter(allowed, choice.choices)))
-
-
 def _tokens(name: str, default: int, label: str, help: str, source: str = ARTICLE) -> Parameter:
     return Parameter(name, default, "token", label, help, source, low=1, high=1e8)
 
@@ -197,16 +193,14 @@ def _price(name: str, default: float, unit: str, label: str, help: str, source: 
     return Parameter(name, default, unit, label, help, source, low=1e-3, high=1e7)
 
 
-SRAM = tuple(key for key, row in catalog.chip_names().items() if row.memory_kind == "SRAM")
-
 PARAMETERS = Parameters(
     (
-        _among(
+        among(
             lambda key: not catalog.model(key).has("windowed_layers"),
             model_choice("llama2_70b", *NEEDS),
         ),
-        _among(
-            lambda key: key not in SRAM,
+        among(
+            lambda key: not is_sram(key),
             chip_choice(
                 "gpu", "h100_sxm", "the GPU that prefills, and whose memory holds the prefix",
                 "memory", "memory_bandwidth", "fp16_compute",
@@ -262,8 +256,8 @@ PARAMETERS = Parameters(
             source="OpenRouter, prompt caching",
             high=1.0,
         ),
-        _among(
-            lambda key: key in SRAM,
+        among(
+            is_sram,
             chip_choice("chip", "groq_lpu", "the SRAM chip that holds the weights", "memory"),
         ),
         _price("card_price", 6000.0, "USD", "price of one SRAM card",

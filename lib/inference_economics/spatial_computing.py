@@ -21,7 +21,7 @@ from inference_economics.units import (
     Share,
     WordsPerSecond,
 )
-from reckoner.numeric import ceil, maximum
+from reckoner.numeric import ceil, maximum, minimum
 from reckoner.parameters import Parameter, Parameters
 
 SECTION = "Li 2024, section 'My exploration of spatial computing'"
@@ -427,6 +427,11 @@ class Conclusions:
     demonstrated_time: Seconds
 
 
+def has_links(shards: Count) -> Count:
+    """1 for a group of FPGAs, 0 for a lone one, which sends nothing."""
+    return minimum(shards - 1, 1)
+
+
 def speed_of_shards(
     fpga: Chip,
     model_size: Bytes,
@@ -443,14 +448,15 @@ def speed_of_shards(
         model_size: bytes of the weights.
         operations: operations of one pass.
         reuse: inputs of one pass.
-        sending: time that a link takes for what one pass sends.
+        sending: time that a link takes for what one pass sends; a lone FPGA has no link.
         dram_bandwidth: of each FPGA.
         shards: number of FPGAs that share one model.
     """
     streamed = weights_to_stream(model_size, shards, fpga.memory)
     reading = streaming_time(streamed, shards, dram_bandwidth)
     working = arithmetic_time(operations, shards, fpga.narrow_compute)
-    return speed_per_fpga(reuse, shards, step_time(reading, working, sending))
+    step = step_time(reading, working, sending * has_links(shards))
+    return speed_per_fpga(reuse, shards, step)
 
 
 def conclude(
@@ -498,11 +504,11 @@ def conclude(
     dram_time = streaming_time(model_size, 1, dram_bandwidth)
     onchip_time = arithmetic_time(operations, 1, fpga.narrow_compute)
     shards = capacity.cards_to_hold(model_size, fpga.memory)
-    streamed_speed = speed_per_fpga(reuse, 1, step_time(dram_time, onchip_time, sending))
+    streamed_speed = speed_per_fpga(reuse, 1, step_time(dram_time, onchip_time, 0.0))
     fitted_speed = speed_of_shards(
         fpga, model_size, operations, reuse, sending, dram_bandwidth, shards
     )
-    traffic = boundary_traffic(crossing, shards, fitted_speed)
+    traffic = boundary_traffic(crossing, shards, fitted_speed) * has_links(shards)
 
     mean_hops = catapult_torus_mean_hops(torus_width, torus_height)
     most_hops = catapult_torus_most_hops(torus_width, torus_height)

@@ -31,6 +31,7 @@ class Book:
         claims: the rows of the claims file.
         extras: what else the book's pages may name; "subjects" lists the groups of keys whose
             constants have a table each.
+        live: the live figure of each chapter that has one.
         cover: chapter and name of the figure that stands for the book.
     """
 
@@ -40,6 +41,7 @@ class Book:
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
     extras: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
     cover: tuple[str, str] | None = None
 
     def module(self, chapter: str) -> ModuleType:
@@ -59,9 +61,11 @@ class Book:
 
     def conclude(self, chapter: str, values: Mapping[str, Any]) -> Conclusions:
         """What a chapter concludes from `values`, given in the units of its declarations."""
-        module = self.module(chapter)
-        results = module.conclude(**self.parameters(chapter).base(values))
-        return Conclusions(results, result_units(module))
+        module, parameters = self.module(chapter), self.parameters(chapter)
+        checked = parameters.check(values)
+        results = module.conclude(**parameters.base(checked))
+        given = {p.name: p.words(checked[p.name]) for p in parameters}
+        return Conclusions(results, result_units(module), given)
 
     @cached_property
     def _by_default(self) -> dict[str, Conclusions]:

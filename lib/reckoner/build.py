@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 import papermill
+import vl_convert as vlc
 from doit.cmd_base import ModuleTaskLoader
 from doit.dependency import FileChangedChecker
 from doit.doit_cmd import DoitMain
@@ -27,7 +28,6 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from reckoner.book import Book
-from reckoner.notebook import printed
 from reckoner.pages import PageError, Pages
 from reckoner.parameters import ParameterError
 from reckoner.tables import DataError
@@ -117,7 +117,7 @@ def write_claims(book: Book, path: Path) -> None:
         writer.writerow(("id", "printed", "computed", "unit", "verdict", "reason"))
         for entry in book.ledger.entries():
             claim = entry.claim
-            row = (printed(claim), entry.computed, claim.unit, entry.verdict, entry.reason)
+            row = (claim.printed, entry.computed, claim.unit, entry.verdict, entry.reason)
             writer.writerow((claim.id, *row))
     partial.replace(path)
 
@@ -133,10 +133,19 @@ def stage(book: Book) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
+    static = SOURCE / "book" / "_static"
+    shutil.copy2(Path(__file__).with_name("live.js"), static / "live.js")
+    (static / "vega.js").write_text(vega_script(), encoding="utf-8")
     pages = Pages(book, executed=EXECUTED)
     for page in sorted(Path("book").glob("*.md")):
         (SOURCE / page).write_text(pages.render(page), encoding="utf-8")
     shutil.copytree(EXECUTED, SOURCE / "notebooks")
+
+
+def vega_script() -> str:
+    """Vega and what it needs as one classic script, which opens from the file system too."""
+    bundle = vlc.javascript_bundle("window.reckonerEmbed = vegaEmbed;")
+    return f"(function () {{\n{bundle}\n}})();\n"
 
 
 def build_site() -> bool:
@@ -173,7 +182,9 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
         book: the book.
         library: the folder of the packages; an edit anywhere in it counts.
     """
-    code = sorted(str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv"} and p.is_file())
+    code = sorted(
+        str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv", ".js"} and p.is_file()
+    )
     pages = sorted(str(p) for p in Path("book").rglob("*") if p.is_file())
     executed = {name: EXECUTED / f"{name}.ipynb" for name in book.chapters}
 

@@ -38,7 +38,8 @@ def colour(name: str) -> str:
     return f"var(--chart-{name}, {_FALLBACKS[name]})"
 
 
-def _config() -> dict[str, Any]:
+def config() -> dict[str, Any]:
+    """The look of the book's charts, for Vega-Lite; its colours follow the page's theme."""
     text, muted = colour("text"), colour("muted")
     return {
         "font": _FONT,
@@ -77,7 +78,11 @@ def to_html(chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> str:
     Raises:
         FigureError: the title, the description, an axis title or a unit is missing.
     """
-    spec = chart.to_dict()
+    return spec_html(chart.to_dict(), table)
+
+
+def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
+    """The same for a Vega-Lite specification."""
     _check(spec)
     pictures = "".join(
         f'<div class="chart-{name}">{_svg(spec, width)}</div>' for name, width in WIDTHS.items()
@@ -146,7 +151,7 @@ def _axis_title(encoding: dict[str, Any]) -> str | None:
 def _svg(spec: dict[str, Any], width: int) -> str:
     sized = {
         **spec,
-        "config": _config(),
+        "config": config(),
         "width": width,
         "height": spec.get("height", 300),
         "autosize": {"type": "fit", "contains": "padding"},

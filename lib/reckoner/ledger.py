@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -33,6 +33,9 @@ MEANINGS: dict[Verdict, str] = {
 FACT_TOLERANCE = 0.1
 """A fact is confirmed when it equals the figure as printed, or lies within this share of it."""
 
+ABOUT_TOLERANCE = 0.25
+"""What the text calls comparable, or almost equal, lies within this share."""
+
 
 class Claim(BaseModel):
     """One printed figure: a row of the claims file.
@@ -49,7 +52,8 @@ class Claim(BaseModel):
         value: the printed figure as numbers, parted by ";": "305", "1/400", "300; 1.8e6".
         value_unit: the units of `value`, parted likewise.
         step: the place to which each is rounded in print (of the denominator for 1/n).
-        relation: how computed and printed must compare: "=", ">", ">=", "<=", "magnitude".
+        relation: how computed and printed must compare: "=", ">", ">=", "<=", "about" (within
+            `ABOUT_TOLERANCE`), "magnitude" (from one to a thousand of the unit) or "text".
         result: names of the chapter's results that answer it, parted by ";".
         formula: the formula it was computed with, where printed inputs explain it.
         printed_inputs: that formula's arguments as printed: "cards=300 count; price=@other".
@@ -70,7 +74,7 @@ class Claim(BaseModel):
     value: str
     value_unit: str
     step: str
-    relation: Literal["=", ">", ">=", "<=", "magnitude", "text"]
+    relation: Literal["=", ">", ">=", "<=", "about", "magnitude", "text"]
     result: str
     formula: str
     printed_inputs: str
@@ -149,23 +153,33 @@ def _agrees(claim: Claim, computed: list[float]) -> bool:
         )
     value, printed = computed[0], claim.printed_values[0]
     if claim.relation == "magnitude":
-        return abs(math.log10(value / printed)) <= 1.5
+        return 1 <= value / printed < 1000
+    if claim.relation == "about":
+        return abs(value / printed - 1) <= ABOUT_TOLERANCE
     return {">": value > printed, ">=": value >= printed, "<=": value <= printed}[claim.relation]
 
 
 @dataclass(frozen=True)
 class Conclusions:
-    """What a chapter concludes: its results by name, and the unit of each."""
+    """What a chapter concludes.
+
+    Attributes:
+        results: the results, by attribute.
+        units: the unit of each.
+        given: the parameters that they follow from, as a reader sees them.
+    """
 
     results: Any
     units: Mapping[str, str]
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, digits: int = 4) -> dict[str, str]:
-        """Each single-number result as a reader sees it."""
-        return {
+        """Each parameter and each result as a reader sees it."""
+        results = {
             name: str(shown(getattr(self.results, name), unit, digits))
             for name, unit in self.units.items()
         }
+        return {**self.given, **results}
 
 
 @dataclass(frozen=True)
@@ -275,8 +289,9 @@ class Ledger:
             return f"It follows from the text's own rounded inputs: {claim.inputs}."
         words = concluded.words()
         if claim.facts:
-            row = self._facts(claim)[0]
+            row, *others = self._facts(claim)
             words |= {"fact": _row_words(row), "source": row.source}
+            words |= {"other_fact": _row_words(others[0])} if others else {}
         try:
             return claim.reason.format_map(words)
         except (KeyError, ValueError, IndexError) as error:

@@ -15,6 +15,7 @@ from reckoner import figures
 from reckoner.book import Book
 from reckoner.formulas import Formula
 from reckoner.ledger import Claim
+from reckoner.live import LiveFigure
 from reckoner.units import shown
 
 VERDICT_SIGNS = {
@@ -51,6 +52,7 @@ class Chapter:
         self._concluded = book.conclude(name, checked)
         self.results = self._concluded.results
         self.words = SimpleNamespace(**self._concluded.words(digits=3))
+        self._numbered: set[str] = set()
 
     def say(self, text: str) -> Markdown:
         """A passage of the text; a dollar amount in it never opens mathematics."""
@@ -60,6 +62,7 @@ class Chapter:
         """A formula in symbols, numbered, with the meaning and unit of each symbol."""
         formula = self.book.formulary[name]
         number = f" ({formula.label})" if label else ""
+        self._numbered.add(name)
         return Markdown(
             f"$$\n{self.book.formulary.equation(name)}\n$${number}\n\n{self._where(formula)}"
         )
@@ -76,6 +79,9 @@ class Chapter:
     def worked(self, name: str, **values: float) -> Markdown:
         """A formula in symbols, then in numbers, then its result.
 
+        The first time that a chapter shows a formula of its own, it is numbered and its symbols
+        are explained.
+
         Args:
             name: a formula of the book.
             **values: its arguments in base units.
@@ -83,14 +89,23 @@ class Chapter:
         symbols, numbers, result = self.book.formulary.worked(name, values)
         left, _, right = symbols.replace(r"\frac", r"\dfrac").partition(" = ")
         numbers = numbers.replace(r"\frac", r"\dfrac")
+        formula = self.book.formulary[name]
+        own = formula.module.split(".")[-1] == self.name
+        first = own and name not in self._numbered
+        self._numbered.add(name)
+        end = f" ({formula.label})\n\n{self._where(formula)}" if first else ""
         return Markdown(
             f"$$\n\\begin{{aligned}}\n{left} &= {right} \\\\\n&= {numbers} \\\\\n"
-            f"&= {result}\n\\end{{aligned}}\n$$"
+            f"&= {result}\n\\end{{aligned}}\n$${end}"
         )
 
     def figure(self, chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> HTML:
         """A chart with its data; see `reckoner.figures.to_html`."""
         return HTML(figures.to_html(chart, table))
+
+    def live(self) -> HTML:
+        """The chapter's live figure: its own function, moved by hand."""
+        return HTML(LiveFigure(self.book, self.book.live[self.name]).html())
 
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,10 +22,10 @@ import nbformat
 
 from reckoner.book import Book
 from reckoner.formulas import Formula
-from reckoner.ledger import FACT_TOLERANCE, MEANINGS, Conclusions
+from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, Conclusions
 from reckoner.notebook import claims_table, verdict_pill
 from reckoner.tables import Constant
-from reckoner.units import number, shown
+from reckoner.units import base_unit, number, shown
 
 
 class PageError(ValueError):
@@ -78,6 +79,7 @@ class Pages:
             "printed": {entry.claim.id: entry.claim.printed for entry in entries},
             "counts": Counter(entry.verdict for entry in entries),
             "tolerance": str(shown(FACT_TOLERANCE, "share")),
+            "about": str(shown(ABOUT_TOLERANCE, "share")),
             "meanings": MEANINGS,
             "defaults": {
                 chapter: SimpleNamespace(**self.book.parameters(chapter).defaults)
@@ -185,7 +187,7 @@ class Pages:
         body = ""
         for key, name in names.items():
             rows = [self.book.constants.get(f"{key}.{quantity}") for quantity in quantities]
-            cells = [f"{number(float(r.value), 4)} {_unit(r.unit)}" if r else "–" for r in rows]
+            cells = [_scaled(row) if row else "–" for row in rows]
             body += _row("td", [html.escape(name.name), *cells])
         return _table(head, body)
 
@@ -197,7 +199,8 @@ def _for_markdown(concluded: Conclusions) -> dict[str, str]:
 
 def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> str:
     headings = ["Quantity", "Value", "Seen", "Source", "Note"]
-    head = _row("th", ["Subject", *headings] if with_subject else headings)
+    headings = ["Subject", *headings] if with_subject else headings
+    head = _row("th", headings)
     body = ""
     for row in rows:
         value = row.value if isinstance(row.value, str) else f"{number(row.value, 7)}"
@@ -209,8 +212,14 @@ def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> st
             _source(row),
             html.escape(row.note),
         ]
-        body += _row("td", [html.escape(row.subject), *cells] if with_subject else cells)
-    return _table(head, body)
+        cells = [html.escape(row.subject), *cells] if with_subject else cells
+        body += _row("td", cells, headings)
+    return _table(head, body, "claims")
+
+
+def _scaled(row: Constant) -> str:
+    """A constant in the unit that suits its size."""
+    return str(shown(row.si, base_unit(row.unit), 4))
 
 
 def _source(row: Constant) -> str:
@@ -228,12 +237,17 @@ def _unit(unit: str) -> str:
     return "" if unit in {"count", "ratio", "share"} else unit
 
 
-def _row(tag: str, cells: Iterable[str]) -> str:
+def _row(tag: str, cells: Iterable[str], labels: Iterable[str] = ()) -> str:
+    """A table row; with `labels` a phone can show it as a card."""
     scope = ' scope="col"' if tag == "th" else ""
-    return "<tr>" + "".join(f"<{tag}{scope}>{cell}</{tag}>" for cell in cells) + "</tr>"
+    names = [f' data-label="{label}"' for label in labels]
+    parts = zip_longest(cells, names, fillvalue="")
+    return "<tr>" + "".join(f"<{tag}{scope}{name}>{cell}</{tag}>" for cell, name in parts) + "</tr>"
 
 
-def _table(head: str, body: str) -> str:
+def _table(head: str, body: str, style: str = "") -> str:
+    name = f' class="{style}"' if style else ""
     return (
-        f'<div class="table-scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+        f'<div class="table-scroll"><table{name}><thead>{head}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reckoner.units import si
+from reckoner.units import base_unit, shown, si
 
 
 class ParameterError(ValueError):
@@ -71,8 +71,8 @@ class Parameter:
         if value in self.choices:
             return str(value)
         raise ParameterError(
-            f"{self.name}: no {value!r} in the catalog{_nearest(str(value), self.choices)}. "
-            f"Known: {', '.join(self.choices)}"
+            f"{self.name}: {value!r} is none of the names that can be chosen here"
+            f"{_nearest(str(value), self.choices)}. Known: {', '.join(self.choices)}"
         )
 
     def _expected(self) -> str:
@@ -85,6 +85,14 @@ class Parameter:
         if self.resolve is not None:
             return self.resolve(value)
         return value if isinstance(self.default, str) else si(value, self.unit)
+
+    def words(self, value: Any) -> str:
+        """A checked `value` as a reader sees it."""
+        if self.resolve is not None:
+            return str(self.resolve(value).name)
+        if isinstance(value, str):
+            return value
+        return str(shown(si(value, self.unit), base_unit(self.unit)))
 
 
 @dataclass(frozen=True)

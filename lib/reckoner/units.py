@@ -7,7 +7,7 @@ its base unit, `shown` writes a base-unit value for a reader. GB is 10⁹ bytes,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
@@ -111,17 +111,6 @@ def unit_of(annotation: Any) -> str:
     raise TypeError(f"{annotation!r} carries no unit: annotate with one of the unit types")
 
 
-_SI_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
-_TIMES = (
-    (365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (1, "s"), (1e-3, "ms"),
-    (1e-6, "µs"), (1e-9, "ns"),
-)  # fmt: skip
-_LARGE = (
-    (1e18, " quintillion"), (1e15, " quadrillion"), (1e12, " trillion"), (1e9, " billion"),
-    (1e6, " million"),
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Shown:
     """A value as a reader sees it: the digits, and what stands before and after them."""
@@ -156,60 +145,70 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def _scaled(value: float, steps: tuple[tuple[float, str], ...], digits: int) -> tuple[str, str]:
-    size = abs(float(f"{value:.{digits - 1}e}")) if math.isfinite(value) else value
-    scale, name = next((step for step in steps if size >= step[0]), steps[-1])
-    if value == 0:
-        scale, name = next((step for step in steps if step[0] == 1), steps[-1])
-    return number(value / scale, digits), name
+@dataclass(frozen=True)
+class Rule:
+    """How values of one unit are written for a reader; also used by the pages' script.
+
+    Attributes:
+        before: what stands before the digits.
+        after: what stands after the scale's name.
+        steps: scales with their names, from large to small.
+        factor: what a value is multiplied by first.
+        whole: whole values below the first scale keep all their digits.
+        cents: amounts of money are written with cents below 1,000, without from there on.
+    """
+
+    before: str = ""
+    after: str = ""
+    steps: tuple[tuple[float, str], ...] = ((1.0, ""),)
+    factor: float = 1.0
+    whole: bool = False
+    cents: bool = False
+
+    def show(self, value: float, digits: int) -> Shown:
+        """`value` with `digits` significant digits."""
+        value *= self.factor
+        scale, name = self._step(value, digits)
+        return Shown(self._digits(value / scale, digits, scale), self.before, name + self.after)
+
+    def _step(self, value: float, digits: int) -> tuple[float, str]:
+        if value == 0 or not math.isfinite(value):
+            return next((step for step in self.steps if step[0] == 1), self.steps[-1])
+        size = abs(float(f"{value:.{digits - 1}e}"))
+        return next((step for step in self.steps if size >= step[0]), self.steps[-1])
+
+    def _digits(self, value: float, digits: int, scale: float) -> str:
+        if scale == 1 and math.isfinite(value):
+            if self.cents and 0.01 <= abs(value) < 1000:
+                return f"{value:,.2f}".removesuffix(".00")
+            if self.cents and abs(value) >= 1000:
+                return number(round(value), digits)
+            if self.whole and value == round(value):
+                return number(value, max(digits, 7))
+        return number(value, digits)
 
 
-def _dollars(value: float, digits: int) -> tuple[str, str]:
-    if abs(value) >= 1e6:
-        return _scaled(value, _LARGE, digits)
-    if abs(value) >= 1000:
-        return number(round(value), digits), ""
-    return number(value, digits), ""
+_LARGE = (
+    (1e18, " quintillion"), (1e15, " quadrillion"), (1e12, " trillion"), (1e9, " billion"),
+    (1e6, " million"), (1.0, ""),
+)  # fmt: skip
+_TIMES = (
+    (365.25 * 86400, " years"), (86400.0, " days"), (3600.0, " hours"), (1.0, " s"),
+    (1e-3, " ms"), (1e-6, " µs"), (1e-9, " ns"),
+)  # fmt: skip
+_COUNT = Rule(steps=_LARGE, whole=True)
 
 
-def _amount(value: float, digits: int) -> tuple[str, str]:
-    """Dollars and cents."""
-    if 0.01 <= abs(value) < 1000:
-        return f"{value:,.2f}".removesuffix(".00"), ""
-    return _dollars(value, digits)
+def _prefixed(unit: str) -> Rule:
+    prefixes = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+    return Rule(steps=(*((scale, f" {p}{unit}") for scale, p in prefixes), (1.0, f" {unit}")))
 
 
-def _count(value: float, digits: int) -> tuple[str, str]:
-    if abs(value) >= 1e6:
-        return _scaled(value, _LARGE, digits)
-    whole = value == round(value)
-    return number(value, max(digits, 7) if whole else digits), ""
+def _counted(after: str) -> Rule:
+    return Rule(after=after, steps=_LARGE, whole=True)
 
 
-def _with(
-    scale: Callable[[float, int], tuple[str, str]], before: str = "", after: str = ""
-) -> Callable[[float, int], Shown]:
-    def show(value: float, digits: int) -> Shown:
-        text, name = scale(value, digits)
-        return Shown(text, before, name + after)
-
-    return show
-
-
-def _prefixed(unit: str) -> Callable[[float, int], Shown]:
-    def show(value: float, digits: int) -> Shown:
-        text, prefix = _scaled(value, _SI_PREFIXES, digits)
-        return Shown(text, "", f" {prefix}{unit}")
-
-    return show
-
-
-def _time(value: float, digits: int) -> tuple[str, str]:
-    text, name = _scaled(value, _TIMES, digits)
-    return text, " " + name
-
-
-_SHOW: dict[str, Callable[[float, int], Shown]] = {
+_RULES: dict[str, Rule] = {
     "B": _prefixed("B"),
     "B/s": _prefixed("B/s"),
     "B/token": _prefixed("B per token"),
@@ -219,23 +218,42 @@ _SHOW: dict[str, Callable[[float, int], Shown]] = {
     "W": _prefixed("W"),
     "J": _prefixed("J"),
     "Hz": _prefixed("Hz"),
-    "s": _with(_time),
-    "USD": _with(_amount, "$"),
-    "USD/(token/s)": _with(_dollars, "$", " per token/s"),
-    "USD/token": lambda value, digits: Shown(
-        number(value * 1e6, digits), "$", " per million tokens"
-    ),
-    "USD/J": lambda value, digits: Shown(number(value * 3.6e6, digits), "$", " per kWh"),
-    "USD/(FLOP/s)": lambda value, digits: Shown(number(value * 1e12, digits), "$", " per TFLOP/s"),
-    "token/s": _with(_count, after=" token/s"),
-    "token": _with(_count, after=" tokens"),
-    "token/J": _with(_count, after=" tokens per joule"),
-    "request/s": _with(_count, after=" requests/s"),
-    "count/s": _with(_count, after=" per second"),
-    "word/s": _with(_count, after=" words/s"),
-    "op/word": _with(_count, after=" operations per word"),
-    "share": lambda value, digits: Shown(number(100 * value, min(digits, 3)), "", "%"),
+    "s": Rule(steps=_TIMES),
+    "USD": Rule(before="$", steps=_LARGE, cents=True),
+    "USD/(token/s)": Rule(before="$", after=" per token/s", steps=_LARGE),
+    "USD/token": Rule(before="$", after=" per million tokens", factor=1e6),
+    "USD/J": Rule(before="$", after=" per kWh", factor=3.6e6),
+    "USD/(FLOP/s)": Rule(before="$", after=" per TFLOP/s", factor=1e12),
+    "token/s": _counted(" token/s"),
+    "token": _counted(" tokens"),
+    "token/J": _counted(" tokens per joule"),
+    "request/s": _counted(" requests/s"),
+    "count/s": _counted(" per second"),
+    "word/s": _counted(" words/s"),
+    "op/word": _counted(" operations per word"),
+    "share": Rule(after="%", factor=100.0),
 }
+
+
+_BASE_UNITS = {
+    "USD": "USD", "token/s": "token/s", "B": "B", "B/s": "B/s", "Gbit/s": "B/s", "OP/s": "op/s",
+    "op/s": "op/s", "FLOP/s": "FLOP/s", "USD/kWh": "USD/J", "USD/Mtoken": "USD/token", "year": "s",
+    "W": "W", "s": "s", "ms": "s", "us": "s", "token": "token", "EOP/s": "op/s",
+    "TOP/s": "op/s", "share": "share",
+}  # fmt: skip
+
+
+def base_unit(unit: str) -> str:
+    """The base unit whose rule writes values that are given in `unit`."""
+    if unit in _BASE_UNITS:
+        return _BASE_UNITS[unit]
+    prefixed = re.fullmatch(r"[EPTGMk]i?(B|B/s|FLOP/s|OP/s|W)", unit)
+    return {"OP/s": "op/s"}.get(prefixed[1], prefixed[1]) if prefixed else "count"
+
+
+def rule(unit: str) -> Rule:
+    """How values in base unit `unit` are written; a plain number where there is no rule."""
+    return _RULES.get(unit, _COUNT)
 
 
 def shown(value: float, unit: str, digits: int = 3) -> Shown:
@@ -246,4 +264,4 @@ def shown(value: float, unit: str, digits: int = 3) -> Shown:
         unit: its unit; one without a rule of its own is written as a plain number.
         digits: significant digits.
     """
-    return _SHOW.get(unit, _with(_count))(float(value), digits)
+    return rule(unit).show(float(value), digits)

@@ -1,0 +1,313 @@
+"""Live figures: a chapter's own function, moved by hand on a page that is only files.
+
+A live figure shows results of a chapter against one of its parameters. Its chart is written by
+calling the chapter's `conclude` with slider parameters: the expressions that the browser
+evaluates are the library's formulas, and no formula stands a second time in another language.
+The script `live.js` adds the sliders, the sentence, the link, the commands and the exports.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from reckoner import figures
+from reckoner.book import Book
+from reckoner.numeric import as_vega
+from reckoner.parameters import Parameter
+from reckoner.tables import Constant
+from reckoner.units import base_unit, rule, si
+
+POINTS = 81
+DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One result drawn as a line.
+
+    Attributes:
+        result: its name among the chapter's conclusions.
+        label: what it is called in the legend.
+        colour: a colour of the book, "1" to "6".
+    """
+
+    result: str
+    label: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live figure of a chapter.
+
+    Attributes:
+        chapter: the chapter whose function it evaluates.
+        title: what the picture shows.
+        description: the same for those who do not see it.
+        across: the parameter along the horizontal axis, in the unit of its declaration.
+        span: its smallest and largest value there.
+        across_title: title of that axis, with the unit in parentheses.
+        curves: the results drawn, all in one unit.
+        unit: the unit of the vertical axis, in which the results are drawn.
+        unit_title: title of that axis, with the unit in parentheses.
+        sliders: the parameters that can be moved besides, in the order of the controls.
+        choices: parameters chosen by name, each compiled for every choice.
+        sentence: the result in words; {name} stands for a parameter or a result.
+        constants: catalog addresses to show, by the choice or for all.
+    """
+
+    chapter: str
+    title: str
+    description: str
+    across: str
+    span: tuple[float, float]
+    across_title: str
+    curves: tuple[Curve, ...]
+    unit: str
+    unit_title: str
+    sliders: tuple[str, ...]
+    sentence: str
+    choices: tuple[str, ...] = ()
+    constants: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class LiveFigure:
+    """A live figure bound to its book.
+
+    Args:
+        book: the book.
+        live: the declaration.
+    """
+
+    book: Book
+    live: Live
+
+    @property
+    def name(self) -> str:
+        return self.live.chapter.replace("_", "-")
+
+    def parameter(self, name: str) -> Parameter:
+        """One of the chapter's declared parameters."""
+        for declared in self.book.parameters(self.live.chapter):
+            if declared.name == name:
+                return declared  # type: ignore[no-any-return]
+        raise KeyError(f"{self.live.chapter} declares no parameter {name!r}")
+
+    @property
+    def numbers(self) -> list[Parameter]:
+        """The parameters with a slider: the one across first."""
+        return [self.parameter(name) for name in (self.live.across, *self.live.sliders)]
+
+    def expressions(self, chosen: Mapping[str, str], across: Any = None) -> dict[str, str]:
+        """Each result of the chapter as a Vega expression of the sliders.
+
+        Args:
+            chosen: the name chosen for each of `choices`.
+            across: what stands for the parameter along the axis; its slider if not given.
+        """
+        values = self.book.parameters(self.live.chapter).base(dict(chosen))
+        for declared in self.numbers:
+            slider: Any = alt.param(name=declared.name, value=declared.default)
+            if declared.name == self.live.across and across is not None:
+                slider = across
+            values[declared.name] = si(slider, declared.unit)
+        results = self.book.module(self.live.chapter).conclude(**values)
+        units = self.book.conclude_by_default(self.live.chapter).units
+        return {name: _expression(getattr(results, name)) for name in units}
+
+    def spec(self, chosen: Mapping[str, str]) -> dict[str, Any]:
+        """The chart as a Vega-Lite specification, for the names chosen."""
+        live, across = self.live, self.live.across
+        drawn = self.expressions(chosen, alt.datum[across])
+        low, high = live.span
+        log_x = high / max(low, 1e-300) >= 50
+        domain = [curve.label for curve in live.curves]
+        colours = [figures.colour(curve.colour) for curve in live.curves]
+        scale = {"type": "log", "nice": False} if log_x else {"nice": False, "zero": False}
+        x = {
+            "field": across, "type": "quantitative", "title": live.across_title,
+            "scale": {**scale, "domain": [low, high]},
+        }  # fmt: skip
+        y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
+        legend = {"scale": {"domain": domain, "range": colours}, "title": None}
+        dash = {"scale": {"domain": domain, "range": list(DASHES)[: len(domain)]}, "title": None}
+        lines = [
+            {
+                "mark": {"type": "line", "clip": True},
+                "encoding": {
+                    "x": x,
+                    "y": {**y, "field": f"y_{curve.result}"},
+                    "color": {"datum": curve.label, "type": "nominal", **legend},
+                    "strokeDash": {"datum": curve.label, "type": "nominal", **dash},
+                },
+            }
+            for curve in live.curves
+        ]
+        factor = si(1.0, live.unit)
+        here = [
+            {
+                "data": {"values": [{}]},
+                "transform": [
+                    {"calculate": across, "as": across},
+                    {"calculate": f"r_{curve.result} / {factor!r}", "as": "y"},
+                ],
+                "mark": {"type": "point", "size": 110, "filled": True, "color": colour},
+                "encoding": {"x": x, "y": {**y, "field": "y"}},
+            }
+            for curve, colour in zip(live.curves, colours, strict=True)
+        ]
+        return {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "title": live.title,
+            "description": live.description,
+            "height": 300,
+            "data": {"name": "curve", "values": [{across: x} for x in self.axis()]},
+            "params": [
+                *({"name": p.name, "value": p.default} for p in self.numbers),
+                *({"name": f"r_{n}", "expr": e} for n, e in self.expressions(chosen).items()),
+            ],
+            "transform": [
+                {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
+                for c in live.curves
+            ],
+            "layer": [
+                *lines,
+                {
+                    "data": {"values": [{}]},
+                    "transform": [{"calculate": across, "as": across}],
+                    "mark": {"type": "rule", "color": figures.colour("muted")},
+                    "encoding": {"x": x},
+                },
+                *here,
+            ],
+        }
+
+    def axis(self) -> list[float]:
+        """The points of the horizontal axis."""
+        low, high = self.live.span
+        if high / max(low, 1e-300) >= 50:
+            steps = [low * (high / low) ** (i / (POINTS - 1)) for i in range(POINTS)]
+        else:
+            steps = [low + (high - low) * i / (POINTS - 1) for i in range(POINTS)]
+        if isinstance(self.parameter(self.live.across).default, int):
+            return sorted({float(round(step)) for step in steps})
+        return [float(f"{step:.6g}") for step in steps]
+
+    def table(self) -> pd.DataFrame:
+        """Some points of the curves, for those who read rather than look."""
+        live = self.live
+        factor = si(1.0, live.unit)
+        rows = []
+        for value in self.axis()[::8]:
+            whole = isinstance(self.parameter(live.across).default, int)
+            given = {live.across: int(value) if whole else value}
+            results = self.book.conclude(live.chapter, given).results
+            drawn = {c.label: getattr(results, c.result) / factor for c in live.curves}
+            rows.append({live.across_title: value, **drawn})
+        return pd.DataFrame(rows)
+
+    def payload(self) -> dict[str, Any]:
+        """What the page's script needs: declarations, rules and specifications, no formula."""
+        chapter = self.live.chapter
+        units = self.book.conclude_by_default(chapter).units
+        defaults = self.book.parameters(chapter).defaults
+        first = {name: defaults[name] for name in self.live.choices}
+        variants = {
+            key: self.spec({**first, name: key})
+            for name in self.live.choices
+            for key in self.parameter(name).choices
+        } or {"": self.spec({})}
+        return {
+            "chapter": chapter,
+            "across": self.live.across,
+            "sliders": [_declared(parameter) for parameter in self.numbers],
+            "choices": [_declared(self.parameter(name)) for name in self.live.choices],
+            "results": {name: _rule(unit) for name, unit in units.items()},
+            "sentence": self.live.sentence,
+            "curves": [vars(curve) for curve in self.live.curves],
+            "unit": self.live.unit_title,
+            "config": figures.config(),
+            "specs": variants,
+        }
+
+    def sentence(self) -> str:
+        """The sentence under the figure for the defaults."""
+        concluded = self.book.conclude_by_default(self.live.chapter)
+        return self.live.sentence.format_map(concluded.words(digits=3))
+
+    def constants_html(self) -> str:
+        """The constants behind the figure; each shows its source when pointed at or focused."""
+        rows = [self.book.constants[address] for address in self.live.constants]
+        if not rows:
+            return ""
+        items = "".join(f"<li>{_constant(row)}</li>" for row in rows)
+        return f'<ul class="live-constants" aria-label="Constants of this figure">{items}</ul>'
+
+    def html(self) -> str:
+        """The live figure: a static picture with its data, which the script brings to life."""
+        payload = json.dumps(self.payload(), separators=(",", ":"), ensure_ascii=False)
+        payload = payload.replace("</", r"<\/")
+        defaults = self.book.parameters(self.live.chapter).defaults
+        spec = self.spec({name: defaults[name] for name in self.live.choices})
+        return (
+            f'<div class="live" id="live-{self.name}">'
+            '<div class="live-controls" hidden></div>'
+            f"{figures.spec_html(spec, self.table())}"
+            f'<p class="live-sentence" role="status">{html.escape(self.sentence())}</p>'
+            f"{self.constants_html()}"
+            '<div class="live-tools" hidden></div>'
+            f'<script type="application/json">{payload}</script>'
+            "</div>"
+        )
+
+
+def _expression(result: Any) -> str:
+    text = as_vega(result)
+    if isinstance(result, float) and not math.isfinite(result):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(result, "NaN")
+    return text
+
+
+def _declared(parameter: Parameter) -> dict[str, Any]:
+    declared: dict[str, Any] = {
+        "name": parameter.name,
+        "label": parameter.label,
+        "help": parameter.help,
+        "default": parameter.default,
+        "unit": parameter.unit,
+    }
+    if parameter.choices:
+        named = {key: parameter.base(key).name for key in parameter.choices}
+        return {**declared, "choices": named}
+    return {
+        **declared,
+        "whole": isinstance(parameter.default, int),
+        "low": parameter.low,
+        "high": parameter.high,
+        "factor": si(1.0, parameter.unit),
+        "rule": _rule(base_unit(parameter.unit)),
+    }
+
+
+def _rule(unit: str) -> dict[str, Any]:
+    return vars(rule(unit))
+
+
+def _constant(row: Constant) -> str:
+    value = row.value if isinstance(row.value, str) else f"{row.value:,.6g} {row.unit}"
+    seen = "seen in the source" if row.verified else "unverified"
+    source = html.escape(f"{row.source}; {seen}")
+    name = html.escape(f"{row.subject}: {row.quantity.replace('_', ' ')} {value}")
+    return (
+        f'<span class="live-constant" tabindex="0">{name}'
+        f'<span class="live-source" role="tooltip">{source}</span></span>'
+    )

@@ -1,0 +1,220 @@
+"""Live figures in a real browser: what they show is what the library computes."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from browser import SITE
+from inference_economics.book import BOOK
+from reckoner.live import LiveFigure
+
+FIGURES = {chapter: LiveFigure(BOOK, live) for chapter, live in BOOK.live.items()}
+by_chapter = pytest.mark.parametrize("chapter", FIGURES)
+PAGES = sorted(p.relative_to(SITE) for p in SITE.rglob("*.html") if "_static" not in p.parts)
+STATES = 200
+
+
+def page_of(chapter, query=""):
+    return f"notebooks/{chapter}.html#live-{FIGURES[chapter].name}{query}"
+
+
+def opened(visit, chapter, query="", **options):
+    """A page whose live figure is drawn."""
+    tab = visit(page_of(chapter, query), **options)
+    tab.wait_for_function("document.querySelector('.live')?.reckoner")
+    tab.evaluate("document.querySelector('.live').reckoner.ready().then(() => null)")
+    tab.wait_for_selector(".live-canvas svg")
+    return tab
+
+
+def random_state(figure, chance):
+    state = {}
+    for name in figure.live.choices:
+        state[name] = chance.choice(figure.parameter(name).choices)
+    for declared in figure.numbers:
+        low, high = declared.low, declared.high
+        if low > 0:
+            value = math.exp(chance.uniform(math.log(low), math.log(high)))
+        else:
+            value = chance.uniform(low, high)
+        value = min(max(value, low), high)
+        state[declared.name] = round(value) if isinstance(declared.default, int) else value
+    return state
+
+
+def bounds(figure):
+    """Every slider at its lowest and highest, the rest as in the article."""
+    for declared in figure.numbers:
+        for value in (declared.low, declared.high):
+            yield {declared.name: int(value) if isinstance(declared.default, int) else value}
+
+
+VALUES = """async (states) => {
+  const live = document.querySelector('.live').reckoner;
+  const text = (value) => Number.isFinite(value) ? value : String(value);
+  const shown = [];
+  for (const state of states) {
+    await live.set(state);
+    const values = Object.entries(live.values()).map(([name, value]) => [name, text(value)]);
+    shown.push(Object.fromEntries(values));
+  }
+  return shown;
+}"""
+
+
+@by_chapter
+def test_the_page_shows_what_the_library_computes(visit, chapter):
+    figure = FIGURES[chapter]
+    tab = opened(visit, chapter)
+    chance = random.Random(chapter)
+    defaults = BOOK.parameters(chapter).defaults
+    known = [*figure.live.choices, *(p.name for p in figure.numbers)]
+    start = {name: defaults[name] for name in known}
+    states = [{**start, **state} for state in bounds(figure)]
+    states += [random_state(figure, chance) for _ in range(STATES)]
+    for state, shown in zip(states, tab.evaluate(VALUES, states), strict=True):
+        results = BOOK.conclude(chapter, state).results
+        for name, value in shown.items():
+            expected = float(getattr(results, name))
+            assert float(str(value).replace("Infinity", "inf")) == pytest.approx(
+                expected, rel=1e-9, nan_ok=True
+            ), (name, state)
+    assert tab.faults == []
+
+
+@by_chapter
+def test_the_sentence_says_what_the_library_says(visit, chapter):
+    tab = opened(visit, chapter)
+    tab.wait_for_timeout(100)
+    assert tab.inner_text(".live-sentence") == FIGURES[chapter].sentence()
+
+
+def test_a_slider_moves_by_keyboard_and_goes_back_with_one_key(visit):
+    tab = opened(visit, "batching")
+    slider = tab.locator("#live-batching-batch_size")
+    before = tab.inner_text(".live-sentence")
+    slider.focus()
+    for _ in range(20):
+        tab.keyboard.press("ArrowRight")
+    tab.wait_for_function(f"document.querySelector('.live-sentence').innerText !== {before!r}")
+    assert "#live-batching?batch_size=" in _settled_link(tab)
+    tab.keyboard.press("Delete")
+    tab.wait_for_function(f"document.querySelector('.live-sentence').innerText === {before!r}")
+
+
+def _settled_link(tab):
+    tab.wait_for_function("location.hash.includes('?')")
+    return tab.evaluate("location.hash")
+
+
+def test_a_link_opens_the_same_state(visit):
+    tab = opened(visit, "batching", "?batch_size=777&speed=123.5&model=llama31_8b")
+    values = tab.evaluate("document.querySelector('.live').reckoner.state")
+    assert (values["batch_size"], values["speed"], values["model"]) == (777, 123.5, "llama31_8b")
+    given = {"batch_size": 777, "speed": 123.5, "model": "llama31_8b"}
+    cost = tab.evaluate("document.querySelector('.live').reckoner.values().cost")
+    assert cost == pytest.approx(BOOK.conclude("batching", given).results.cost, rel=1e-9)
+
+
+@pytest.mark.parametrize("query", ["?batch_size=many", "?card_prize=5", "?speed=1e99", "?model=x"])
+def test_a_broken_link_falls_back_and_says_so(visit, query):
+    tab = opened(visit, "batching", query)
+    assert "does not know" in tab.inner_text(".live-sentence")
+    defaults = BOOK.parameters("batching").defaults
+    state = tab.evaluate("document.querySelector('.live').reckoner.state")
+    assert state == {name: defaults[name] for name in state}
+
+
+def test_the_command_gives_the_same_numbers(visit, tmp_path):
+    tab = opened(visit, "capacity", "?bytes_per_parameter=0.5&gpu_price=12345")
+    command = tab.inner_text("text=.venv/bin/papermill").split()
+    assert command[:2] == [".venv/bin/papermill", "notebooks/capacity.ipynb"]
+    executed = tmp_path / "mine.ipynb"
+    papermill = str(Path(sys.executable).with_name("papermill"))
+    run = [papermill, command[1], str(executed), *command[3:]]
+    subprocess.run(run, check=True, capture_output=True, cwd=SITE.parent.parent)
+    cards = BOOK.conclude("capacity", {"bytes_per_parameter": 0.5}).words()["cards"]
+    assert f"**{cards} cards**" in executed.read_text(encoding="utf-8")
+    assert f"{cards} cards" in tab.inner_text(".live-sentence")
+
+
+def test_exports_hold_the_figure(visit):
+    tab = opened(visit, "batching")
+    saved = {}
+    for kind in ("CSV", "SVG", "PNG"):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=kind, exact=True).click()
+        saved[kind] = Path(download.value.path()).read_bytes()
+    table = saved["CSV"].decode().splitlines()
+    assert table[0].startswith('"batch_size","SRAM cluster: Capital cost')
+    first = [float(cell) for cell in table[1].split(",")]
+    cost = BOOK.conclude("batching", {"batch_size": int(first[0])}).results.cost
+    assert first[1] == pytest.approx(cost, rel=1e-9)
+    assert saved["SVG"].startswith(b"<svg") and b"var(--" not in saved["SVG"]
+    assert saved["PNG"].startswith(b"\x89PNG")
+
+
+@by_chapter
+def test_constants_show_their_source(visit, chapter):
+    tab = opened(visit, chapter)
+    constant = tab.locator(".live-constant").first
+    constant.focus()
+    source = constant.locator(".live-source")
+    assert source.is_visible()
+    assert "seen in the source" in source.inner_text() or "unverified" in source.inner_text()
+
+
+@by_chapter
+def test_without_scripts_and_in_print_the_static_picture_stands(visit, chapter):
+    still = visit(page_of(chapter), scripts=False)
+    assert still.locator(".live .chart-wide svg").is_visible()
+    assert not still.locator(".live-controls").is_visible()
+    drawn = opened(visit, chapter)
+    drawn.emulate_media(media="print")
+    assert drawn.locator(".live .chart-wide svg").is_visible()
+    assert not drawn.locator(".live-canvas").is_visible()
+
+
+def test_the_first_picture_is_painted_before_any_chart_script(visit):
+    tab = opened(visit, "batching")
+    paint, script = tab.evaluate(
+        """() => [
+          performance.getEntriesByName('first-contentful-paint')[0].startTime,
+          performance.getEntriesByType('resource').find(e => e.name.endsWith('vega.js')).startTime,
+        ]"""
+    )
+    assert paint < script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible(visit, page, scheme):
+    if page == Path("index.html"):
+        pytest.skip("leads to the first page at once")
+    tab = visit(page, scheme=scheme)
+    if tab.query_selector(".live"):
+        tab.wait_for_function("document.querySelector('.live').reckoner")
+        tab.evaluate("document.querySelector('.live').reckoner.ready().then(() => null)")
+    found = Axe().run(tab).response["violations"]
+    told = [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found]
+    assert not told, json.dumps(told, indent=1)
+
+
+def compressed(path):
+    import gzip
+
+    return len(gzip.compress(path.read_bytes(), 9))
+
+
+def test_pages_and_scripts_stay_light():
+    """At most 250 KB for a chapter, and 450 KB for the scripts that pages share, compressed."""
+    for chapter in BOOK.chapters:
+        assert compressed(SITE / "notebooks" / f"{chapter}.html") <= 250_000
+    scripts = [*list((SITE / "_static").rglob("*.js")), SITE / "searchindex.js"]
+    assert sum(map(compressed, scripts)) <= 450_000
