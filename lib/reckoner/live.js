@@ -10,6 +10,7 @@
 
   function loadVega() {
     runtime ??= new Promise((resolve, reject) => {
+      performance.mark("live:script");
       const tag = document.createElement("script");
       tag.src = vega;
       tag.onload = () => resolve(window.reckonerEmbed);
@@ -142,7 +143,6 @@
       };
       const range = create("input", {
         id, type: "range", min: 0, max: STEPS, step: 1, title: each.help,
-        style: `--article: ${(scale.place(each.default) / STEPS) * 100}%`,
         oninput: () => this.set({ [each.name]: scale.value(Number(range.value)) }),
         onkeydown: key,
       });
@@ -163,7 +163,10 @@
           reset.style.visibility = value === each.default ? "hidden" : "visible";
         },
       };
-      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, range, typed, reset);
+      const share = scale.place(each.default) / STEPS;
+      const mark = create("span", { class: "live-mark", style: `--share: ${share}`, title: "the article's value" });
+      const track = create("div", { class: "live-track" }, range, mark);
+      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, typed, reset);
     }
 
     accept(each, text) {
@@ -336,9 +339,8 @@
 
     async csv() {
       await this.draw();
-      const { data } = this.view.getState({ data: () => true, signals: () => false });
       const names = [this.data.across, ...this.data.curves.map(({ result }) => `y_${result}`)];
-      const rows = Object.values(data).find((set) => Array.isArray(set) && set[0] && names.every((name) => name in set[0]));
+      const rows = this.view.data("data_0"); // what Vega-Lite calls the named data once transformed
       const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
       const head = [this.data.across, ...this.data.curves.map(({ label }) => `${label}: ${this.data.unit}`)];
       return [head.map(quoted), ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.join(",")).join("\r\n") + "\r\n";
