@@ -90,12 +90,14 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
     return (
         f'<div class="chart">{pictures}'
         '<details class="chart-data"><summary>Data of this figure</summary>'
-        f'<div class="table-scroll">{table_html(table)}</div></details></div>'
+        f'<div class="table-scroll" tabindex="0">{table_html(table)}</div></details></div>'
     )
 
 
 def table_html(table: pd.DataFrame) -> str:
     """A table with numbers as a reader wants them: four significant digits."""
+    if not all(str(name).strip() for name in table.columns):
+        raise FigureError(f"a table has a column without a heading: {list(table.columns)}")
     head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
     rows = "".join(
         "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
@@ -164,6 +166,7 @@ def _svg(spec: dict[str, Any], width: int) -> str:
     svg = re.sub(r'id="([^"]+)"', rf'id="c{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#c{name}-\1)", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r' (?:role="graphics-[\w-]+"|aria-[\w-]+="[^"]*")', "", svg)  # one label for all
     label = html.escape(str(spec["description"]), quote=True)
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 

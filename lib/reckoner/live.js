@@ -248,9 +248,9 @@
       const result = await embed(this.canvas, spec, { actions: false, renderer: "svg", tooltip: false });
       this.view?.finalize();
       this.view = result.view;
-      const svg = this.canvas.querySelector("svg");
-      svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", this.spec.description);
+      this.canvas.querySelector("svg").setAttribute("aria-hidden", "true"); // one label for all of it
+      this.canvas.setAttribute("role", "img");
+      this.canvas.setAttribute("aria-label", this.spec.description);
       this.watch ??= this.watchWidth();
     }
 

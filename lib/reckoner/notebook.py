@@ -109,7 +109,7 @@ class Chapter:
 
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""
-        return HTML(f'<div class="table-scroll">{figures.table_html(table)}</div>')
+        return HTML(f'<div class="table-scroll" tabindex="0">{figures.table_html(table)}</div>')
 
     def verdicts(self, *claim_ids: str) -> HTML:
         """The named claims: as printed, as computed, and the verdict.
@@ -180,7 +180,8 @@ def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
 def _table(headings: tuple[str, ...], rows: str) -> str:
     head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
     return (
-        f'<div class="table-scroll"><table class="claims"><thead><tr>{head}</tr></thead>'
+        '<div class="table-scroll" tabindex="0"><table class="claims">'
+        f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
 

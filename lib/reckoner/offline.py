@@ -4,6 +4,7 @@ A Sphinx extension. Once the pages are written, it
 
 - takes the theme's Font Awesome out of them, 1.5 MB of script and 0.5 MB of fonts: the icons are in
   the book's style sheet;
+- mends what its templates get wrong for readers who do not see the page;
 - looks through every page and style sheet, and warns of whatever loads from another host.
 
 It looks at all pages after every build, not only at those just written, so that the second of two
@@ -25,12 +26,21 @@ logger = logging.getLogger(__name__)
 UNUSED = ["scripts/fontawesome.js", "vendor/fontawesome", "*webpack-macros.html", "images"]
 UNUSED += ["locales", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map"]
 
-_ICON_SCRIPT = re.compile(
-    r"\s*(?:<!--[^>]*custom icons -->\s*)?<script[^>]*/fontawesome\.js[^>]*></script>"
-)
-_ICON_FONT = re.compile(r"@font-face\{[^}]*fontawesome[^}]*\}")
-_ICON_GLYPH = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
-_SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
+_IN_PAGES = {
+    r"\s*(?:<!--[^>]*custom icons -->\s*)?<script[^>]*/fontawesome\.js[^>]*></script>": "",
+    # A role that browsers no longer know, and a list with other children than items.
+    r' role="doc-biblioentry"': "",
+    r'<div role="list" class="citation-list">': '<div class="citation-list">',
+    # The side bar's title stands in no landmark otherwise.
+    r'(<div id="pst-primary-sidebar" class="bd-sidebar-primary[^"]*")>': (
+        r'\1 role="complementary" aria-label="Book">'
+    ),
+}
+_IN_STYLES = {
+    r"@font-face\{[^}]*fontawesome[^}]*\}": "",
+    r"(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}": "",
+    r"/\*# sourceMappingURL=.*?\*/": "",
+}
 
 _OTHER_HOST = re.compile(r"\s*(?:https?:|wss?:)?//", re.IGNORECASE)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
@@ -72,11 +82,11 @@ def other_hosts(text: str, *, page: bool) -> list[str]:
     return _Loads(text).found + _STYLE_URL.findall("\n".join(_STYLE.findall(text)))
 
 
-def _without(path: Path, *patterns: re.Pattern[str]) -> str:
-    """Delete the patterns from a file, untouched where it has none, and return its text."""
+def _mended(path: Path, changes: dict[str, str]) -> str:
+    """Make the changes in a file, untouched where it needs none, and return its text."""
     before = after = path.read_text(encoding="utf-8")
-    for pattern in patterns:
-        after = pattern.sub("", after)
+    for pattern, replacement in changes.items():
+        after = re.sub(pattern, replacement, after)
     if after != before:
         path.write_text(after, encoding="utf-8")
     return after
@@ -92,8 +102,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             rmtree(path) if path.is_dir() else path.unlink()
     for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         page = path.suffix == ".html"
-        patterns = [_ICON_SCRIPT] if page else [_ICON_FONT, _ICON_GLYPH, _SOURCE_MAP]
-        text = _without(path, *patterns)
+        text = _mended(path, _IN_PAGES if page else _IN_STYLES)
         name = path.relative_to(site)
         for url in other_hosts(text, page=page):
             logger.warning("%s loads %s, from another host", name, url, type="offline")

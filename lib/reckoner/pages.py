@@ -183,7 +183,7 @@ class Pages:
 
     def summary_table(self, names: Mapping[str, Any], quantities: tuple[str, ...]) -> str:
         """One row for each named subject with a few of its constants."""
-        head = _row("th", ["", *(q.replace("_", " ") for q in quantities)])
+        head = _row("th", ["Name", *(q.replace("_", " ") for q in quantities)])
         body = ""
         for key, name in names.items():
             rows = [self.book.constants.get(f"{key}.{quantity}") for quantity in quantities]
@@ -248,6 +248,6 @@ def _row(tag: str, cells: Iterable[str], labels: Iterable[str] = ()) -> str:
 def _table(head: str, body: str, style: str = "") -> str:
     name = f' class="{style}"' if style else ""
     return (
-        f'<div class="table-scroll"><table{name}><thead>{head}</thead>'
+        f'<div class="table-scroll" tabindex="0"><table{name}><thead>{head}</thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
