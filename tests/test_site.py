@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from browser import SITE
+from inference_economics import catalog
 from inference_economics.book import BOOK
 
 FRONT = Path("index.html")  # leads to the first page, as Sphinx names pages by their source
@@ -71,6 +72,22 @@ def test_every_claim_links_to_the_cell_that_computes_it():
     for claim in BOOK.claims:
         assert f"../notebooks/{claim.chapter}.html#claim-{claim.id}" in links
         assert f"claim-{claim.id}" in ids_of(SITE / "notebooks" / f"{claim.chapter}.html")
+
+
+def headings(page, level):
+    texts = [heading.get_text().rstrip("#").strip() for heading in soup(page).find_all(level)]
+    return [re.sub(r"^[\d.]+\s+", "", text) for text in texts]
+
+
+def test_reference_pages_have_a_heading_for_everything():
+    chapters = [headings(page, "h1")[0] for page in CHAPTERS]
+    assert set(chapters) <= set(headings("book/ledger.html", "h2"))
+    assert set(chapters) <= set(headings("book/formulas.html", "h2"))
+    BOOK.load()
+    formulas = {name.replace("_", " ") for name in BOOK.formulary.formulas}
+    assert formulas == set(headings("book/formulas.html", "h3"))
+    names = [*catalog.chip_names().values(), *catalog.model_names().values()]
+    assert {name.name for name in names} <= set(headings("book/catalog.html", "h3"))
 
 
 @by_chapter
