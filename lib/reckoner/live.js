@@ -97,6 +97,7 @@
         values: () => this.values(),
         state: this.state,
         ready: () => this.draw(),
+        idle: () => this.pending,
       };
     }
 
@@ -182,7 +183,12 @@
 
     /* ---- state ---- */
 
-    async set(changes) {
+    set(changes) {
+      this.pending = this.apply(changes);
+      return this.pending;
+    }
+
+    async apply(changes) {
       const chosen = this.data.choices.some(({ name }) => name in changes && changes[name] !== this.state[name]);
       Object.assign(this.state, changes);
       this.notice = "";
