@@ -15,6 +15,7 @@ from inference_economics.choices import (
     is_sram,
 )
 from inference_economics.kv_cache import (
+    BYTES_PER_ELEMENT,
     kv_cache,
     kv_cache_of_batch,
     model_kv_bytes_per_token,
@@ -318,16 +319,7 @@ PARAMETERS = Parameters(
             low=0.5,
             high=8.0,
         ),
-        Parameter(
-            name="bytes_per_element",
-            default=1.0,
-            unit="B",
-            label="bytes that one element of the KV cache takes",
-            help="The article stores the KV cache in int8.",
-            source=ARTICLE,
-            low=0.125,
-            high=8.0,
-        ),
+        BYTES_PER_ELEMENT,
         Parameter(
             name="context_length",
             default=int(catalog.value("gpt4_rumour.context_length")),

@@ -91,6 +91,7 @@
       this.buildControls();
       this.buildTools();
       this.readLink();
+      this.showControls();
       this.showState();
       root.reckoner = {
         set: (state) => this.set(state),
@@ -215,7 +216,6 @@
     }
 
     showState() {
-      this.showControls();
       if (this.view) {
         const values = this.values();
         const words = {};

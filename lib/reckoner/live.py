@@ -129,10 +129,11 @@ class LiveFigure:
         live, across = self.live, self.live.across
         drawn = self.expressions(chosen, alt.datum[across])
         low, high = live.span
-        log_x = high / max(low, 1e-300) >= 50
         domain = [curve.label for curve in live.curves]
         colours = [figures.colour(curve.colour) for curve in live.curves]
-        scale = {"type": "log", "nice": False} if log_x else {"nice": False, "zero": False}
+        scale = (
+            {"type": "log", "nice": False} if self.logarithmic else {"nice": False, "zero": False}
+        )
         x = {
             "field": across, "type": "quantitative", "title": live.across_title,
             "scale": {**scale, "domain": [low, high]},
@@ -191,10 +192,16 @@ class LiveFigure:
             ],
         }
 
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the range of the horizontal axis asks for a logarithmic scale."""
+        low, high = self.live.span
+        return high / max(low, 1e-300) >= 50
+
     def axis(self) -> list[float]:
         """The points of the horizontal axis."""
         low, high = self.live.span
-        if high / max(low, 1e-300) >= 50:
+        if self.logarithmic:
             steps = [low * (high / low) ** (i / (POINTS - 1)) for i in range(POINTS)]
         else:
             steps = [low + (high - low) * i / (POINTS - 1) for i in range(POINTS)]
