@@ -1,60 +1,91 @@
-"""How long a slider move takes until it is painted, beside an empty frame, in one run.
+"""How live figures feel and what pages weigh, on this machine, in one run.
 
-make book && .venv/bin/python benchmarks/live.py [path of Chromium]
+A move is timed from the slider's event until its frame is painted, without the wait for the
+screen's next refresh, beside an empty frame timed the same way. Then, for each page: when the
+first picture is painted, when the first chart script is asked for, what it weighs.
+
+    make book && .venv/bin/python benchmarks/live.py [path of Chromium]
 """
 
 from __future__ import annotations
 
+import gzip
 import statistics
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 SITE = Path(__file__).parent.parent / "_build" / "html"
 MOVES = """async (moves) => {
   const root = document.querySelector('.live');
   await root.reckoner.ready();
   const slider = root.querySelector('input[type=range]');
-  const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve()));
-  const painted = async (work) => {
-    await frame();
+  const painted = () => new Promise((resolve) => requestAnimationFrame(() => {
+    const start = performance.now();
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => resolve(performance.now() - start);
+    channel.port2.postMessage(null);
+  }));
+  const timed = async (work) => {
+    await painted();
     const start = performance.now();
     await work();
-    root.querySelector('.live-canvas').getBoundingClientRect();
-    return performance.now() - start;
+    const worked = performance.now() - start;
+    return worked + await painted();
   };
   const empty = [], moved = [];
   for (let i = 0; i < moves; i++) {
-    empty.push(await painted(async () => {}));
+    empty.push(await timed(async () => {}));
     slider.value = (i * 37) % 1000;
-    moved.push(await painted(async () => {
+    moved.push(await timed(async () => {
       slider.dispatchEvent(new Event('input'));
       await root.reckoner.idle();
     }));
   }
   return { empty, moved };
 }"""
+PAINT = """() => [
+  performance.getEntriesByName('first-contentful-paint')[0].startTime,
+  performance.getEntriesByName('live:script')[0].startTime,
+]"""
 
 
 def percentile(times: list[float]) -> float:
+    """The 95th percentile."""
     return statistics.quantiles(times, n=20)[-1]
 
 
+def compressed(path: Path) -> float:
+    """What a file weighs compressed, in KB."""
+    return len(gzip.compress(path.read_bytes(), 9)) / 1000
+
+
+def measure(opened: Browser, page: Path) -> None:
+    tab = opened.new_page()
+    tab.goto(page.as_uri())
+    tab.wait_for_function("document.querySelector('.live')?.reckoner")
+    times = tab.evaluate(MOVES, 100)
+    paint, script = tab.evaluate(PAINT)
+    print(
+        f"{page.stem:18} a move {percentile(times['moved']):5.1f} ms, an empty frame "
+        f"{percentile(times['empty']):4.1f} ms; first paint {paint:4.0f} ms, chart script "
+        f"{script:4.0f} ms; {compressed(page):4.0f} KB"
+    )
+    tab.close()
+
+
 def main(browser: str) -> None:
+    pages = [SITE / "book" / "index.html", *sorted((SITE / "notebooks").glob("*.html"))]
+    scripts = [*(SITE / "_static").rglob("*.js"), SITE / "searchindex.js"]
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        for page in sorted((SITE / "notebooks").glob("*.html")):
-            tab = opened.new_page()
-            tab.goto(page.as_uri())
-            tab.wait_for_function("document.querySelector('.live')?.reckoner")
-            times = tab.evaluate(MOVES, 100)
-            print(
-                f"{page.stem:18} a move {percentile(times['moved']):6.1f} ms, "
-                f"an empty frame {percentile(times['empty']):5.2f} ms (95th percentile of 100)"
-            )
-            tab.close()
+        print("Moves and empty frames: 95th percentile of 100")
+        for page in pages:
+            if 'class="live"' in page.read_text(encoding="utf-8"):
+                measure(opened, page)
         opened.close()
+    print(f"Scripts shared by all pages: {sum(map(compressed, scripts)):.0f} KB")
 
 
 if __name__ == "__main__":

@@ -50,4 +50,17 @@ OTHER_PARAMETERS = {
             "card_price": 500.0,
         },
     ),
+    "comparison": (
+        {"chip_1": "groq_3_lpu", "chip_3": "mi300x", "price_3": 15000.0, "model": "llama31_8b"},
+        {
+            "model": "deepseek_v3",
+            "batch_size": 1,
+            "chip_2": "own",
+            "memory_2": 64.0,
+            "memory_bandwidth_2": 40.0,
+            "compute_reached_2": 300.0,
+            "price_2": 15000.0,
+            "speed_limit_2": 1000.0,
+        },
+    ),
 }

@@ -88,6 +88,65 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
     assert tab.faults == []
 
 
+def test_a_picked_chip_brings_its_numbers(visit):
+    tab = opened(visit, "comparison")
+    tab.select_option("#live-comparison-chip_3", "groq_3_lpu")
+    tab.wait_for_function("location.hash.includes('chip_3=groq_3_lpu')")
+    shown = tab.evaluate("document.querySelector('.live').reckoner.values().cost_3")
+    expected = BOOK.conclude("comparison", {"chip_3": "groq_3_lpu"}).results.cost_3
+    assert shown == pytest.approx(expected, rel=1e-9)
+    assert "times Groq 3 LPU with" in tab.inner_text(".live-sentence")
+    assert "3: Groq 3 LPU" in tab.text_content(".live-canvas svg")
+    assert "chip_3=groq_3_lpu" in _settled_link(tab)
+    assert "memory_3" not in _settled_link(tab), "what the catalog knows is not in the link"
+
+
+def test_an_own_chip_is_typed_in_and_linked(visit):
+    own = {"memory_3": 64.0, "memory_bandwidth_3": 40.0, "compute_reached_3": 300.0}
+    own |= {"price_3": 15000.0, "speed_limit_3": 1000.0}
+    query = "&".join(f"{name}={value}" for name, value in own.items())
+    tab = opened(visit, "comparison", f"?chip_3=own&{query}")
+    shown = tab.evaluate("document.querySelector('.live').reckoner.values().cost_3")
+    expected = BOOK.conclude("comparison", {"chip_3": "own", **own}).results.cost_3
+    assert shown == pytest.approx(expected, rel=1e-9)
+    lacking = opened(visit, "comparison", "?chip_3=own&memory_3=64")
+    assert "does not know" in lacking.inner_text(".live-sentence")
+
+
+def test_the_front_page_carries_the_comparison(visit):
+    tab = visit("book/index.html#live-comparison?batch_size=9&chip_2=a100_sxm_80gb")
+    tab.wait_for_function("document.querySelector('.live')?.reckoner")
+    tab.evaluate("document.querySelector('.live').reckoner.ready().then(() => null)")
+    shown = tab.evaluate("document.querySelector('.live').reckoner.values().cost_1_to_2")
+    state = {"batch_size": 9, "chip_2": "a100_sxm_80gb"}
+    expected = BOOK.conclude("comparison", state).results.cost_1_to_2
+    assert shown == pytest.approx(expected, rel=1e-9)
+    assert tab.faults == []
+
+
+@by_chapter
+def test_reduced_motion_finds_nothing_that_moves(visit, chapter):
+    tab = opened(visit, chapter)
+    tab.emulate_media(reduced_motion="reduce")
+    moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
+    assert tab.evaluate(moving) == 0
+    timed = """[...document.querySelectorAll('.live, .live *')].filter((element) => {
+      const style = getComputedStyle(element);
+      return style.transitionDuration !== '0s' || style.animationName !== 'none';
+    }).length"""
+    assert tab.evaluate(timed) == 0
+
+
+@by_chapter
+def test_a_title_fits_a_phone(visit, chapter):
+    tab = opened(visit, chapter, width=390)
+    tab.wait_for_timeout(100)
+    title = "document.querySelector('.live-canvas svg .role-title-text').getBoundingClientRect()"
+    assert tab.evaluate(f"{title}.right") <= 390
+    text = tab.text_content(".live-canvas svg .role-title-text")
+    assert text.replace(" ", "") == FIGURES[chapter].live.title.replace(" ", "")
+
+
 @by_chapter
 def test_the_sentence_says_what_the_library_says(visit, chapter):
     tab = opened(visit, chapter)
@@ -133,6 +192,8 @@ def test_a_broken_link_falls_back_and_says_so(visit, query):
 
 def test_the_command_gives_the_same_numbers(visit, tmp_path):
     tab = opened(visit, "capacity", "?bytes_per_parameter=0.5&gpu_price=12345")
+    tab.get_by_text("Run this yourself").click()
+    tab.wait_for_function("document.querySelector('.live-tools pre').textContent !== ''")
     command = tab.text_content(".live-tools pre >> nth=0").split()
     assert command[:2] == [".venv/bin/papermill", "notebooks/capacity.ipynb"]
     executed = tmp_path / "mine.ipynb"
@@ -163,7 +224,7 @@ def test_exports_hold_the_figure(visit):
 @by_chapter
 def test_constants_show_their_source(visit, chapter):
     tab = opened(visit, chapter)
-    constant = tab.locator(".live-constant").first
+    constant = tab.locator("li:not([hidden]) > .live-constant").first
     constant.focus()
     source = constant.locator(".live-source")
     assert source.is_visible()

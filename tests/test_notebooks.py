@@ -100,7 +100,8 @@ def test_a_chapter_runs_with_other_parameters_and_judges_nothing(chapter, which,
     executed = tmp_path / "other.ipynb"
     assert run_with(NOTEBOOKS[chapter], executed, values)
     text = executed.read_text(encoding="utf-8")
-    assert "Yours" in text
+    if any(claim.chapter == chapter for claim in BOOK.claims):
+        assert "Yours" in text
     assert 'class=\\"verdict ' not in text
     for fault in ("not a number", "nan", "None"):
         assert not re.search(rf"\b{fault}\b", readable(executed)), fault
@@ -117,13 +118,13 @@ def readable(path: Path) -> str:
 def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
     source = "\n".join(c.source for c in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells)
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
-    for heading in ("What the article says", "The verdict", "With corrected inputs"):
-        assert heading in headings
     for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
         assert part in source
-    for claim in BOOK.claims:
-        if claim.chapter == chapter:
-            assert f"claim-{claim.id}" in NOTEBOOKS[chapter].read_text(encoding="utf-8")
+    claims = [claim.id for claim in BOOK.claims if claim.chapter == chapter]
+    if claims:
+        assert {"What the article says", "The verdict", "With corrected inputs"} <= set(headings)
+    for claim in claims:
+        assert f"claim-{claim}" in NOTEBOOKS[chapter].read_text(encoding="utf-8")
 
 
 @by_chapter

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,6 +71,10 @@ class Record:
                 f"{self.key} has no {quantity!r}; add a row to its data file. "
                 f"It has {', '.join(self.values)}"
             ) from None
+
+    def replaced(self, quantity: str, value: Any) -> Self:
+        """The same with another value of one constant, in base units."""
+        return replace(self, values={**self.values, quantity: value})
 
     def has(self, *quantities: str) -> bool:
         """Whether all of these constants are known."""

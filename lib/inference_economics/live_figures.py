@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inference_economics.comparison import NUMBERS, SLOTS
 from reckoner.live import Curve, Live
 
 LIVE = {
@@ -59,7 +60,7 @@ LIVE = {
                 "takes {kv_cache_batch} and the weights {weights}; the cache is the larger from "
                 "batch {batch_that_outgrows} on."
             ),
-            constants=("llama2_70b.layers", "llama2_70b.kv_heads", "llama2_70b.head_dim"),
+            constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
         ),
         Live(
             chapter="batching",
@@ -158,7 +159,7 @@ LIVE = {
                 "A model of {model_size} fits on {fpgas_to_fit} FPGAs, and each of them then does "
                 "{superlinear_speedup} times what one fed from DRAM does."
             ),
-            constants=("stratix_v_d5.memory", "stratix_v_d5.narrow_compute"),
+            constants=("{fpga}.memory", "{fpga}.narrow_compute"),
         ),
         Live(
             chapter="gpt4_scale",
@@ -211,6 +212,49 @@ LIVE = {
                 "{break_even_bandwidth}."
             ),
             constants=("h100_sxm.memory_bandwidth", "h100_sxm.fp16_compute"),
+        ),
+        Live(
+            chapter="comparison",
+            title="What a token per second costs",
+            description=(
+                "Capital cost per token/s against batch size for three chips, each with as many "
+                "cards as hold the model and the KV cache of the batch."
+            ),
+            across="batch_size",
+            span=(1.0, 10000.0),
+            across_title="Batch size (requests)",
+            curves=(
+                Curve("cost_1", "1: {chip_1}", "1"),
+                Curve("cost_2", "2: {chip_2}", "2"),
+                Curve("cost_3", "3: {chip_3}", "3"),
+            ),
+            unit="USD/(token/s)",
+            unit_title="Capital cost (USD per token/s)",
+            sliders=(
+                "context_length",
+                "bytes_per_parameter",
+                "bytes_per_element",
+                *(f"{quantity}_{slot}" for slot in SLOTS for quantity in NUMBERS),
+            ),
+            choices=("model",),
+            presets=tuple(f"chip_{slot}" for slot in SLOTS),
+            sentence=(
+                "Batch {batch_size}: {chip_1} costs {cost_1} on {cards_1} cards. That is "
+                "{cost_1_to_2} times {chip_2} with {cost_2} on {cards_2}, and {cost_1_to_3} times "
+                "{chip_3} with {cost_3} on {cards_3}. A request advances at {speed_1}, {speed_2} "
+                "and {speed_3}."
+            ),
+            constants=(
+                *(
+                    f"{{chip_{slot}}}.{quantity}"
+                    for slot in SLOTS
+                    for quantity in ("memory", "memory_bandwidth", "fp16_compute", "price")
+                ),
+                "article.groq_card_price",
+                "article.groq_output_speed",
+                "article.h100_price",
+                "perplexity_h100.throughput_per_gpu",
+            ),
         ),
     )
 }

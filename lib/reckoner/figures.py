@@ -33,9 +33,19 @@ class FigureError(ValueError):
     """A chart lacks something that a reader needs. The message names the chart and the lack."""
 
 
+_LAB = {"text": "content-font-color1", "muted": "content-font-color2", "grid": "border-color2",
+        "axis": "border-color1"}  # fmt: skip
+
+
 def colour(name: str) -> str:
-    """A colour of the book as CSS: "text", "muted", "grid", "axis", "background", "1" to "6"."""
-    return f"var(--chart-{name}, {_FALLBACKS[name]})"
+    """A colour of the book as CSS: "text", "muted", "grid", "axis", "background", "1" to "6".
+
+    Outside the book's pages it follows JupyterLab's theme, or else is fit for a light page.
+    """
+    fallback = _FALLBACKS[name]
+    if name in _LAB:
+        fallback = f"var(--jp-{_LAB[name]}, {fallback})"
+    return f"var(--chart-{name}, {fallback})"
 
 
 def config() -> dict[str, Any]:
@@ -85,7 +95,8 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
     """The same for a Vega-Lite specification."""
     _check(spec)
     pictures = "".join(
-        f'<div class="chart-{name}">{_svg(spec, width)}</div>' for name, width in WIDTHS.items()
+        f'<div class="chart-{name}"{shown}>{_svg(spec, width)}</div>'
+        for (name, width), shown in zip(WIDTHS.items(), ("", ' style="display: none"'), strict=True)
     )
     return (
         f'<div class="chart">{pictures}'

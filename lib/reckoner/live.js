@@ -31,13 +31,22 @@
     return element;
   }
 
+  /* Making a format takes longer than using it. */
+  const formats = new Map();
+  function fixed(value, decimals) {
+    if (!formats.has(decimals)) {
+      const shape = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+      formats.set(decimals, new Intl.NumberFormat("en-US", shape));
+    }
+    return formats.get(decimals).format(value);
+  }
+
   /* How a reader sees a number: the rules come with the figure, from the library's units. */
   function digitsOf(value, digits) {
     if (!Number.isFinite(value)) return value > 0 ? "∞" : value < 0 ? "−∞" : "not a number";
     if (value === 0) return "0";
     const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
-    const shape = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-    let text = value.toLocaleString("en-US", shape);
+    let text = fixed(value, decimals);
     if (/\.0+$/.test(text)) text = text.replace(/\.0+$/, "");
     return text.replace("-", "−");
   }
@@ -54,9 +63,8 @@
     let text = digitsOf(value, digits);
     if (scale === 1 && Number.isFinite(value)) {
       const size = Math.abs(value);
-      const cents = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
       if (rule.cents && size >= 0.01 && size < 1000) {
-        text = value.toLocaleString("en-US", cents).replace(/\.00$/, "");
+        text = fixed(value, 2).replace(/\.00$/, "");
       } else if (rule.cents && size >= 1000) text = digitsOf(Math.round(value), digits);
       else if (rule.whole && Number.isInteger(value)) text = digitsOf(value, Math.max(digits, 7));
     }
@@ -79,6 +87,17 @@
         return round(logarithmic ? low * (high / low) ** share : low + (high - low) * share);
       },
     };
+  }
+
+  /* A title in as many lines as fit, as in the static pictures. */
+  function wrapped(title, width) {
+    const lines = [""];
+    for (const word of title.split(" ")) {
+      const line = `${lines.at(-1)} ${word}`.trim();
+      if (line.length > width / 9 && lines.at(-1)) lines.push(word);
+      else lines[lines.length - 1] = line;
+    }
+    return lines;
   }
 
   class Figure {
@@ -111,16 +130,31 @@
     }
 
     get spec() {
-      const [choice] = this.data.choices;
-      return this.data.specs[choice ? this.state[choice.name] : ""];
+      const compiled = this.data.choices.find((each) => !each.presets);
+      return this.data.specs[compiled ? this.state[compiled.name] : ""];
+    }
+
+    /* The value to go back to: of a number that follows a choice, the chosen one's. */
+    defaultOf(each) {
+      return each.follows ? each.follows.values[this.state[each.follows.choice]] : each.default;
+    }
+
+    /* A text in which {name} stands for what is chosen there. */
+    named(text) {
+      return text.replace(/\{(\w+)\}/g, (whole, name) => {
+        const choice = this.data.choices.find((each) => each.name === name);
+        return choice ? choice.choices[this.state[name]] : whole;
+      });
     }
 
     /* ---- controls ---- */
 
     buildControls() {
       const box = this.root.querySelector(".live-controls");
-      for (const each of this.data.choices) box.append(this.buildChoice(each));
-      for (const each of this.data.sliders) box.append(this.buildSlider(each));
+      const alone = this.data.sliders.filter((each) => !each.follows);
+      for (const each of this.data.choices.filter((each) => !each.presets)) box.append(this.buildChoice(each));
+      for (const each of alone) box.append(this.buildSlider(each));
+      for (const each of this.data.choices.filter((each) => each.presets)) box.append(this.buildGroup(each));
       box.append(create("button", { type: "button", class: "live-reset", onclick: () => this.reset() }, "All back to the article's values"));
       box.hidden = false;
     }
@@ -133,10 +167,22 @@
       return create("div", { class: "live-control" }, create("label", { for: id }, each.label), input);
     }
 
+    /* A choice with the numbers that follow it. */
+    buildGroup(each) {
+      const following = this.data.sliders.filter(({ follows }) => follows?.choice === each.name);
+      const numbers = create("details", {}, create("summary", {}, "Its numbers: type in your own"));
+      numbers.append(...following.map((slider) => this.buildSlider(slider)));
+      return create("div", { class: "live-group" }, this.buildChoice(each), numbers);
+    }
+
     buildSlider(each) {
       const id = `${this.name}-${each.name}`;
       const scale = scaleOf(each);
-      const back = () => this.set({ [each.name]: each.default });
+      const origin = each.follows ? "the chosen one's own value" : "the article's value";
+      const back = () => {
+        const value = this.defaultOf(each);
+        if (value !== undefined) this.set({ [each.name]: value });
+      };
       const key = (event) => {
         if (event.key === "Delete" || event.key === "Backspace") {
           event.preventDefault();
@@ -154,7 +200,7 @@
         onchange: () => this.set({ [each.name]: this.accept(each, typed.value) ?? this.state[each.name] }),
       });
       const output = create("output", { for: id });
-      const reset = create("button", { type: "button", class: "live-back", "aria-label": `${each.label}: back to the article's value`, title: "Back to the article's value (Delete)", onclick: back }, "↺");
+      const reset = create("button", { type: "button", class: "live-back", "aria-label": `${each.label}: back to ${origin}`, title: `Back to ${origin} (Delete)`, onclick: back }, "↺");
       this.controls[each.name] = {
         show: (value) => {
           const text = show(value * each.factor, each.rule);
@@ -162,11 +208,13 @@
           range.setAttribute("aria-valuetext", text);
           typed.value = value;
           output.textContent = text;
-          reset.style.visibility = value === each.default ? "hidden" : "visible";
+          const known = this.defaultOf(each);
+          reset.style.visibility = known === undefined || value === known ? "hidden" : "visible";
+          mark.hidden = known === undefined;
+          if (known !== undefined) mark.style.setProperty("--share", scale.place(known) / STEPS);
         },
       };
-      const share = scale.place(each.default) / STEPS;
-      const mark = create("span", { class: "live-mark", style: `--share: ${share}`, title: "the article's value" });
+      const mark = create("span", { class: "live-mark", title: origin });
       const track = create("div", { class: "live-track" }, range, mark);
       return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, typed, reset);
     }
@@ -189,11 +237,22 @@
       return this.pending;
     }
 
-    async apply(changes) {
-      const chosen = this.data.choices.some(({ name }) => name in changes && changes[name] !== this.state[name]);
+    /* The numbers that come with a change of choice, where the change does not give them. */
+    withPresets(changes) {
+      const presets = {};
+      for (const { name, follows } of this.data.sliders) {
+        const value = follows && follows.choice in changes && follows.values[changes[follows.choice]];
+        if (value && !(name in changes)) presets[name] = value;
+      }
+      return { ...presets, ...changes };
+    }
+
+    async apply(given) {
+      const chosen = this.data.choices.some(({ name }) => name in given && given[name] !== this.state[name]);
+      const changes = chosen ? this.withPresets(given) : given;
       Object.assign(this.state, changes);
       this.notice = "";
-      this.showControls();
+      this.showControls(changes);
       const view = await this.draw();
       if (chosen) await this.embed();
       else {
@@ -211,21 +270,33 @@
       return Object.fromEntries(Object.keys(this.data.results).map((name) => [name, view.signal(`r_${name}`)]));
     }
 
-    showControls() {
-      for (const each of this.declared) this.controls[each.name].show(this.state[each.name]);
+    showControls(changes = this.state) {
+      const choice = this.data.choices.some(({ name }) => name in changes);
+      for (const each of this.declared) {
+        if (choice || each.name in changes) this.controls[each.name].show(this.state[each.name]);
+      }
+      if (!choice) return;
+      for (const item of this.root.querySelectorAll("[data-chosen]")) {
+        const [name, key] = item.dataset.chosen.split("=");
+        item.hidden = this.state[name] !== key;
+      }
     }
 
     showState() {
       if (this.view) {
-        const values = this.values();
-        const words = {};
-        for (const [name, rule] of Object.entries(this.data.results)) words[name] = show(values[name], rule);
-        for (const each of this.data.sliders) words[each.name] = show(this.state[each.name] * each.factor, each.rule);
-        for (const each of this.data.choices) words[each.name] = each.choices[this.state[each.name]];
-        this.sentence.textContent = this.data.sentence.replace(/\{(\w+)\}/g, (_, name) => words[name]);
+        this.sentence.textContent = this.data.sentence.replace(/\{(\w+)\}/g, (_, name) => this.word(name));
       }
       if (this.notice) this.sentence.prepend(create("strong", {}, `${this.notice} `));
-      this.showCommands();
+      if (this.folded.open) this.showCommands();
+    }
+
+    /* A result, a parameter or a choice as a reader sees it. */
+    word(name) {
+      const { results, sliders, choices } = this.data;
+      if (name in results) return show(this.view.signal(`r_${name}`), results[name]);
+      const slider = sliders.find((each) => each.name === name);
+      if (slider) return show(this.state[name] * slider.factor, slider.rule);
+      return choices.find((each) => each.name === name).choices[this.state[name]];
     }
 
     /* ---- chart ---- */
@@ -243,14 +314,15 @@
         chart.prepend(this.canvas);
       }
       this.root.classList.add("live-drawn");
-      const width = this.canvas.clientWidth;
+      const width = this.width = this.canvas.clientWidth;
       const params = this.spec.params.map((each) =>
         each.name in this.state ? { ...each, value: this.state[each.name] } : each,
       );
       const narrow = width < 480;
       const config = { ...this.data.config, legend: { ...this.data.config.legend, direction: narrow ? "vertical" : "horizontal" } };
-      const title = { text: this.spec.title, limit: width };
-      const spec = { ...this.spec, params, config, width, title, autosize: { type: "fit", contains: "padding" } };
+      const named = JSON.parse(this.named(JSON.stringify(this.spec)));
+      const title = { text: wrapped(named.title, width) };
+      const spec = { ...named, params, config, width, title, autosize: { type: "fit", contains: "padding" } };
       const result = await embed(this.canvas, spec, { actions: false, renderer: "svg", tooltip: false });
       this.view?.finalize();
       this.view = result.view;
@@ -261,9 +333,12 @@
     }
 
     watchWidth() {
+      let timer;
       const observer = new ResizeObserver(() => {
         const width = this.canvas.clientWidth;
-        if (width > 0 && Math.abs(width - this.view.width()) > 8) this.view.width(width).runAsync();
+        if (width === 0 || width === this.width) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => this.embed(), 100);
       });
       observer.observe(this.canvas);
       return observer;
@@ -272,7 +347,7 @@
     /* ---- link ---- */
 
     changed() {
-      return this.declared.filter((each) => this.state[each.name] !== each.default);
+      return this.declared.filter((each) => this.state[each.name] !== this.defaultOf(each));
     }
 
     get link() {
@@ -297,8 +372,12 @@
         if (value === undefined) wrong.push(part);
         else read[name] = value;
       }
+      for (const { name, follows } of this.data.sliders) {
+        const key = follows && read[follows.choice];
+        if (key && follows.values[key] === undefined && !(name in read)) wrong.push(`${follows.choice}=${key} without ${name}`);
+      }
       if (wrong.length) this.notice = `This link says ${wrong.join(", ")}, which this figure does not know: it shows the article's values.`;
-      else Object.assign(this.state, read);
+      else Object.assign(this.state, this.withPresets(read));
       this.linked = true;
     }
 
@@ -322,7 +401,7 @@
         button("SVG", () => this.save("svg", "image/svg+xml", () => this.svg())),
         button("PNG", () => this.save("png", "image/png", () => this.png())),
         said,
-        create("details", {},
+        this.folded = create("details", { ontoggle: () => this.showCommands() },
           create("summary", {}, "Run this yourself"),
           create("p", {}, "In the book's folder, after "), command,
           button("Copy command", copy(() => command.textContent)),
@@ -348,7 +427,7 @@
       const names = [this.data.across, ...this.data.curves.map(({ result }) => `y_${result}`)];
       const rows = this.view.data("data_0"); // what Vega-Lite calls the named data once transformed
       const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
-      const head = [this.data.across, ...this.data.curves.map(({ label }) => `${label}: ${this.data.unit}`)];
+      const head = [this.data.across, ...this.data.curves.map(({ label }) => `${this.named(label)}: ${this.data.unit}`)];
       return [head.map(quoted), ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.join(",")).join("\r\n") + "\r\n";
     }
 
@@ -356,8 +435,11 @@
     async svg() {
       await this.draw();
       const style = getComputedStyle(this.root);
-      const text = await this.view.toSVG();
-      return text.replace(/var\((--[\w-]+),\s*([^)]+)\)/g, (_, name, fallback) => style.getPropertyValue(name).trim() || fallback);
+      const colour = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
+      let text = await this.view.toSVG();
+      const innermost = /var\((--[\w-]+),\s*([^()]+)\)/g;
+      while (innermost.test(text)) text = text.replace(innermost, (_, name, fallback) => colour(name, fallback));
+      return text;
     }
 
     async png() {

@@ -12,7 +12,8 @@ import html
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import altair as alt
@@ -35,7 +36,7 @@ class Curve:
 
     Attributes:
         result: its name among the chapter's conclusions.
-        label: what it is called in the legend.
+        label: what it is called in the legend; {name} stands for what is chosen there.
         colour: a colour of the book, "1" to "6".
     """
 
@@ -59,9 +60,10 @@ class Live:
         unit: the unit of the vertical axis, in which the results are drawn.
         unit_title: title of that axis, with the unit in parentheses.
         sliders: the parameters that can be moved besides, in the order of the controls.
-        choices: parameters chosen by name, each compiled for every choice.
+        choices: at most one parameter chosen by name, for whose every choice the chart is compiled.
+        presets: parameters chosen by name that only set the sliders which follow them.
         sentence: the result in words; {name} stands for a parameter or a result.
-        constants: catalog addresses to show, by the choice or for all.
+        constants: catalog addresses to show; {name} stands for the key chosen there.
     """
 
     chapter: str
@@ -76,7 +78,8 @@ class Live:
     sliders: tuple[str, ...]
     sentence: str
     choices: tuple[str, ...] = ()
-    constants: tuple[str, ...] = field(default=())
+    presets: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,11 @@ class LiveFigure:
         """The parameters with a slider: the one across first."""
         return [self.parameter(name) for name in (self.live.across, *self.live.sliders)]
 
+    @property
+    def chosen(self) -> list[Parameter]:
+        """The parameters chosen by name."""
+        return [self.parameter(name) for name in (*self.live.choices, *self.live.presets)]
+
     def expressions(self, chosen: Mapping[str, str], across: Any = None) -> dict[str, str]:
         """Each result of the chapter as a Vega expression of the sliders.
 
@@ -114,13 +122,13 @@ class LiveFigure:
             chosen: the name chosen for each of `choices`.
             across: what stands for the parameter along the axis; its slider if not given.
         """
-        values = self.book.parameters(self.live.chapter).base(dict(chosen))
+        parameters = self.book.parameters(self.live.chapter)
+        values = parameters.check(dict(chosen))
         for declared in self.numbers:
-            slider: Any = alt.param(name=declared.name, value=declared.default)
-            if declared.name == self.live.across and across is not None:
-                slider = across
-            values[declared.name] = si(slider, declared.unit)
-        results = self.book.module(self.live.chapter).conclude(**values)
+            values[declared.name] = alt.param(name=declared.name, value=declared.default)
+        if across is not None:
+            values[self.live.across] = across
+        results = self.book.module(self.live.chapter).conclude(**parameters.assemble(values))
         units = self.book.conclude_by_default(self.live.chapter).units
         return {name: _expression(getattr(results, name)) for name in units}
 
@@ -192,6 +200,14 @@ class LiveFigure:
             ],
         }
 
+    def named(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """A specification whose labels say what is chosen by default."""
+        text = json.dumps(spec)
+        for choice in self.chosen:
+            text = text.replace(f"{{{choice.name}}}", choice.words(choice.default))
+        named: dict[str, Any] = json.loads(text)
+        return named
+
     @property
     def logarithmic(self) -> bool:
         """Whether the range of the horizontal axis asks for a logarithmic scale."""
@@ -220,7 +236,8 @@ class LiveFigure:
             results = self.book.conclude(live.chapter, given).results
             drawn = {c.label: getattr(results, c.result) / factor for c in live.curves}
             rows.append({live.across_title: value, **drawn})
-        return pd.DataFrame(rows)
+        names = {choice.name: choice.words(choice.default) for choice in self.chosen}
+        return pd.DataFrame(rows).rename(columns=lambda label: label.format_map(names))
 
     def payload(self) -> dict[str, Any]:
         """What the page's script needs: declarations, rules and specifications, no formula."""
@@ -236,8 +253,8 @@ class LiveFigure:
         return {
             "chapter": chapter,
             "across": self.live.across,
-            "sliders": [_declared(parameter) for parameter in self.numbers],
-            "choices": [_declared(self.parameter(name)) for name in self.live.choices],
+            "sliders": [self._declared(parameter) for parameter in self.numbers],
+            "choices": [self._declared(parameter) for parameter in self.chosen],
             "results": {name: _rule(unit) for name, unit in units.items()},
             "sentence": self.live.sentence,
             "curves": [vars(curve) for curve in self.live.curves],
@@ -253,23 +270,67 @@ class LiveFigure:
 
     def constants_html(self) -> str:
         """The constants behind the figure; each shows its source when pointed at or focused."""
-        rows = [self.book.constants[address] for address in self.live.constants]
-        if not rows:
+        by_subject = groupby(self.live.constants, lambda address: address.split(".")[0])
+        items = "".join(self._subject(key, list(addresses)) for key, addresses in by_subject)
+        if not items:
             return ""
-        items = "".join(f"<li>{_constant(row)}</li>" for row in rows)
         return f'<ul class="live-constants" aria-label="Constants of this figure">{items}</ul>'
+
+    def _subject(self, key: str, addresses: list[str]) -> str:
+        """The constants of a subject, or of each that can be chosen in its place."""
+        choice = next((c for c in self.chosen if key == f"{{{c.name}}}"), None)
+        if choice is None:
+            return _constants([self.book.constants[address] for address in addresses])
+        items = ""
+        for name in choice.choices:
+            known = (self.book.constants.get(a.replace(key, name)) for a in addresses)
+            shown = "" if name == choice.default else " hidden"
+            items += _constants(
+                [row for row in known if row], f' data-chosen="{choice.name}={name}"{shown}'
+            )
+        return items
+
+    def _declared(self, parameter: Parameter) -> dict[str, Any]:
+        """What the page's script needs of a parameter."""
+        declared = {
+            "name": parameter.name,
+            "label": parameter.label,
+            "help": parameter.help,
+            "default": parameter.default,
+            "unit": parameter.unit,
+        }
+        if parameter.choices:
+            names = {key: parameter.base(key).name for key in parameter.choices}
+            return {**declared, "choices": names, "presets": parameter.name in self.live.presets}
+        return {
+            **declared,
+            "whole": isinstance(parameter.default, int),
+            "low": parameter.low,
+            "high": parameter.high,
+            "factor": si(1.0, parameter.unit),
+            "rule": _rule(base_unit(parameter.unit)),
+            "follows": self._follows(parameter),
+        }
+
+    def _follows(self, parameter: Parameter) -> dict[str, Any] | None:
+        if parameter.follows is None:
+            return None
+        choice = self.parameter(parameter.follows[0])
+        known = {key: parameter.of(choice.base(key)) for key in choice.choices}
+        values = {key: value for key, value in known.items() if value is not None}
+        return {"choice": choice.name, "values": values}
 
     def html(self) -> str:
         """The live figure: a static picture with its data, which the script brings to life."""
         payload = json.dumps(self.payload(), separators=(",", ":"), ensure_ascii=False)
         payload = payload.replace("</", r"<\/")
         defaults = self.book.parameters(self.live.chapter).defaults
-        spec = self.spec({name: defaults[name] for name in self.live.choices})
+        spec = self.named(self.spec({name: defaults[name] for name in self.live.choices}))
         return (
             f'<div class="live" id="live-{self.name}">'
-            '<div class="live-controls" hidden></div>'
             f"{figures.spec_html(spec, self.table())}"
             f'<p class="live-sentence" role="status">{html.escape(self.sentence())}</p>'
+            '<div class="live-controls" hidden></div>'
             f"{self.constants_html()}"
             '<div class="live-tools" hidden></div>'
             f'<script type="application/json">{payload}</script>'
@@ -284,37 +345,23 @@ def _expression(result: Any) -> str:
     return text
 
 
-def _declared(parameter: Parameter) -> dict[str, Any]:
-    declared: dict[str, Any] = {
-        "name": parameter.name,
-        "label": parameter.label,
-        "help": parameter.help,
-        "default": parameter.default,
-        "unit": parameter.unit,
-    }
-    if parameter.choices:
-        named = {key: parameter.base(key).name for key in parameter.choices}
-        return {**declared, "choices": named}
-    return {
-        **declared,
-        "whole": isinstance(parameter.default, int),
-        "low": parameter.low,
-        "high": parameter.high,
-        "factor": si(1.0, parameter.unit),
-        "rule": _rule(base_unit(parameter.unit)),
-    }
-
-
 def _rule(unit: str) -> dict[str, Any]:
     return vars(rule(unit))
+
+
+def _constants(rows: list[Constant], attributes: str = "") -> str:
+    """The constants of one subject as an item of a list."""
+    if not rows:
+        return ""
+    spans = " ".join(map(_constant, rows))
+    return f"<li{attributes}>{html.escape(rows[0].subject)}: {spans}</li>"
 
 
 def _constant(row: Constant) -> str:
     value = row.value if isinstance(row.value, str) else f"{row.value:,.6g} {row.unit}"
     seen = "seen in the source" if row.verified else "unverified"
-    source = html.escape(f"{row.source}; {seen}")
-    name = html.escape(f"{row.subject}: {row.quantity.replace('_', ' ')} {value}")
+    name = html.escape(f"{row.quantity.replace('_', ' ')} {value}")
     return (
         f'<span class="live-constant" tabindex="0">{name}'
-        f'<span class="live-source" role="tooltip">{source}</span></span>'
+        f'<span class="live-source" role="tooltip">{html.escape(row.source)}; {seen}</span></span>'
     )

@@ -23,6 +23,7 @@ import nbformat
 from reckoner.book import Book
 from reckoner.formulas import Formula
 from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, Conclusions
+from reckoner.live import LiveFigure
 from reckoner.notebook import claims_table, verdict_pill
 from reckoner.tables import Constant
 from reckoner.units import base_unit, number, shown
@@ -98,6 +99,7 @@ class Pages:
             "summary_table": self.summary_table,
             "seen": _seen,
             "figure": self.figure,
+            "live": lambda chapter: LiveFigure(self.book, self.book.live[chapter]).html(),
         }
 
     @cached_property

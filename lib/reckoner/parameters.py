@@ -33,6 +33,8 @@ class Parameter:
         high: largest value allowed.
         choices: the names allowed, for a parameter chosen by name.
         resolve: turns a name into what the chapter's function takes.
+        follows: the parameter chosen by name, and the quantity of the record chosen there, from
+            which this number comes when it is not given; given, it replaces that quantity.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Parameter:
     high: float = math.inf
     choices: Sequence[str] = ()
     resolve: Callable[[str], Any] | None = None
+    follows: tuple[str, str] | None = None
 
     @property
     def type_name(self) -> str:
@@ -79,6 +82,12 @@ class Parameter:
         kind = "a whole number" if isinstance(self.default, int) else "a number"
         upper = f" to {self.high:g}" if math.isfinite(self.high) else " or more"
         return f"{kind} of {self.low:g}{upper} ({self.unit})"
+
+    def of(self, record: Any) -> float | None:
+        """The number that a record has for a parameter that follows it, if it has one."""
+        assert self.follows is not None, f"{self.name} follows nothing"
+        known = record.values.get(self.follows[1])
+        return None if known is None else float(f"{known / si(1.0, self.unit):.12g}")
 
     def base(self, value: Any) -> Any:
         """`value` as the chapter's function takes it: in base units, or resolved."""
@@ -125,17 +134,44 @@ class Parameters:
                     f"no parameter {name!r}{_nearest(name, names)}. Known: {', '.join(names)}"
                 )
         given = {**self.defaults, **values}
-        return {parameter.name: parameter.check(given[parameter.name]) for parameter in self}
+        checked = {p.name: p.check(given[p.name]) for p in self if not p.follows}
+        for p in self:
+            if p.follows:
+                value = values.get(p.name)
+                checked[p.name] = p.check(self._followed(p, checked) if value is None else value)
+        return {name: checked[name] for name in names}
+
+    def _followed(self, parameter: Parameter, chosen: Mapping[str, Any]) -> float:
+        choice = next(p for p in self if parameter.follows and p.name == parameter.follows[0])
+        value = parameter.of(choice.base(chosen[choice.name]))
+        if value is None:
+            raise ParameterError(
+                f"{parameter.name}: {choice.name} is {chosen[choice.name]!r}, for which no value "
+                f"is known; give {parameter._expected()}"
+            )
+        return value
 
     def base(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The checked values as the chapter's function takes them."""
-        checked = self.check(values)
-        return {parameter.name: parameter.base(checked[parameter.name]) for parameter in self}
+        return self.assemble(self.check(values))
+
+    def assemble(self, checked: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked values, or expressions in their place, as the chapter's function takes them.
+
+        A number that follows a record replaces the record's own and is no argument itself.
+        """
+        taken = {p.name: p.base(checked[p.name]) for p in self}
+        for p in self:
+            if p.follows:
+                choice, quantity = p.follows
+                taken[choice] = taken[choice].replaced(quantity, taken.pop(p.name))
+        return taken
 
     def cell(self) -> str:
         """The source of the parameters cell: type, default, unit and label of each."""
         return "\n".join(
-            f"{p.name}: {p.type_name} = {_literal(p.default)}  # [{p.unit}] {p.label}"
+            f"{p.name}: {p.type_name} = {None if p.follows else _literal(p.default)}"
+            f"  # [{p.unit}] {p.label}"
             for p in self.declared
         )
 

@@ -1,0 +1,270 @@
+"""Any chips side by side, the reader's own among them: the chapter `comparison`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from inference_economics import catalog
+from inference_economics.batching import capital_cost, cluster_throughput, memory_of_batch
+from inference_economics.capacity import cards_to_hold, price_by_compute, price_of_cluster, weights
+from inference_economics.catalog import Chip, Model
+from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, is_sram, model_choice
+from inference_economics.kv_cache import (
+    BATCH_SIZE,
+    BYTES_PER_ELEMENT,
+    CONTEXT_LENGTH,
+    NEEDS,
+    kv_cache_of_batch,
+    model_kv_cache,
+    name_parameters,
+)
+from inference_economics.prefill_caching import active_parameters
+from inference_economics.quantities import formula
+from inference_economics.units import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    Dollars,
+    DollarsPerThroughput,
+    FlopPerSecond,
+    Ratio,
+    Tokens,
+    TokensPerSecond,
+)
+from reckoner.numeric import minimum
+from reckoner.parameters import Parameter, Parameters
+
+
+@formula(gives="compute_reached", source="austin2025scaling, inference chapter")
+def compute_reached(active_parameters: Count, throughput: TokensPerSecond) -> FlopPerSecond:
+    """Compute that a card spends on a throughput: two operations a weight and token."""
+    return 2 * active_parameters * throughput
+
+
+@formula(gives="bandwidth_speed", source="austin2025scaling, inference chapter")
+def bandwidth_speed(
+    cards: Count, memory_bandwidth: BytesPerSecond, needed: Bytes
+) -> TokensPerSecond:
+    """Output speed of a request when every step reads all weights and all KV caches once."""
+    return cards * memory_bandwidth / needed
+
+
+@formula(gives="compute_speed", source="austin2025scaling, inference chapter")
+def compute_speed(
+    cards: Count, compute_reached: FlopPerSecond, active_parameters: Count, batch_size: Count
+) -> TokensPerSecond:
+    """Output speed of a request when a step's time is that of its operations."""
+    return cards * compute_reached / (2 * active_parameters * batch_size)
+
+
+@formula(gives="speed", source="the slowest of three")
+def request_speed(
+    speed_limit: TokensPerSecond, bandwidth_speed: TokensPerSecond, compute_speed: TokensPerSecond
+) -> TokensPerSecond:
+    """Output speed of a request: what memory and compute allow, up to a limit."""
+    return minimum(speed_limit, minimum(bandwidth_speed, compute_speed))
+
+
+OWN = "own"
+"""The choice that stands for a chip whose numbers the reader types in."""
+FASTEST = 100_000.0
+"""Upper bound of a speed limit, in token/s; it stands for none, as memory or compute then binds."""
+
+
+def peak(key: str) -> str | None:
+    """The quantity that holds a chip's peak compute: at fp16, else at fp8, if one is known."""
+    known = (name for name in ("fp16_compute", "fp8_compute") if catalog.chip(key).has(name))
+    return next(known, None)
+
+
+def offer(key: str) -> Chip:
+    """A chip as it is offered here: with a price, a speed limit and the compute that it reaches.
+
+    Price: the article's, else the catalog's, else by compute as the article prices Groq's card.
+    Compute: an SRAM chip's peak; of a GPU the share of its peak that gives the article's
+    throughput on an H100.
+    """
+    if key == OWN:
+        return Chip(OWN, "your own chip", {})
+    chip, reference = catalog.chip(key), catalog.chip("h100_sxm")
+    compute = peak(key)
+    assert compute is not None, f"{key} has no peak compute"
+    reached = compute_reached(
+        catalog.model("llama2_70b").nominal_parameters,
+        catalog.value("perplexity_h100.throughput_per_gpu"),
+    )
+    share = 1.0 if is_sram(key) else reached / reference.fp16_compute
+    by_compute = price_by_compute(
+        catalog.value("article.h100_price"), chip.values[compute], reference.values[compute]
+    )
+    offered = {
+        "price": chip.values.get("price", by_compute),
+        "compute_reached": share * chip.values[compute],
+        "speed_limit": FASTEST,
+    }
+    if key == "groq_lpu":
+        offered["price"] = catalog.value("article.groq_card_price")
+        offered["speed_limit"] = catalog.value("article.groq_output_speed")
+    return Chip(key, chip.name, {**chip.values, **offered})
+
+
+SLOTS = (1, 2, 3)
+OFFERED = (*filter(peak, catalog.chips("memory", "memory_bandwidth")), OWN)
+STARTING = {1: "groq_lpu", 2: "h100_96gb", 3: "rtx_4090"}
+NUMBERS = {
+    "memory": ("GB", "memory of one card", 1e-3, 1e5),
+    "memory_bandwidth": ("TB/s", "memory bandwidth of one card", 1e-3, 1e5),
+    "compute_reached": ("TFLOP/s", "compute that one card reaches", 1e-2, 1e6),
+    "price": ("USD", "price of one card", 1.0, 1e7),
+    "speed_limit": ("token/s", "output speed of a request, at most", 0.1, FASTEST),
+}
+
+
+def _choice(slot: int) -> Parameter:
+    return Parameter(
+        name=f"chip_{slot}",
+        default=STARTING[slot],
+        unit="name",
+        label=f"chip {slot}",
+        help="A chip of the catalog, or your own; its numbers can be changed below.",
+        source=ARTICLE,
+        choices=OFFERED,
+        resolve=offer,
+    )
+
+
+def _number(slot: int, quantity: str) -> Parameter:
+    unit, label, low, high = NUMBERS[quantity]
+    declared = Parameter(
+        name=f"{quantity}_{slot}",
+        default=low,
+        unit=unit,
+        label=f"{label}, chip {slot}",
+        help="As the catalog or the article has it, unless given.",
+        source="the catalog; for Groq's card and the H100, the article",
+        low=low,
+        high=high,
+        follows=(f"chip_{slot}", quantity),
+    )
+    starting = declared.of(offer(STARTING[slot]))
+    assert starting is not None, f"{STARTING[slot]} has no {quantity}"
+    return replace(declared, default=starting)
+
+
+PARAMETERS = Parameters(
+    (
+        model_choice("llama2_70b", *NEEDS),
+        BYTES_PER_PARAMETER,
+        BYTES_PER_ELEMENT,
+        CONTEXT_LENGTH,
+        BATCH_SIZE,
+        *(
+            declared
+            for slot in SLOTS
+            for declared in (_choice(slot), *(_number(slot, quantity) for quantity in NUMBERS))
+        ),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """What the chapter concludes; one number each for one set of parameters, or arrays."""
+
+    needed: Bytes
+    cards_1: Count
+    cards_2: Count
+    cards_3: Count
+    cluster_price_1: Dollars
+    cluster_price_2: Dollars
+    cluster_price_3: Dollars
+    speed_1: TokensPerSecond
+    speed_2: TokensPerSecond
+    speed_3: TokensPerSecond
+    cost_1: DollarsPerThroughput
+    cost_2: DollarsPerThroughput
+    cost_3: DollarsPerThroughput
+    cost_1_to_2: Ratio
+    cost_1_to_3: Ratio
+    speed_1_to_2: Ratio
+    speed_1_to_3: Ratio
+
+
+@dataclass(frozen=True)
+class Served:
+    """The smallest cluster of one chip that serves a batch; one number each, or arrays."""
+
+    cards: Count
+    price: Dollars
+    bandwidth_speed: TokensPerSecond
+    compute_speed: TokensPerSecond
+    speed: TokensPerSecond
+    cost: DollarsPerThroughput
+
+
+def serve(model: Model, chip: Chip, batch_size: Count, needed: Bytes) -> Served:
+    """The smallest cluster of one chip that serves a batch, how fast, and what it costs.
+
+    Args:
+        model: tells how many weights a token uses.
+        chip: has memory, memory_bandwidth, compute_reached, price and speed_limit.
+        batch_size: requests decoded together.
+        needed: memory of the weights and of the batch's KV cache.
+    """
+    cards = cards_to_hold(needed, chip.memory)
+    by_bandwidth = bandwidth_speed(cards, chip.memory_bandwidth, needed)
+    by_compute = compute_speed(cards, chip.compute_reached, active_parameters(model), batch_size)
+    speed = request_speed(chip.speed_limit, by_bandwidth, by_compute)
+    price = price_of_cluster(cards, chip.price)
+    cost = capital_cost(price, cluster_throughput(batch_size, speed))
+    return Served(cards, price, by_bandwidth, by_compute, speed, cost)
+
+
+def conclude(
+    model: Model,
+    bytes_per_parameter: Bytes,
+    bytes_per_element: Bytes,
+    context_length: Tokens,
+    batch_size: Count,
+    chip_1: Chip,
+    chip_2: Chip,
+    chip_3: Chip,
+) -> Conclusions:
+    """What a token per second costs on three chips, each holding model and KV cache in its memory.
+
+    Args:
+        model: its nominal parameter count is used where it has one, as in the article.
+        bytes_per_parameter: bytes a weight takes.
+        bytes_per_element: bytes an element of the KV cache takes.
+        context_length: tokens for which each request's KV cache has room.
+        batch_size: requests decoded together.
+        chip_1: as `offer` gives it, with the numbers of this run.
+        chip_2: the same.
+        chip_3: the same.
+    """
+    cache = model_kv_cache(model, context_length, bytes_per_element)
+    needed = memory_of_batch(
+        weights(name_parameters(model), bytes_per_parameter), kv_cache_of_batch(cache, batch_size)
+    )
+    first, second, third = (
+        serve(model, chip, batch_size, needed) for chip in (chip_1, chip_2, chip_3)
+    )
+    return Conclusions(
+        needed=needed,
+        cards_1=first.cards,
+        cards_2=second.cards,
+        cards_3=third.cards,
+        cluster_price_1=first.price,
+        cluster_price_2=second.price,
+        cluster_price_3=third.price,
+        speed_1=first.speed,
+        speed_2=second.speed,
+        speed_3=third.speed,
+        cost_1=first.cost,
+        cost_2=second.cost,
+        cost_3=third.cost,
+        cost_1_to_2=first.cost / second.cost,
+        cost_1_to_3=first.cost / third.cost,
+        speed_1_to_2=first.speed / second.speed,
+        speed_1_to_3=first.speed / third.speed,
+    )
