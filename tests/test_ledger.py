@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
 from reckoner.build import write_claims
-from reckoner.ledger import Claim, Conclusions, Ledger, equal_as_printed
+from reckoner.ledger import Claim, Conclusions, Ledger, Measured, equal_as_printed
 from reckoner.tables import DataError
 
 BLANK = dict.fromkeys(Claim.model_fields, "")
@@ -24,13 +24,14 @@ def claim(**cells):
     return Claim(**{**BLANK, **basic, **cells})
 
 
-def ledger(*claims, price=5700.0, seen=True, fact=5700.0):
+def ledger(*claims, price=5700.0, seen=True, fact=5700.0, measured=()):
     row = SimpleNamespace(si=fact, value=fact, unit="USD", verified=seen, source="a source")
     return Ledger(
         claims=claims,
         conclude=lambda _: Conclusions(SimpleNamespace(price=price), {"price": "USD"}),
         formula=lambda _: lambda cards, each: cards * each,
         fact=lambda _: row,
+        measured=measured,
     )
 
 
@@ -88,7 +89,8 @@ def test_the_whole_article_is_judged(tmp_path):
     write_claims(BOOK, path)
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["id", "printed", "computed", "unit", "verdict", "reason"]
+    first = ["id", "printed", "computed", "unit", "verdict", "reason"]
+    assert list(rows[0]) == [*first, "measured", "second_verdict", "second_reason"]
     assert len(rows) == len({row["id"] for row in rows}) == len(BOOK.claims) == 53
     for row in rows:
         assert row["printed"] and row["computed"] and row["verdict"]
@@ -104,3 +106,27 @@ def test_kinds_and_verdicts_fit():
     world = {"confirmed", "contradicted", "unverified"}
     for entry in BOOK.ledger.entries():
         assert (entry.verdict in world) == (entry.claim.kind in {"given", "outside"})
+
+
+def second(claimed, price):
+    row = Measured(id="c", chapter="two", result="price", reason="It costs {price} now.")
+    return ledger(claimed, price=price, measured=(row,)).entry("c").second
+
+
+def test_a_claim_stands_or_falls_by_measured_inputs():
+    assert second(claim(), price=7000.0).verdict == "stands"
+    assert second(claim(), price=8000.0).verdict == "falls"
+    assert second(claim(relation=">"), price=6001.0).verdict == "stands"
+    assert second(claim(relation=">"), price=5999.0).verdict == "falls"
+    assert second(claim(), price=8000.0).reason == "It costs $8,000 now."
+    assert ledger(claim()).entry("c").second is None
+
+
+def test_a_second_verdict_that_names_nothing_is_refused():
+    row = Measured(id="c", chapter="two", result="cost", reason="It is {price}.")
+    with pytest.raises(DataError, match="chapter two concludes no 'cost'"):
+        ledger(claim(), measured=(row,)).entry("c")
+
+
+def test_second_verdicts_are_about_claims():
+    assert {row.id for row in BOOK.measured} <= {claim.id for claim in BOOK.claims}

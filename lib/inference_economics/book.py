@@ -8,7 +8,7 @@ from inference_economics import catalog
 from inference_economics.live_figures import LIVE
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
-from reckoner.ledger import Claim
+from reckoner.ledger import Claim, Measured
 from reckoner.notebook import Chapter
 from reckoner.tables import read_rows
 
@@ -29,6 +29,7 @@ BOOK = Book(
     formulary=formulary,
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
+    measured=tuple(read_rows(DATA / "second_verdicts.csv", Measured, unique=("id",))),
     extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
     live=LIVE,
     cover=("batching", "fig-batching-cost"),

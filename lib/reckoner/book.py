@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from reckoner.formulas import Formulary
-from reckoner.ledger import Claim, Conclusions, Ledger
+from reckoner.ledger import Claim, Conclusions, Ledger, Measured
 from reckoner.parameters import Parameters
 from reckoner.tables import Constant
 from reckoner.units import unit_of
@@ -29,6 +29,7 @@ class Book:
         formulary: the formulas and symbols.
         constants: the catalog's rows by address.
         claims: the rows of the claims file.
+        measured: what decides claims a second time, by measured inputs.
         extras: what else the book's pages may name; "subjects" lists the groups of keys whose
             constants have a table each.
         live: the live figure of each chapter that has one.
@@ -40,6 +41,7 @@ class Book:
     formulary: Formulary
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
+    measured: tuple[Measured, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     live: Mapping[str, Any] = field(default_factory=dict)
     cover: tuple[str, str] | None = None
@@ -80,7 +82,9 @@ class Book:
     @cached_property
     def ledger(self) -> Ledger:
         """The judge of the book's claims."""
-        return Ledger(self.claims, self.conclude_by_default, self._formula, self._fact)
+        return Ledger(
+            self.claims, self.conclude_by_default, self._formula, self._fact, self.measured
+        )
 
     def load(self) -> None:
         """Import every chapter, so that every formula is known."""

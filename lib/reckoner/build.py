@@ -109,16 +109,19 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def write_claims(book: Book, path: Path) -> None:
-    """Write the ledger as CSV: id, printed, computed, unit, verdict, reason."""
+    """Write the ledger as CSV: each claim with its verdict and, where it has one, its second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("id", "printed", "computed", "unit", "verdict", "reason"))
+        head = ("id", "printed", "computed", "unit", "verdict", "reason")
+        writer.writerow((*head, "measured", "second_verdict", "second_reason"))
         for entry in book.ledger.entries():
             claim = entry.claim
             row = (claim.printed, entry.computed, claim.unit, entry.verdict, entry.reason)
-            writer.writerow((claim.id, *row))
+            second = entry.second
+            again = (second.computed, second.verdict, second.reason) if second else ("", "", "")
+            writer.writerow((claim.id, *row, *again))
     partial.replace(path)
 
 

@@ -4,6 +4,9 @@ An arithmetic figure is *reproduced* when the computed value, rounded as the fig
 equals it; *rounded* when it follows from the text's own printed inputs, none of which is itself
 off; and *differs* otherwise. A statement about the world is *confirmed* or *contradicted* by a
 sourced fact, or *unverified* when no source was seen.
+
+A figure may be judged a second time, by what a later chapter computes from measurements where the
+text had to assume: then it *stands* or *falls*.
 """
 
 from __future__ import annotations
@@ -29,6 +32,14 @@ MEANINGS: dict[Verdict, str] = {
     "unverified": "rest on no source that was seen.",
 }
 """What each verdict says of the figures it is given to."""
+
+SecondVerdict = Literal["stands", "falls"]
+
+SECOND_MEANINGS: dict[SecondVerdict, str] = {
+    "stands": "still hold with measured inputs;",
+    "falls": "no longer hold with measured inputs.",
+}
+"""What each second verdict says of the figures it is given to."""
 
 FACT_TOLERANCE = 0.1
 """A fact is confirmed when it equals the figure as printed, or lies within this share of it."""
@@ -95,6 +106,34 @@ class Claim(BaseModel):
         return _parts(self.result)
 
 
+class Measured(BaseModel):
+    """What decides a claim a second time: a row of the file of second verdicts.
+
+    Attributes:
+        id: the claim's.
+        chapter: the chapter whose results, under its defaults, stand against the printed figures.
+        result: names of these results, parted by ";".
+        reason: one sentence that says what changed; {name} stands for the chapter's result.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Text
+    chapter: Text
+    result: Text
+    reason: Text
+
+
+@dataclass(frozen=True)
+class Second:
+    """The second judgement on a claim: the figure from measurements, the verdict and why."""
+
+    computed: str
+    verdict: SecondVerdict
+    reason: str
+    chapter: str
+
+
 @dataclass(frozen=True)
 class Entry:
     """A claim with what was computed for it.
@@ -104,12 +143,14 @@ class Entry:
         computed: the computed figure, for readers.
         verdict: the judgement.
         reason: one sentence that a reader can check; empty where the figure says it all.
+        second: the judgement by measured inputs, where there is one.
     """
 
     claim: Claim
     computed: str
     verdict: Verdict
     reason: str
+    second: Second | None = None
 
 
 def _parts(text: str) -> list[str]:
@@ -191,12 +232,14 @@ class Ledger:
         conclude: gives a chapter's conclusions under the text's own inputs.
         formula: gives a formula's function by its name.
         fact: gives a catalog row by its address.
+        measured: what decides claims a second time.
     """
 
     claims: tuple[Claim, ...]
     conclude: Callable[[str], Conclusions]
     formula: Callable[[str], Callable[..., Any]]
     fact: Callable[[str], Any]
+    measured: tuple[Measured, ...] = ()
 
     def __getitem__(self, claim_id: str) -> Claim:
         for claim in self.claims:
@@ -221,7 +264,21 @@ class Ledger:
             self.computed_words(claim, concluded),
             self._verdict(claim, concluded),
             self._reason(claim, concluded),
+            self._second(claim),
         )
+
+    def _second(self, claim: Claim) -> Second | None:
+        """The judgement by measured inputs: as printed, or within the share called comparable."""
+        row = next((row for row in self.measured if row.id == claim.id), None)
+        if row is None:
+            return None
+        concluded = self.conclude(row.chapter)
+        asked = claim.model_copy(update={"chapter": row.chapter, "result": row.result})
+        values = self._computed(asked, concluded)
+        close = _close(claim, values, ABOUT_TOLERANCE)
+        verdict: SecondVerdict = "stands" if close or _agrees(claim, values) else "falls"
+        reason = _filled(claim, row.reason, concluded.words(), row.chapter)
+        return Second(self.computed_words(asked, concluded), verdict, reason, row.chapter)
 
     def computed_words(self, claim: Claim, concluded: Conclusions) -> str:
         """The figures that `concluded` has for the claim, for readers."""
@@ -292,15 +349,17 @@ class Ledger:
             row, *others = self._facts(claim)
             words |= {"fact": _row_words(row), "source": row.source}
             words |= {"other_fact": _row_words(others[0])} if others else {}
-        try:
-            return claim.reason.format_map(words)
-        except (KeyError, ValueError, IndexError) as error:
-            raise _fault(
-                claim,
-                "reason",
-                f"{error} is no result of chapter {claim.chapter}; "
-                f"it has {', '.join(concluded.units)}",
-            ) from None
+        return _filled(claim, claim.reason, words, claim.chapter)
+
+
+def _filled(claim: Claim, reason: str, words: Mapping[str, str], chapter: str) -> str:
+    """A reason with the results that it names."""
+    try:
+        return reason.format_map(words)
+    except (KeyError, ValueError, IndexError) as error:
+        raise _fault(
+            claim, "reason", f"{error} is no result of chapter {chapter}; it has {', '.join(words)}"
+        ) from None
 
 
 def _row_words(row: Any) -> str:
@@ -311,10 +370,9 @@ def _row_words(row: Any) -> str:
     return f"{row.value:,.6g} {row.unit}".removesuffix(" count")
 
 
-def _close(claim: Claim, computed: list[float]) -> bool:
+def _close(claim: Claim, computed: list[float], share: float = FACT_TOLERANCE) -> bool:
     return claim.relation == "=" and all(
-        abs(c / p - 1) <= FACT_TOLERANCE
-        for c, p in zip(computed, claim.printed_values, strict=True)
+        abs(c / p - 1) <= share for c, p in zip(computed, claim.printed_values, strict=True)
     )
 
 

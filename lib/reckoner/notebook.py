@@ -20,7 +20,7 @@ from reckoner.units import shown
 
 VERDICT_SIGNS = {
     "reproduced": "✓", "rounded": "≈", "differs": "✗",
-    "confirmed": "✓", "contradicted": "✗", "unverified": "?",
+    "confirmed": "✓", "contradicted": "✗", "unverified": "?", "stands": "✓", "falls": "✗",
 }  # fmt: skip
 
 
@@ -175,6 +175,23 @@ def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
             f"{_cell('Why', entry.reason)}</tr>"
         )
     return _table(("Claim", "Article", "Computed", "Verdict", "Why"), "".join(rows))
+
+
+def second_table(book: Book) -> str:
+    """Claims judged a second time, by measured inputs, as an HTML table."""
+    rows = []
+    for entry in book.ledger.entries():
+        if (second := entry.second) is None:
+            continue
+        link = f'<a href="../notebooks/{second.chapter}.html">{html.escape(second.reason)}</a>'
+        first = f"{entry.computed} {verdict_pill(entry.verdict)}"
+        rows.append(
+            f"<tr>{_cell('Claim', entry.claim.claim)}{_cell('Article', printed(entry.claim))}"
+            f"{_cell('Its inputs', first, raw=True)}{_cell('Measured', second.computed)}"
+            f"{_cell('Verdict', verdict_pill(second.verdict), raw=True)}"
+            f"{_cell('Why', link, raw=True)}</tr>"
+        )
+    return _table(("Claim", "Article", "Its inputs", "Measured", "Verdict", "Why"), "".join(rows))
 
 
 def _table(headings: tuple[str, ...], rows: str) -> str:

@@ -22,9 +22,9 @@ import nbformat
 
 from reckoner.book import Book
 from reckoner.formulas import Formula
-from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, Conclusions
+from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_MEANINGS, Conclusions
 from reckoner.live import LiveFigure
-from reckoner.notebook import claims_table, verdict_pill
+from reckoner.notebook import claims_table, second_table, verdict_pill
 from reckoner.tables import Constant
 from reckoner.units import base_unit, number, shown
 
@@ -82,6 +82,9 @@ class Pages:
             "tolerance": str(shown(FACT_TOLERANCE, "share")),
             "about": str(shown(ABOUT_TOLERANCE, "share")),
             "meanings": MEANINGS,
+            "second_meanings": SECOND_MEANINGS,
+            "second_counts": Counter(e.second.verdict for e in entries if e.second),
+            "second_table": lambda: second_table(self.book),
             "defaults": {
                 chapter: SimpleNamespace(**self.book.parameters(chapter).defaults)
                 for chapter in self.book.chapters
