@@ -181,7 +181,21 @@ def test_a_link_opens_the_same_state(visit):
     assert cost == pytest.approx(BOOK.conclude("batching", given).results.cost, rel=1e-9)
 
 
-@pytest.mark.parametrize("query", ["?batch_size=many", "?card_prize=5", "?speed=1e99", "?model=x"])
+def test_a_link_followed_on_the_open_page_shows_its_state(visit):
+    tab = opened(visit, "batching", "?batch_size=777")
+    tab.evaluate("location.hash = '#live-batching?batch_size=5'")
+    tab.wait_for_function("document.querySelector('.live').reckoner.state.batch_size === 5")
+    tab.evaluate("location.hash = '#live-batching?batch_size=few'")
+    tab.wait_for_function("document.querySelector('.live').reckoner.state.batch_size === 128")
+    tab.wait_for_function(
+        "document.querySelector('.live-sentence').innerText.includes('does not know')"
+    )
+
+
+BROKEN = ["?batch_size=many", "?card_prize=5", "?speed=1e99", "?model=x", "?model=%E0"]
+
+
+@pytest.mark.parametrize("query", BROKEN)
 def test_a_broken_link_falls_back_and_says_so(visit, query):
     tab = opened(visit, "batching", query)
     assert "does not know" in tab.inner_text(".live-sentence")

@@ -31,6 +31,15 @@
     return element;
   }
 
+  /* An address as it was meant; one cut in the middle of a sign stays as it is. */
+  function unquoted(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  }
+
   /* Making a format takes longer than using it. */
   const formats = new Map();
   function fixed(value, decimals) {
@@ -105,11 +114,13 @@
       this.root = root;
       this.data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
       this.sentence = root.querySelector(".live-sentence");
-      this.state = Object.fromEntries(this.declared.map((each) => [each.name, each.default]));
+      this.state = this.defaults;
       this.controls = {};
       this.buildControls();
       this.buildTools();
-      this.readLink();
+      const linked = this.readLink();
+      this.linked = linked !== undefined;
+      Object.assign(this.state, linked);
       this.showControls();
       this.showState();
       root.reckoner = {
@@ -123,6 +134,10 @@
 
     get declared() {
       return [...this.data.sliders, ...this.data.choices];
+    }
+
+    get defaults() {
+      return Object.fromEntries(this.declared.map((each) => [each.name, each.default]));
     }
 
     get name() {
@@ -227,7 +242,7 @@
     }
 
     reset() {
-      this.set(Object.fromEntries(this.declared.map((each) => [each.name, each.default])));
+      this.set(this.defaults);
     }
 
     /* ---- state ---- */
@@ -360,9 +375,10 @@
       this.timer = setTimeout(() => history.replaceState(null, "", this.link), 150);
     }
 
+    /* The state that the page's address names, or none where it is not of this figure. */
     readLink() {
-      const [target, query] = decodeURIComponent(location.hash.slice(1)).split(/\?(.*)/s);
-      if (target !== this.name) return;
+      const [target, query] = unquoted(location.hash.slice(1)).split(/\?(.*)/s);
+      if (target !== this.name) return undefined;
       const wrong = [];
       const read = {};
       for (const part of (query ?? "").split("&").filter(Boolean)) {
@@ -376,9 +392,19 @@
         const key = follows && read[follows.choice];
         if (key && follows.values[key] === undefined && !(name in read)) wrong.push(`${follows.choice}=${key} without ${name}`);
       }
-      if (wrong.length) this.notice = `This link says ${wrong.join(", ")}, which this figure does not know: it shows the article's values.`;
-      else Object.assign(this.state, this.withPresets(read));
-      this.linked = true;
+      this.notice = wrong.length ? `This link says ${wrong.join(", ")}, which this figure does not know: it shows the article's values.` : "";
+      return wrong.length ? this.defaults : { ...this.defaults, ...this.withPresets(read) };
+    }
+
+    /* A link followed on the page that is open already. */
+    async follow() {
+      const linked = this.readLink();
+      if (!linked) return;
+      const { notice } = this;
+      await this.set(linked);
+      this.notice = notice;
+      this.showState();
+      this.root.scrollIntoView();
     }
 
     /* ---- tools ---- */
@@ -489,6 +515,7 @@
       near.observe(figure.root);
       if (figure.linked) figure.root.scrollIntoView();
     }
+    window.addEventListener("hashchange", () => figures.forEach((figure) => figure.follow()));
   }
 
   /* The static pictures are painted first. */
