@@ -117,7 +117,9 @@ def readable(path: Path) -> str:
 def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
     source = "\n".join(c.source for c in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells)
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
-    for heading in ("What the article says", "The verdict", "With corrected inputs"):
+    judged = any(claim.chapter == chapter for claim in BOOK.claims)
+    verdict = ("The verdict", "With corrected inputs") if judged else ()
+    for heading in ("What the article says", *verdict):
         assert heading in headings
     for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
         assert part in source
