@@ -140,12 +140,12 @@ PARAMETERS = Parameters(
                 "chip", "groq_lpu", "the article's SRAM chip", "memory", "memory_bandwidth"
             ),
         ),
-        chip_choice(
-            "gpu", "h100_96gb", "the article's GPU", "memory", "memory_bandwidth", "power"
-        ),
+        chip_choice("gpu", "h100_96gb", "the article's GPU", "memory", "memory_bandwidth", "power"),
         among(
             is_sram,
-            chip_choice("new_chip", "groq_3_lpu", "the new SRAM chip", "memory", "memory_bandwidth"),
+            chip_choice(
+                "new_chip", "groq_3_lpu", "the new SRAM chip", "memory", "memory_bandwidth"
+            ),
         ),
         among(
             lambda key: not is_sram(key),

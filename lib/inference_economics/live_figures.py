@@ -216,8 +216,8 @@ LIVE = {
             chapter="hindsight",
             title="Chips for weights and KV cache against batch size",
             description=(
-                "Chips that hold the weights and the KV cache of a batch, of the article's kind and "
-                "of the new one, and the GPUs that would hold and read the KV cache instead."
+                "Chips that hold the weights and the KV cache of a batch, of the article's kind "
+                "and of the new one, and the GPUs that would hold and read the KV cache instead."
             ),
             across="batch_size",
             span=(1.0, 10000.0),

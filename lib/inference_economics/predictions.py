@@ -6,6 +6,7 @@ and how the two must compare; each is a catalog row or a result of the chapter `
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,9 @@ from reckoner.units import base_unit, shown, si
 Score = Literal["came true", "did not", "open"]
 
 SIGNS: dict[Score, str] = {"came true": "✓", "did not": "✗", "open": "?"}
+
+
+COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
 class Prediction(BaseModel):
@@ -137,13 +141,9 @@ def score(prediction: Prediction, results: Any, units: Mapping[str, str]) -> Sco
 def _holds(relation: str, measure: Any, against: Any) -> bool:
     if relation == "contains":
         return str(against).lower() in str(measure).lower()
-    return {
-        ">": measure > against,
-        ">=": measure >= against,
-        "<": measure < against,
-        "<=": measure <= against,
-        "about": abs(measure / against - 1) <= ABOUT_TOLERANCE,
-    }[relation]
+    if relation == "about":
+        return bool(abs(measure / against - 1) <= ABOUT_TOLERANCE)
+    return bool(COMPARE[relation](measure, against))
 
 
 def _words(value: Any, unit: str) -> str:
