@@ -63,4 +63,17 @@ OTHER_PARAMETERS = {
             "speed_limit_2": 1000.0,
         },
     ),
+    "hindsight": (
+        {"model": "deepseek_v3", "context_length": 131072, "batch_size": 16, "partner": "b200_sxm"},
+        {
+            "model": "llama31_8b",
+            "new_chip": "wse_3",
+            "bytes_per_parameter": 2.0,
+            "card_price": 500.0,
+            "token_price": 50.0,
+            "gpu_throughput": 5000.0,
+            "hit_rate": 0.0,
+            "busy_share": 0.1,
+        },
+    ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,6 +111,14 @@ class Chapter:
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""
         return HTML(f'<div class="table-scroll" tabindex="0">{figures.table_html(table)}</div>')
+
+    def passages(self, table: pd.DataFrame) -> HTML:
+        """A table of sentences rather than numbers; on a phone each row becomes a card."""
+        rows = "".join(
+            f"<tr>{''.join(map(_cell, table.columns, row))}</tr>"
+            for row in table.itertuples(index=False)
+        )
+        return HTML(_table(table.columns, rows))
 
     def verdicts(self, *claim_ids: str) -> HTML:
         """The named claims: as printed, as computed, and the verdict.
