@@ -203,7 +203,7 @@ def second_table(book: Book) -> str:
     return _table(("Claim", "Article", "Its inputs", "Measured", "Verdict", "Why"), "".join(rows))
 
 
-def _table(headings: tuple[str, ...], rows: str) -> str:
+def _table(headings: Iterable[str], rows: str) -> str:
     head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
     return (
         '<div class="table-scroll" tabindex="0"><table class="claims">'
