@@ -32,19 +32,21 @@ def chip(memory=230e6, bandwidth=80e12, compute=188e12):
     )
 
 
+FRONTIER = {name: value for name, value in CASE.items() if name != "asked_speed"}
+"""The same for the functions that take no speed."""
+
+
 def concluded(**change):
     return occupancy.conclude(**{**CASE, **change})
 
 
 def frontier(**change):
-    given = {name: value for name, value in CASE.items() if name != "asked_speed"}
-    return occupancy.spatial_frontier(**{**given, **change})
+    return occupancy.spatial_frontier(**{**FRONTIER, **change})
 
 
 def pipeline(**change):
     """The pipeline with a number of cards given, not counted."""
-    given = {name: value for name, value in CASE.items() if name != "asked_speed"}
-    return occupancy.spatial_pipeline(**{**given, **change})
+    return occupancy.spatial_pipeline(**{**FRONTIER, **change})
 
 
 # Values worked by hand
@@ -219,6 +221,19 @@ def test_the_time_left_in_a_layer_makes_the_asked_speed(model):
     result = concluded(model=model)
     raised = concluded(model=model, layer_floor=result.time_left_in_layer)
     assert raised.speed == pytest.approx(CASE["asked_speed"])
+
+
+@pytest.mark.parametrize("width", [1, 2, 8])
+def test_the_largest_batch_is_the_last_before_the_first_that_is_too_slow(width):
+    given_width = {**FRONTIER, "tensor_parallel": width}
+    del given_width["batch_size"]
+    found = occupancy.largest_batch(500.0, 5000, **given_width)
+    assert 0 < found < 5000
+    speeds = frontier(tensor_parallel=width, batch_size=np.arange(1.0, found + 2)).speed
+    assert (speeds[:-1] >= 500).all()
+    assert speeds[-1] < 500
+    assert occupancy.largest_batch(1.0, 100, **given_width) == 100
+    assert occupancy.largest_batch(1e9, 100, **given_width) == 0
 
 
 # One function, for one value and for many

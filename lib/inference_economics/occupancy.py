@@ -427,6 +427,19 @@ def spatial_frontier(
     return spatial_pipeline(model, chip, batch_size, cards, tensor_parallel, *sizes, **network)
 
 
+def largest_batch(asked_speed: TokensPerSecond, most: int, **frontier: Any) -> int:
+    """The largest batch up to which the limits allow every batch a speed; zero if none.
+
+    Args:
+        asked_speed: output speed of every request.
+        most: the largest batch that is tried.
+        **frontier: the arguments of `spatial_frontier` except the batch size.
+    """
+    batches = np.arange(1.0, most + 1)
+    enough = spatial_frontier(batch_size=batches, **frontier).speed >= asked_speed
+    return most if enough.all() else int(np.argmin(enough))
+
+
 LIMITS = (
     "reading weights", "arithmetic", "reading caches", "latency of links", "bytes over links",
     "unexplained",
