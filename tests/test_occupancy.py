@@ -64,7 +64,7 @@ def test_time_of_a_token_by_hand():
     compute = 2 * P * 2 / (80 * 8 * 188e12)
     cache = 2 * K / (80 * 8 * 80e12)
     message = 2 * 8192 * 2  # two tokens, hidden size, two bytes
-    reduce = 2 * 1e-6 + 2 * 7 / 8 * message / 224e9
+    reduce = 1e-6 + 7 * message / 224e9  # in two crossings 2.26 µs, in one 2.02
     hand_over = 1e-6 + message / 224e9
     expected = 80 * (compute + cache + 2 * reduce) + 84 * hand_over
     result = concluded()
@@ -85,10 +85,11 @@ def test_a_groq_card_reads_its_memory_in_microseconds_and_then_computes():
     assert result.critical_micro_batch == pytest.approx(1.175)
 
 
-def test_all_reduce_of_a_node_is_near_the_time_noted_for_it():
-    # With the time of a TPU's link; the figure for eight of Groq's chips is unverified.
-    noted = catalog.value("groq_node.all_reduce")
-    assert pipeline(batch_size=1, cards=576).all_reduce_time == pytest.approx(noted, rel=0.05)
+def test_all_reduce_of_a_node_is_no_slower_than_the_time_noted_for_it():
+    # Eight of Groq's chips, with the time of a TPU's link; the noted figure is unverified.
+    found = pipeline(batch_size=1, cards=576).all_reduce_time
+    assert found == pytest.approx(1e-6 + 7 * 8192 * 2 / 224e9)
+    assert found < catalog.value("groq_node.all_reduce") < 2 * found
 
 
 # Limits
@@ -127,6 +128,14 @@ def test_no_context_leaves_only_the_weights_cards():
 
 def test_one_card_a_stage_has_nothing_to_reduce():
     assert frontier(tensor_parallel=1).all_reduce_time == 0
+
+
+@given(st.integers(1, 1000), st.floats(1e-9, 1e-4), st.floats(1, 1e9))
+def test_one_crossing_wins_while_the_message_is_short(cards, latency, message):
+    wires = (cards, 1, 1, latency, message, 224e9)
+    one, two = occupancy.all_reduce_at_once(*wires), occupancy.all_reduce_direct(*wires)
+    extra = (cards - 1) * (1 - 2 / cards) * message / 224e9  # bytes that one crossing adds
+    assert one - two == pytest.approx(extra - latency, abs=1e-9 * (one + two))
 
 
 @pytest.mark.parametrize(("cards", "hops"), [(1, 0), (2, 1), (8, 1), (9, 3), (100, 3)])

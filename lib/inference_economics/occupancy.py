@@ -114,6 +114,22 @@ def hops_in_stage(cards_per_stage: Count, node_cards: Count, network_hops: Count
     )
 
 
+@formula(gives="all_reduce_time", source="follows: one all-gather of the partial sums")
+def all_reduce_at_once(
+    cards_per_stage: Count,
+    hops: Count,
+    links_taken: Count,
+    hop_latency: Seconds,
+    message: Bytes,
+    link_bandwidth: BytesPerSecond,
+) -> Seconds:
+    """All-reduce in one crossing: everyone sends everything to everyone, and all add it up.
+
+    For short messages it beats two crossings, which send each piece only where it is summed.
+    """
+    return hops * hop_latency + (cards_per_stage - 1) * links_taken * message / link_bandwidth
+
+
 @formula(gives="layer_time", source="austin2025scaling; shoeybi2019megatron")
 def time_in_layer(
     read_time: Seconds,
@@ -135,7 +151,7 @@ def time_in_layer(
 def time_of_hand_over(
     hop_latency: Seconds, message: Bytes, link_bandwidth: BytesPerSecond
 ) -> Seconds:
-    """Time to pass a micro-batch on to the next stage, over one link's length."""
+    """Time to pass a micro-batch on to the next stage, over one link."""
     return hop_latency + message / link_bandwidth
 
 
@@ -338,7 +354,8 @@ def spatial_pipeline(
 ) -> Pipeline:
     """How fast a batch runs through cards that are cut into stages of equal work.
 
-    A layer may be cut across stages. KV caches are spread evenly over a stage's cards, beyond the
+    A layer may be cut across stages. An all-reduce takes one crossing of the network or two,
+    whichever is faster. KV caches are spread evenly over a stage's cards, beyond the
     number of KV heads along the tokens. Prefill, sampling and embedding take no time.
 
     Args:
@@ -373,8 +390,9 @@ def spatial_pipeline(
 
     message = message_bytes(tokens, model.hidden_size, bytes_per_activation)
     hops = hops_in_stage(tensor_parallel, node_cards, DRAGONFLY_HOPS)
-    reduce = (tensor_parallel, hops, hops, hop_latency)
-    all_reduce_time = all_reduce_direct(*reduce, message, link_bandwidth)
+    wires = (tensor_parallel, hops, hops, hop_latency, message, link_bandwidth)
+    in_one, in_two = all_reduce_at_once(*wires), all_reduce_direct(*wires)
+    all_reduce_time = minimum(in_one, in_two)
     layer = time_in_layer(read_time, compute_time, kv_time, all_reduce_time, layer_floor)
     hand_over = time_of_hand_over(hop_latency, message, link_bandwidth)
     time = time_through_pipeline(model.layers, layer, stages, hand_over)
@@ -388,7 +406,7 @@ def spatial_pipeline(
         layer_compute_time=compute_time,
         layer_kv_time=kv_time,
         all_reduce_time=all_reduce_time,
-        all_reduce_latency=all_reduce_direct(*reduce, 0, link_bandwidth),
+        all_reduce_latency=(2 - (in_one < in_two)) * hops * hop_latency,
         layer_floor=layer_floor,
         layer_time=layer,
         hop_latency=hop_latency,
