@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import pandas as pd
 from scipy.optimize import least_squares
 from scipy.stats import norm
 
+from inference_economics import catalog
 from inference_economics.measurements import models_of_runs
 from inference_economics.quantities import DATA
 from inference_economics.serving import (
@@ -25,10 +27,11 @@ from inference_economics.serving import (
     OF_ENGINE,
     OF_HARDWARE,
     Constants,
+    Residual,
     ServingConstant,
     serve,
 )
-from inference_economics.serving_rows import Residual, lifetime, rows_of, run_of
+from inference_economics.serving_rows import lifetime, rows_of, run_of
 
 Vector = npt.NDArray[np.float64]
 
@@ -90,7 +93,7 @@ def _constants(logs: Vector) -> dict[str, Constants]:
     }
 
 
-def _of_rows(logs: Vector, engines: npt.NDArray[np.int_]) -> Constants:
+def _of_rows(logs: Vector, engines: npt.NDArray[Any]) -> Constants:
     shared = np.exp(logs[: len(OF_HARDWARE)])
     own = np.exp(logs[len(OF_HARDWARE) :]).reshape(len(ENGINES), len(OF_ENGINE))[engines]
     return Constants(*shared, *own.T)
@@ -165,8 +168,6 @@ def predicted(rows: pd.DataFrame, values: dict[str, Constants]) -> pd.DataFrame:
 
 def has_experts(rows: pd.DataFrame) -> pd.Series:
     """Whether each row's model is a mixture of experts."""
-    from inference_economics import catalog
-
     keys = {name: row.key for name, row in models_of_runs().items()}
     mixed = {name: catalog.model(key).has("experts") for name, key in keys.items()}
     return rows["model"].map(mixed)
@@ -231,11 +232,11 @@ def residual_rows(rows: pd.DataFrame) -> list[Residual]:
     names = ("output_time", "first_token_time", "request_time")
     return [
         Residual(
-            engine=row.engine,
-            experts=bool(row.experts),
-            **{name: float(f"{getattr(row, f'{name}_log'):.5g}") for name in names},
+            engine=row["engine"],
+            experts=bool(row["experts"]),
+            **{name: float(f"{row[f'{name}_log']:.5g}") for name in names},
         )
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     ]
 
 
