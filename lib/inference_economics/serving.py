@@ -170,10 +170,14 @@ def activation_time(
 
 @formula(gives="prefill_time", source="follows: the parts of a prefill one after the other")
 def time_of_prefill(
-    product_time: Seconds, attention_time: Seconds, activation_time: Seconds, reduce_time: Seconds
+    product_time: Seconds,
+    attention_time: Seconds,
+    activation_time: Seconds,
+    floor_time: Seconds,
+    reduce_time: Seconds,
 ) -> Seconds:
-    """Time of one request's prefill."""
-    return product_time + attention_time + activation_time + reduce_time
+    """Time of one request's prefill, a pass through all stages."""
+    return product_time + attention_time + activation_time + floor_time + reduce_time
 
 
 @formula(gives="output_time", source="follows: each request brings one prefill for all its tokens")
@@ -638,6 +642,7 @@ def serve(run: Run, constants: Constants) -> Served:
             constants.bandwidth_share,
             run.memory_bandwidth,
         ),
+        floor_time(shape.stages, constants.stage_floor),
         reduces(run.input_tokens),
     )
     late = constants.prefill_after_first
