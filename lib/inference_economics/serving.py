@@ -343,7 +343,9 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     return Shape(
         layers=layers,
         hidden_size=hidden,
-        stages=serving["dense_stages"] * dense_layers + serving["expert_stages"] * expert_layers,
+        stages=serving["dense_stages"] * dense_layers
+        + serving["expert_stages"] * expert_layers
+        + (serving["latent_stages"] * layers if model.has("kv_rank") else 0.0),
         common_results=serving["hidden_results"] * hidden * layers,
         split_results=serving["ffn_results"] * ffn,
         attention_width=attention_width(model),
@@ -361,6 +363,7 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
 _STRUCTURE = (
     "dense_stages",
     "expert_stages",
+    "latent_stages",
     "hidden_results",
     "ffn_results",
     "bytes_per_activation",
