@@ -13,7 +13,7 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.kv_cache import model_kv_cache
-from inference_economics.measurements import models_of_runs, runs
+from inference_economics.measurements import BLANK_PRECISION, models_of_runs, runs
 from inference_economics.serving import (
     IDEAL,
     Constants,
@@ -289,7 +289,7 @@ def _seen() -> dict[str, Any]:
     return {
         "chip": {*table["system"]},
         "model": {keys[name] for name in table["model"]},
-        "precision": {*table["precision"]},
+        "precision": {*table["precision"].replace("", BLANK_PRECISION)},
         **ends,
     }
 
@@ -318,7 +318,10 @@ def outside(rows: pd.DataFrame, run: Run) -> pd.Series:
         .map(lambda name: keys.get(name, name))
         .isin(seen["model"])
         .to_numpy(),
-        "precision": ~rows["precision"].isin(seen["precision"]).to_numpy(),
+        "precision": ~rows["precision"]
+        .replace("", BLANK_PRECISION)
+        .isin(seen["precision"])
+        .to_numpy(),
     }
     numbers = {
         "isl": run.input_tokens,
