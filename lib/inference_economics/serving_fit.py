@@ -20,18 +20,31 @@ from scipy.optimize import least_squares
 from scipy.stats import norm
 
 from inference_economics import catalog
-from inference_economics.measurements import models_of_runs
+from inference_economics.measurements import models_of_runs, runs
 from inference_economics.quantities import DATA
 from inference_economics.serving import (
     ENGINES,
+    IDEAL,
     OF_ENGINE,
     OF_HARDWARE,
     Constants,
     Residual,
     ServingConstant,
+    fitted,
+    fitted_rows,
+    intervals,
+    residuals,
     serve,
 )
-from inference_economics.serving_rows import lifetime, rows_of, run_of
+from inference_economics.serving_rows import (
+    PREDICTED,
+    bound,
+    lifetime,
+    predict,
+    rows_of,
+    run_of,
+    set_aside,
+)
 
 Vector = npt.NDArray[np.float64]
 
@@ -213,6 +226,85 @@ def leave_out(column: str, name: str) -> pd.DataFrame:
     return table.assign(experts=has_experts(left), engine=left["backend"], part=left["part"])
 
 
+@cache
+def _book_rows() -> pd.DataFrame:
+    table = predict(runs())
+    at_datasheet = serve(run_of(table, ideal=True), IDEAL)
+    return table.assign(
+        key=table["model"].map({name: row.key for name, row in models_of_runs().items()}),
+        experts=has_experts(table),
+        set_aside=set_aside(),
+        error=table["predicted_tpot_ms"] / table["tpot_ms"] - 1,
+        inside=table["tpot_ms"].between(
+            table["predicted_tpot_ms_low"], table["predicted_tpot_ms_high"]
+        ),
+        ttft_error=table["predicted_ttft_ms"] / table["ttft_ms"] - 1,
+        datasheet_tpot_ms=at_datasheet.decode_time * 1e3,
+        **bound(table),
+    )
+
+
+def book_rows() -> pd.DataFrame:
+    """Every measured row with its prediction, its error, and the bound on it.
+
+    Beside the columns of `measurements.runs` and `predict`: `key`, the model's catalog key;
+    `experts`; `set_aside`, why a row is not counted; `error`, predicted over measured time per
+    output token less one; `inside`, whether the interval holds the measured time; `ttft_error`;
+    `datasheet_tpot_ms`, the time of one step at the datasheet's bandwidth and compute; and the
+    columns of `bound`.
+    """
+    return _book_rows().copy()
+
+
+def counted(table: pd.DataFrame, part: str) -> pd.DataFrame:
+    """The rows of a part that count: none twice, and none set aside."""
+    return table[(table["part"] == part) & ~table["repeated"] & (table["set_aside"] == "")]
+
+
+def summary(rows: pd.DataFrame) -> dict[str, float]:
+    """Errors of the time per output token over some of the rows of the book.
+
+    Returns:
+        Number of rows, mean and median absolute error, mean error, and the share of the rows
+        whose measured time lies in its interval.
+    """
+    size = rows["error"].abs()
+    return {
+        "rows": float(len(rows)),
+        "mean": float(size.mean()),
+        "median": float(size.median()),
+        "bias": float(rows["error"].mean()),
+        "coverage": float(rows["inside"].mean()),
+    }
+
+
+@cache
+def left_out() -> pd.DataFrame:
+    """What each chip and each model costs when the fit does not know it.
+
+    One row for each, with `dense` and `experts`, the mean absolute errors on its rows of either
+    kind, counted in both parts; and for dense ones the same without those of SGLang.
+    """
+    keys = list(dict.fromkeys(row.key for row in models_of_runs().values()))
+    rows = []
+    for column, names in (("system", ("h100_sxm", "h200_sxm")), ("key", tuple(keys))):
+        for name in names:
+            table = leave_out(column, name)
+            size = table["output_time_error"].abs()
+            mixed = table["experts"].astype(bool)
+            others = ~mixed & (table["engine"] != "sglang")
+            rows.append(
+                {
+                    "left_out": name,
+                    "rows": len(table),
+                    "dense": float(size[~mixed].mean()),
+                    "dense_without_sglang": float(size[others].mean()),
+                    "experts": float(size[mixed].mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def constant_rows(of: Fit) -> list[ServingConstant]:
     """The constants of a fit with their 90% intervals, as they are stored."""
     width = float(norm.ppf(0.95))
@@ -261,6 +353,45 @@ def main() -> None:
     """Fit, and store the constants and the residuals."""
     _write(DATA / "serving_constants.csv", constant_rows(fit_of_book()))
     _write(DATA / "serving_residuals.csv", residual_rows(rows_of("fit")))
+    fitted_rows.cache_clear()
+    fitted.cache_clear()
+    residuals.cache_clear()
+    intervals.cache_clear()
+    table = book_rows()[list(PUBLISHED)]
+    table.to_csv(ROWS_OF_BOOK, index=False, float_format="%.4g", lineterminator="\n")
+
+
+ROWS_OF_BOOK = Path("book/_static/serving_rows.csv")
+"""Where a reader finds every row, from the root of the repository."""
+
+PUBLISHED = (
+    "id",
+    "model",
+    "system",
+    "backend",
+    "backend_version",
+    "precision",
+    "isl",
+    "osl",
+    "requests",
+    "tensor_parallel",
+    "data_parallel",
+    "part",
+    "repeated",
+    "set_aside",
+    "ttft_ms",
+    "tpot_ms",
+    *(f"{name}{end}" for name in PREDICTED for end in ("", "_low", "_high")),
+    "error",
+    "inside",
+    "datasheet_tpot_ms",
+    "least_step_ms",
+    "step_ratio",
+    "work_ratio",
+    "limit",
+    "outside",
+)
+"""The columns of that table."""
 
 
 if __name__ == "__main__":
