@@ -665,7 +665,7 @@ def serve(run: Run, constants: Constants) -> Served:
         decode_time=step,
         prefill_products=of_inputs + of_attention,
         prefill_time=prefill,
-        prefill_per_token=output - step,
+        prefill_per_token=late * of_group * prefill / run.output_tokens,
         output_time=output,
         first_token_time=first,
         request_time=whole,
@@ -810,6 +810,19 @@ def _serves(key: str) -> bool:
     return model.has("ffn_size")
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A serving engine: its name in code and in the measurements, and for readers."""
+
+    key: str
+    name: str
+
+
+def engine_of(key: str) -> Engine:
+    """The engine of that key, one of `ENGINES`."""
+    return Engine(key, catalog.constant(f"{key}.memory_share").subject)
+
+
 OWN = "this book"
 
 PARAMETERS = Parameters(
@@ -876,6 +889,7 @@ PARAMETERS = Parameters(
             help="One of those that were fitted.",
             source=OWN,
             choices=ENGINES,
+            resolve=engine_of,
         ),
     )
 )
@@ -892,8 +906,6 @@ class Conclusions:
     speed_low: TokensPerSecond
     speed_high: TokensPerSecond
     throughput: TokensPerSecond
-    throughput_low: TokensPerSecond
-    throughput_high: TokensPerSecond
     first_token_time: Seconds
     request_time: Seconds
     decode_time: Seconds
@@ -921,7 +933,7 @@ def conclude(
     input_tokens: Tokens,
     output_tokens: Tokens,
     precision: str,
-    engine: str,
+    engine: Engine,
 ) -> Conclusions:
     """How fast a model is served, what takes the time, and where the datasheet would put it.
 
@@ -943,12 +955,12 @@ def conclude(
         input_tokens,
         output_tokens,
         bytes_of(precision),
-        kv_bytes_of(engine, precision),
-        engine,
+        kv_bytes_of(engine.key, precision),
+        engine.key,
     )
-    around = intervals()[engine, model.has("experts")]
+    around = intervals()[engine.key, model.has("experts")]
     with np.errstate(divide="ignore", invalid="ignore"):
-        served = serve(run, fitted()[engine])
+        served = serve(run, fitted()[engine.key])
         eight_bit = chip.values.get("fp8_compute", run.compute)
         peak = eight_bit if precision == "fp8" else run.compute
         ideal = serve(replace(run, compute=peak), IDEAL)
@@ -960,8 +972,6 @@ def conclude(
             speed_low=1 / (served.output_time * around["output_time_high"]),
             speed_high=1 / (served.output_time * around["output_time_low"]),
             throughput=served.throughput,
-            throughput_low=served.throughput / around["request_time_high"],
-            throughput_high=served.throughput / around["request_time_low"],
             first_token_time=served.first_token_time,
             request_time=served.request_time,
             decode_time=served.decode_time,
