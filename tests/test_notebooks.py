@@ -17,6 +17,9 @@ from reckoner.build import execute, run_with, tidy
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in BOOK.chapters}
+OF_THE_ARTICLE = {claim.chapter for claim in BOOK.claims}
+"""The chapters that judge claims of the article: all of part I."""
+
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
 NAMES = re.compile(
@@ -100,7 +103,7 @@ def test_a_chapter_runs_with_other_parameters_and_judges_nothing(chapter, which,
     executed = tmp_path / "other.ipynb"
     assert run_with(NOTEBOOKS[chapter], executed, values)
     text = executed.read_text(encoding="utf-8")
-    assert "Yours" in text
+    assert "Yours" in text or chapter not in OF_THE_ARTICLE
     assert 'class=\\"verdict ' not in text
     for fault in ("not a number", "nan", "None"):
         assert not re.search(rf"\b{fault}\b", readable(executed)), fault
@@ -117,8 +120,10 @@ def readable(path: Path) -> str:
 def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
     source = "\n".join(c.source for c in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells)
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
-    for heading in ("What the article says", "The verdict", "With corrected inputs"):
-        assert heading in headings
+    expected = ["What the article says"]
+    if chapter in OF_THE_ARTICLE:
+        expected += ["The verdict", "With corrected inputs"]
+    assert set(expected) <= set(headings)
     for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
         assert part in source
     for claim in BOOK.claims:
