@@ -127,7 +127,7 @@ def static_runs() -> pd.DataFrame:
 
 
 def unseen_configurations(frame: pd.DataFrame) -> set[str]:
-    """The configurations that no fit may see, by a rule made before any result was looked at.
+    """The configurations that no fit may see, by a rule made before the fit.
 
     Within each model, chip and engine, configurations are sorted by the SHA-256 of their text;
     every third is unseen.
