@@ -87,4 +87,21 @@ OTHER_PARAMETERS = {
             "asked_speed": 20000.0,
         },
     ),
+    "serving": (
+        {
+            "model": "deepseek_v3",
+            "chip": "h200_sxm",
+            "concurrency": 16,
+            "engine": "sglang",
+            "input_tokens": 4000,
+        },
+        {
+            "model": "llama31_8b",
+            "tensor_parallel": 1,
+            "concurrency": 512,
+            "precision": "bf16",
+            "output_tokens": 200,
+            "engine": "trtllm",
+        },
+    ),
 }
