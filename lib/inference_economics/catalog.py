@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from inference_economics.quantities import DATA
 from reckoner.tables import Constant, DataError, Text, read_rows
 
-FILES = ("chips", "models", "prices", "history", "served", "hindsight")
+FILES = ("chips", "models", "prices", "history", "served", "hindsight", "serving")
 
 
 class MissingConstantError(AttributeError):
