@@ -63,4 +63,15 @@ OTHER_PARAMETERS = {
             "speed_limit_2": 1000.0,
         },
     ),
+    "occupancy": (
+        {"model": "mixtral_8x7b", "tensor_parallel": 1, "batch_size": 1000, "layer_floor": 30.0},
+        {
+            "chip": "groq_3_lpu",
+            "context_length": 256,
+            "batch_size": 2000,
+            "tensor_parallel": 64,
+            "hop_latency": 0.1,
+            "asked_speed": 20000.0,
+        },
+    ),
 }

@@ -14,10 +14,17 @@ from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
 from other_parameters import OTHER_PARAMETERS
 from reckoner.build import execute, run_with, tidy
+from reckoner.ledger import Claim
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in BOOK.chapters}
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
+
+
+def claims_of(chapter: str) -> list[Claim]:
+    """The claims that a chapter judges; the chapters of part II have none."""
+    return [claim for claim in BOOK.claims if claim.chapter == chapter]
+
 
 NAMES = re.compile(
     r"\b(?:H100|H200|H800|A100|B200|GB200|L40S|MI300X|RTX 4090|4090|V100|P5"

@@ -20,6 +20,7 @@ CHAPTERS = (
     "spatial_computing",
     "gpt4_scale",
     "prefill_caching",
+    "occupancy",
     "comparison",
 )
 
