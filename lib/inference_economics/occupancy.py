@@ -641,17 +641,17 @@ GROQ_CARDS = {
     "llama2_7b": "groq_rack.cards_llama2_7b",
 }
 SPEEDS = (
-    ("Groq, 70B, Aug 2023", "llama2_70b", "groq_lpu", "groq_early.llama2_70b_speed_aug_2023"),
-    ("Groq, 70B, with first token", "llama2_70b", "groq_lpu", "llmperf_groq.output_speed"),
-    ("Groq, 70B, decode alone", "llama2_70b", "groq_lpu", "llmperf_groq.decode_speed"),
-    ("Groq, 70B, its own figure", "llama2_70b", "groq_lpu", "groq_llama2_70b.output_speed"),
-    ("Groq, 8x7B", "mixtral_8x7b", "groq_lpu", "groq_mixtral_8x7b.output_speed"),
-    ("Groq, 7B", "llama2_7b", "groq_lpu", "groq_llama2_7b.output_speed"),
-    ("Cerebras, 8B", "llama31_8b", "wse_3", "cerebras_llama31_8b.output_speed"),
-    ("Cerebras, 70B", "llama31_70b", "wse_3", "cerebras_llama31_70b.output_speed"),
-    ("Cerebras, 405B", "llama31_405b", "wse_3", "cerebras_llama31_405b.output_speed"),
+    ("Groq 70B, Aug 2023", "llama2_70b", "groq_lpu", "groq_early.llama2_70b_speed_aug_2023"),
+    ("Groq 70B, overall", "llama2_70b", "groq_lpu", "llmperf_groq.output_speed"),
+    ("Groq 70B, decode", "llama2_70b", "groq_lpu", "llmperf_groq.decode_speed"),
+    ("Groq 70B, its own", "llama2_70b", "groq_lpu", "groq_llama2_70b.output_speed"),
+    ("Groq 8x7B", "mixtral_8x7b", "groq_lpu", "groq_mixtral_8x7b.output_speed"),
+    ("Groq 7B", "llama2_7b", "groq_lpu", "groq_llama2_7b.output_speed"),
+    ("Cerebras 8B", "llama31_8b", "wse_3", "cerebras_llama31_8b.output_speed"),
+    ("Cerebras 70B", "llama31_70b", "wse_3", "cerebras_llama31_70b.output_speed"),
+    ("Cerebras 405B", "llama31_405b", "wse_3", "cerebras_llama31_405b.output_speed"),
 )
-"""Published speeds: label, model, chip and address. Two, of one model, are the same measurement."""
+"""Published speeds: label, model, chip and address; overall and decode are one measurement."""
 
 PUBLISHED_BYTES: Mapping[str, float] = {"groq_lpu": 1.0, "wse_3": 2.0}
 """Bytes of a weight and of an element of the cache: Cerebras prints 16 bits; for Groq one byte is
