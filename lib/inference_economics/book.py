@@ -21,6 +21,7 @@ CHAPTERS = (
     "gpt4_scale",
     "prefill_caching",
     "occupancy",
+    "serving",
     "equal_speed",
     "comparison",
 )

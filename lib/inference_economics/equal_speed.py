@@ -536,10 +536,8 @@ class Conclusions:
 
 def interval(engine: str, model: Model) -> tuple[float, float]:
     """True times of an output token over predicted ones: the ends of serving's 90% interval."""
-    from inference_economics.serving_rows import margins as around
-
-    ends = around(0.9).to_dict("index")[(engine, model.has("experts"))]
-    return float(ends["output_time_low"]), float(ends["output_time_high"])
+    ends = serving.intervals()[engine, model.has("experts")]
+    return ends["output_time_low"], ends["output_time_high"]
 
 
 def article_card_seconds(

@@ -298,5 +298,36 @@ LIVE = {
                 "groq_node.fully_connected_cards",
             ),
         ),
+        Live(
+            chapter="serving",
+            title="Output of a GPU, and speed of a request, against requests in flight",
+            description=(
+                "Output of one GPU rises with the requests in flight, less and less; the speed of "
+                "each request falls. The datasheet's speed for a request lies above the speed."
+            ),
+            across="concurrency",
+            span=(1.0, 512.0),
+            across_title="Requests in flight (count)",
+            curves=(
+                Curve("throughput", "output of a GPU", "1"),
+                Curve("speed", "speed of a request", "2"),
+                Curve("ideal_speed", "speed by the datasheet", "3"),
+            ),
+            unit="token/s",
+            unit_title="Tokens per second (token/s)",
+            sliders=("tensor_parallel", "input_tokens", "output_tokens"),
+            choices=("engine",),
+            sentence=(
+                "{engine} on {tensor_parallel} times the {chip}, {concurrency} requests in flight: "
+                "{model} gives each of them {speed} ({speed_low} to {speed_high}) and writes "
+                "{throughput} for each GPU. By the datasheet a request would see {ideal_speed}."
+            ),
+            constants=(
+                "h100_sxm.memory_bandwidth",
+                "h100_sxm.fp16_compute",
+                "h100_sxm.link_bandwidth",
+                "h100_sxm.memory",
+            ),
+        ),
     )
 }

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
+from inference_economics.choices import ARTICLE, among, chip_choice, is_sram, model_choice
 from inference_economics.gpt4_scale import experts_of_batch, message_bytes
 from inference_economics.kv_cache import model_kv_cache
 from inference_economics.measurements import BLANK_PRECISION
@@ -23,12 +24,14 @@ from inference_economics.units import (
     BytesPerSecond,
     Count,
     FlopPerSecond,
+    Ratio,
     Seconds,
     Share,
     Tokens,
     TokensPerSecond,
 )
 from reckoner.numeric import maximum, minimum
+from reckoner.parameters import Parameter, Parameters
 from reckoner.tables import Text, UnitName, read_rows
 from reckoner.units import si
 
@@ -167,10 +170,14 @@ def activation_time(
 
 @formula(gives="prefill_time", source="follows: the parts of a prefill one after the other")
 def time_of_prefill(
-    product_time: Seconds, attention_time: Seconds, activation_time: Seconds, reduce_time: Seconds
+    product_time: Seconds,
+    attention_time: Seconds,
+    activation_time: Seconds,
+    floor_time: Seconds,
+    reduce_time: Seconds,
 ) -> Seconds:
-    """Time of one request's prefill."""
-    return product_time + attention_time + activation_time + reduce_time
+    """Time of one request's prefill, a pass through all stages."""
+    return product_time + attention_time + activation_time + floor_time + reduce_time
 
 
 @formula(gives="output_time", source="follows: each request brings one prefill for all its tokens")
@@ -211,23 +218,26 @@ def requests_running(concurrency: Count, requests_in_memory: Count) -> Count:
 
 
 @formula(
-    gives="first_token_time", source="follows: own prefill, part of the others', and the queue"
+    gives="first_token_time", source="follows: own prefill, a step, part of the others', the queue"
 )
 def time_to_first_token(
     prefill_time: Seconds,
-    decode_time: Seconds,
+    output_time: Seconds,
     prefill_after_first: Share,
+    waves: Count,
     running: Count,
     concurrency: Count,
-    output_time: Seconds,
     output_tokens: Tokens,
 ) -> Seconds:
     """Mean time to the first token, in a closed loop with a fixed number of requests in flight.
 
-    Those that find no memory wait until those before them have finished.
+    The first wave starts all at once, so that each waits for half of the others' prefill. Those
+    that find no memory wait until those before them have finished.
     """
     return (
-        prefill_time + decode_time + (1 - prefill_after_first) * (running - 1) * prefill_time
+        prefill_time
+        + output_time
+        + (1 - prefill_after_first + 1 / (2 * waves)) * maximum(running - 1, 0) * prefill_time
     ) * concurrency / running + (concurrency / running - 1) * output_time * output_tokens
 
 
@@ -333,7 +343,9 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     return Shape(
         layers=layers,
         hidden_size=hidden,
-        stages=serving["dense_stages"] * dense_layers + serving["expert_stages"] * expert_layers,
+        stages=serving["dense_stages"] * dense_layers
+        + serving["expert_stages"] * expert_layers
+        + (serving["latent_stages"] * layers if model.has("kv_rank") else 0.0),
         common_results=serving["hidden_results"] * hidden * layers,
         split_results=serving["ffn_results"] * ffn,
         attention_width=attention_width(model),
@@ -351,6 +363,7 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
 _STRUCTURE = (
     "dense_stages",
     "expert_stages",
+    "latent_stages",
     "hidden_results",
     "ffn_results",
     "bytes_per_activation",
@@ -432,6 +445,67 @@ def fitted() -> Mapping[str, Constants]:
         )
         for engine in ENGINES
     }
+
+
+class Residual(BaseModel):
+    """A row of serving_residuals.csv: logarithms of measured over predicted, never fitted on.
+
+    Each comes from a fit that left out a fifth of the configurations, this one among them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Text
+    experts: bool
+    output_time: float
+    first_token_time: float
+    request_time: float
+
+
+@cache
+def residuals() -> pd.DataFrame:
+    """The residuals of the fit part, by engine and whether the model has experts."""
+    rows = read_rows(DATA / "serving_residuals.csv", Residual)
+    return pd.DataFrame([row.model_dump() for row in rows])
+
+
+@cache
+def intervals(level: float = 0.9) -> Mapping[tuple[str, bool], Mapping[str, float]]:
+    """Factors around a prediction between which a share of the residuals lies.
+
+    By engine and whether the model has experts; the inner keys are a quantity's name and `_low`
+    or `_high`. Where an engine has fewer residuals of a kind than `ENOUGH`, those of all engines
+    are taken. A prediction always lies in its interval.
+
+    Args:
+        level: the share, between 0 and 1.
+    """
+    table = residuals()
+    found = {}
+    for engine in ENGINES:
+        for experts in (False, True):
+            group = table[table["experts"] == experts]
+            own = group[group["engine"] == engine]
+            group = own if len(own) >= ENOUGH else group
+            ends = {}
+            for name in ("output_time", "first_token_time", "request_time"):
+                low, high = (_quantile(group[name], (1 + side * level) / 2) for side in (-1, 1))
+                ends[f"{name}_low"] = min(float(np.exp(low)), 1.0)
+                ends[f"{name}_high"] = max(float(np.exp(high)), 1.0)
+            found[engine, experts] = ends
+    return found
+
+
+ENOUGH = 40
+"""Residuals that give a group intervals of its own."""
+
+
+def _quantile(values: pd.Series, share: float) -> float:
+    """A quantile that counts the row to come, as split-conformal intervals do."""
+    count = len(values)
+    rank = share * (count + 1)
+    rank = np.floor(rank) if share < 0.5 else np.ceil(rank)
+    return float(np.sort(values.to_numpy())[int(np.clip(rank, 1, count)) - 1])
 
 
 @dataclass(frozen=True)
@@ -571,21 +645,27 @@ def serve(run: Run, constants: Constants) -> Served:
             constants.bandwidth_share,
             run.memory_bandwidth,
         ),
+        floor_time(shape.stages, constants.stage_floor),
         reduces(run.input_tokens),
     )
     late = constants.prefill_after_first
     output = time_per_output_token(step, late, of_group, prefill, run.output_tokens)
     first = time_to_first_token(
-        prefill, step, late, of_group, run.concurrency / run.data_parallel, output,
+        prefill,
+        output,
+        late,
+        catalog.value(f"{SERVING}.waves"),
+        of_group,
+        run.concurrency / run.data_parallel,
         run.output_tokens,
-    )  # fmt: skip
+    )
     whole = time_of_request(first, output, run.output_tokens)
     return Served(
         *parts,
         decode_time=step,
         prefill_products=of_inputs + of_attention,
         prefill_time=prefill,
-        prefill_per_token=output - step,
+        prefill_per_token=late * of_group * prefill / run.output_tokens,
         output_time=output,
         first_token_time=first,
         request_time=whole,
@@ -661,8 +741,6 @@ def step_time(
         constants: other constants, such as `IDEAL`.
         level: the share of measurements that the intervals are to hold.
     """
-    from inference_economics.serving_rows import margins
-
     with np.errstate(divide="ignore", invalid="ignore"):
         served = serve(
             run_on(
@@ -672,7 +750,7 @@ def step_time(
             constants or fitted()[engine],
         )  # fmt: skip
         fits = np.where(served.requests_in_memory >= 1, 1.0, np.nan)
-        factors = margins(level).loc[(engine, model.has("experts"))]
+        factors = intervals(level)[engine, model.has("experts")]
         times = {
             f"{name}{suffix}": getattr(served, name) * fits * factor
             for name in ("output_time", "request_time")
@@ -719,3 +797,196 @@ def run_on(
         ),
         memory_share=catalog.value(f"{engine}.memory_share"),
     )
+
+
+# The chapter
+
+
+def _serves(key: str) -> bool:
+    """Whether enough is known of a model's feed-forward networks."""
+    model = catalog.model(key)
+    if model.has("experts"):
+        return model.has("experts_per_token", "expert_ffn_size")
+    return model.has("ffn_size")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A serving engine: its name in code and in the measurements, and for readers."""
+
+    key: str
+    name: str
+
+
+def engine_of(key: str) -> Engine:
+    """The engine of that key, one of `ENGINES`."""
+    return Engine(key, catalog.constant(f"{key}.memory_share").subject)
+
+
+OWN = "this book"
+
+PARAMETERS = Parameters(
+    (
+        among(_serves, model_choice("llama31_70b", *NEEDS_OF_MODEL)),
+        among(
+            lambda key: not is_sram(key),
+            chip_choice("chip", "h100_sxm", "the GPU", *NEEDS_OF_CHIP, "link_bandwidth"),
+        ),
+        Parameter(
+            name="tensor_parallel",
+            default=8,
+            unit="count",
+            label="GPUs that split every layer",
+            help="The article's measured H100s were eight in one machine.",
+            source=ARTICLE,
+            low=1,
+            high=8,
+        ),
+        Parameter(
+            name="concurrency",
+            default=128,
+            unit="count",
+            label="requests in flight",
+            help="The batch size of the measurement that the article compares with.",
+            source=ARTICLE,
+            low=1,
+            high=1024,
+        ),
+        Parameter(
+            name="input_tokens",
+            default=1024,
+            unit="token",
+            label="input tokens of a request",
+            help="The most common length of the measurements.",
+            source=OWN,
+            low=1,
+            high=131072,
+        ),
+        Parameter(
+            name="output_tokens",
+            default=1024,
+            unit="token",
+            label="output tokens of a request",
+            help="The most common length of the measurements.",
+            source=OWN,
+            low=2,
+            high=131072,
+        ),
+        Parameter(
+            name="precision",
+            default="fp8",
+            unit="name",
+            label="format of the weights",
+            help="Eight bits, as in the article; of the experts alone where it has fewer.",
+            source=ARTICLE,
+            choices=PRECISIONS,
+        ),
+        Parameter(
+            name="engine",
+            default="vllm",
+            unit="name",
+            label="the serving engine",
+            help="One of those that were fitted.",
+            source=OWN,
+            choices=ENGINES,
+            resolve=engine_of,
+        ),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """What the chapter concludes; one number each for one set of parameters, or arrays."""
+
+    output_time: Seconds
+    output_time_low: Seconds
+    output_time_high: Seconds
+    speed: TokensPerSecond
+    speed_low: TokensPerSecond
+    speed_high: TokensPerSecond
+    throughput: TokensPerSecond
+    first_token_time: Seconds
+    request_time: Seconds
+    decode_time: Seconds
+    weights_time: Seconds
+    product_time: Seconds
+    kv_time: Seconds
+    floor_time: Seconds
+    reduce_time: Seconds
+    host_time: Seconds
+    prefill_time: Seconds
+    prefill_per_token: Seconds
+    requests_in_memory: Count
+    running: Count
+    kv_cache: Bytes
+    ideal_output_time: Seconds
+    ideal_speed: TokensPerSecond
+    optimism: Ratio
+
+
+def conclude(
+    model: Model,
+    chip: Chip,
+    tensor_parallel: Count,
+    concurrency: Count,
+    input_tokens: Tokens,
+    output_tokens: Tokens,
+    precision: str,
+    engine: Engine,
+) -> Conclusions:
+    """How fast a model is served, what takes the time, and where the datasheet would put it.
+
+    Args:
+        model: the model.
+        chip: the GPU.
+        tensor_parallel: GPUs that split every layer.
+        concurrency: requests in flight.
+        input_tokens: input tokens of a request.
+        output_tokens: output tokens of a request.
+        precision: format of the weights.
+        engine: the serving engine, whose constants are used.
+    """
+    run = run_on(
+        model,
+        chip,
+        tensor_parallel,
+        concurrency,
+        input_tokens,
+        output_tokens,
+        bytes_of(precision),
+        kv_bytes_of(engine.key, precision),
+        engine.key,
+    )
+    around = intervals()[engine.key, model.has("experts")]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        served = serve(run, fitted()[engine.key])
+        eight_bit = chip.values.get("fp8_compute", run.compute)
+        peak = eight_bit if precision == "fp8" else run.compute
+        ideal = serve(replace(run, compute=peak), IDEAL)
+        return Conclusions(
+            output_time=served.output_time,
+            output_time_low=served.output_time * around["output_time_low"],
+            output_time_high=served.output_time * around["output_time_high"],
+            speed=1 / served.output_time,
+            speed_low=1 / (served.output_time * around["output_time_high"]),
+            speed_high=1 / (served.output_time * around["output_time_low"]),
+            throughput=served.throughput,
+            first_token_time=served.first_token_time,
+            request_time=served.request_time,
+            decode_time=served.decode_time,
+            weights_time=served.weights_time,
+            product_time=served.product_time,
+            kv_time=served.kv_time,
+            floor_time=served.floor_time,
+            reduce_time=served.reduce_time,
+            host_time=served.host_time,
+            prefill_time=served.prefill_time,
+            prefill_per_token=served.prefill_per_token,
+            requests_in_memory=served.requests_in_memory,
+            running=served.running,
+            kv_cache=run.kv_cache,
+            ideal_output_time=ideal.decode_time,
+            ideal_speed=1 / ideal.decode_time,
+            optimism=served.output_time / ideal.decode_time,
+        )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +19,32 @@ import pandas as pd
 from scipy.optimize import least_squares
 from scipy.stats import norm
 
-from inference_economics.measurements import models_of_runs
+from inference_economics import catalog
+from inference_economics.measurements import models_of_runs, runs
 from inference_economics.quantities import DATA
 from inference_economics.serving import (
     ENGINES,
+    IDEAL,
     OF_ENGINE,
     OF_HARDWARE,
     Constants,
+    Residual,
     ServingConstant,
+    fitted,
+    fitted_rows,
+    intervals,
+    residuals,
     serve,
 )
-from inference_economics.serving_rows import Residual, lifetime, rows_of, run_of
+from inference_economics.serving_rows import (
+    PREDICTED,
+    bound,
+    lifetime,
+    predict,
+    rows_of,
+    run_of,
+    set_aside,
+)
 
 Vector = npt.NDArray[np.float64]
 
@@ -48,6 +64,12 @@ SHARES = ("bandwidth_share", "compute_share", "expert_compute_share", "prefill_a
 
 SCALE = 0.15
 """Errors beyond this part of the measured time count less and less (a Cauchy loss)."""
+
+EXPERT_WEIGHT = 0.5
+"""What a row of a mixture of experts counts in the fit; of a dense model, one.
+
+Routing and the kernels of experts are described less well, and should not bend the rest.
+"""
 
 FOLDS = 5
 NAMES = [(name, "") for name in OF_HARDWARE] + [(n, e) for e in ENGINES for n in OF_ENGINE]
@@ -90,7 +112,7 @@ def _constants(logs: Vector) -> dict[str, Constants]:
     }
 
 
-def _of_rows(logs: Vector, engines: npt.NDArray[np.int_]) -> Constants:
+def _of_rows(logs: Vector, engines: npt.NDArray[Any]) -> Constants:
     shared = np.exp(logs[: len(OF_HARDWARE)])
     own = np.exp(logs[len(OF_HARDWARE) :]).reshape(len(ENGINES), len(OF_ENGINE))[engines]
     return Constants(*shared, *own.T)
@@ -106,24 +128,26 @@ def fit(rows: pd.DataFrame) -> Fit:
     engines = rows["backend"].map({name: i for i, name in enumerate(ENGINES)}).to_numpy(int)
     measured = np.log(rows["tpot_ms"].to_numpy(float) / 1e3)
 
+    counts = np.sqrt(np.where(has_experts(rows), EXPERT_WEIGHT, 1.0))
+
     def errors(logs: Vector) -> Vector:
         served = serve(run, _of_rows(logs, engines))
         return np.asarray(np.log(served.output_time) - measured)
 
+    def damped(logs: Vector) -> Vector:
+        found = errors(logs)
+        return np.asarray(counts * SCALE * np.sign(found) * np.sqrt(np.log1p((found / SCALE) ** 2)))
+
     start = np.log([START[name] for name, _ in NAMES])
     most = np.array([0.0 if name in SHARES else np.log(START[name]) + 4 for name, _ in NAMES])
-    found = least_squares(
-        errors, start, bounds=(start - 5, most + 1e-9), loss="cauchy", f_scale=SCALE
-    )
-    weight = 1 / (1 + (errors(found.x) / SCALE) ** 2)
-    return Fit(_constants(found.x), found.x, _deviations(found.jac, errors(found.x), weight, rows))
+    found = least_squares(damped, start, bounds=(start - 5, most + 1e-9))
+    return Fit(_constants(found.x), found.x, _deviations(found.jac, damped(found.x), rows))
 
 
-def _deviations(slopes: Vector, errors: Vector, weight: Vector, rows: pd.DataFrame) -> Vector:
+def _deviations(slopes: Vector, errors: Vector, rows: pd.DataFrame) -> Vector:
     """Standard deviations by the sandwich estimate, clustered by configuration."""
-    weight = np.asarray(weight)[:, None]
     bread = np.linalg.pinv(slopes.T @ slopes)
-    scores = pd.DataFrame(slopes * np.sqrt(weight) * np.asarray(errors)[:, None])
+    scores = pd.DataFrame(slopes * np.asarray(errors)[:, None])
     clusters = scores.groupby(rows["configuration"].to_numpy()).sum().to_numpy()
     return np.asarray(np.sqrt(np.diag(bread @ (clusters.T @ clusters) @ bread)))
 
@@ -165,8 +189,6 @@ def predicted(rows: pd.DataFrame, values: dict[str, Constants]) -> pd.DataFrame:
 
 def has_experts(rows: pd.DataFrame) -> pd.Series:
     """Whether each row's model is a mixture of experts."""
-    from inference_economics import catalog
-
     keys = {name: row.key for name, row in models_of_runs().items()}
     mixed = {name: catalog.model(key).has("experts") for name, key in keys.items()}
     return rows["model"].map(mixed)
@@ -204,6 +226,85 @@ def leave_out(column: str, name: str) -> pd.DataFrame:
     return table.assign(experts=has_experts(left), engine=left["backend"], part=left["part"])
 
 
+@cache
+def _book_rows() -> pd.DataFrame:
+    table = predict(runs())
+    at_datasheet = serve(run_of(table, ideal=True), IDEAL)
+    return table.assign(
+        key=table["model"].map({name: row.key for name, row in models_of_runs().items()}),
+        experts=has_experts(table),
+        set_aside=set_aside(),
+        error=table["predicted_tpot_ms"] / table["tpot_ms"] - 1,
+        inside=table["tpot_ms"].between(
+            table["predicted_tpot_ms_low"], table["predicted_tpot_ms_high"]
+        ),
+        ttft_error=table["predicted_ttft_ms"] / table["ttft_ms"] - 1,
+        datasheet_tpot_ms=at_datasheet.decode_time * 1e3,
+        **bound(table),
+    )
+
+
+def book_rows() -> pd.DataFrame:
+    """Every measured row with its prediction, its error, and the bound on it.
+
+    Beside the columns of `measurements.runs` and `predict`: `key`, the model's catalog key;
+    `experts`; `set_aside`, why a row is not counted; `error`, predicted over measured time per
+    output token less one; `inside`, whether the interval holds the measured time; `ttft_error`;
+    `datasheet_tpot_ms`, the time of one step at the datasheet's bandwidth and compute; and the
+    columns of `bound`.
+    """
+    return _book_rows().copy()
+
+
+def counted(table: pd.DataFrame, part: str) -> pd.DataFrame:
+    """The rows of a part that count: none twice, and none set aside."""
+    return table[(table["part"] == part) & ~table["repeated"] & (table["set_aside"] == "")]
+
+
+def summary(rows: pd.DataFrame) -> dict[str, float]:
+    """Errors of the time per output token over some of the rows of the book.
+
+    Returns:
+        Number of rows, mean and median absolute error, mean error, and the share of the rows
+        whose measured time lies in its interval.
+    """
+    size = rows["error"].abs()
+    return {
+        "rows": float(len(rows)),
+        "mean": float(size.mean()),
+        "median": float(size.median()),
+        "bias": float(rows["error"].mean()),
+        "coverage": float(rows["inside"].mean()),
+    }
+
+
+@cache
+def left_out() -> pd.DataFrame:
+    """What each chip and each model costs when the fit does not know it.
+
+    One row for each, with `dense` and `experts`, the mean absolute errors on its rows of either
+    kind, counted in both parts; and for dense ones the same without those of SGLang.
+    """
+    keys = list(dict.fromkeys(row.key for row in models_of_runs().values()))
+    rows = []
+    for column, names in (("system", ("h100_sxm", "h200_sxm")), ("key", tuple(keys))):
+        for name in names:
+            table = leave_out(column, name)
+            size = table["output_time_error"].abs()
+            mixed = table["experts"].astype(bool)
+            others = ~mixed & (table["engine"] != "sglang")
+            rows.append(
+                {
+                    "left_out": name,
+                    "rows": len(table),
+                    "dense": float(size[~mixed].mean()),
+                    "dense_without_sglang": float(size[others].mean()),
+                    "experts": float(size[mixed].mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def constant_rows(of: Fit) -> list[ServingConstant]:
     """The constants of a fit with their 90% intervals, as they are stored."""
     width = float(norm.ppf(0.95))
@@ -231,11 +332,11 @@ def residual_rows(rows: pd.DataFrame) -> list[Residual]:
     names = ("output_time", "first_token_time", "request_time")
     return [
         Residual(
-            engine=row.engine,
-            experts=bool(row.experts),
-            **{name: float(f"{getattr(row, f'{name}_log'):.5g}") for name in names},
+            engine=row["engine"],
+            experts=bool(row["experts"]),
+            **{name: float(f"{row[f'{name}_log']:.5g}") for name in names},
         )
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     ]
 
 
@@ -252,6 +353,45 @@ def main() -> None:
     """Fit, and store the constants and the residuals."""
     _write(DATA / "serving_constants.csv", constant_rows(fit_of_book()))
     _write(DATA / "serving_residuals.csv", residual_rows(rows_of("fit")))
+    fitted_rows.cache_clear()
+    fitted.cache_clear()
+    residuals.cache_clear()
+    intervals.cache_clear()
+    table = book_rows()[list(PUBLISHED)]
+    table.to_csv(ROWS_OF_BOOK, index=False, float_format="%.4g", lineterminator="\n")
+
+
+ROWS_OF_BOOK = Path("book/_static/serving_rows.csv")
+"""Where a reader finds every row, from the root of the repository."""
+
+PUBLISHED = (
+    "id",
+    "model",
+    "system",
+    "backend",
+    "backend_version",
+    "precision",
+    "isl",
+    "osl",
+    "requests",
+    "tensor_parallel",
+    "data_parallel",
+    "part",
+    "repeated",
+    "set_aside",
+    "ttft_ms",
+    "tpot_ms",
+    *(f"{name}{end}" for name in PREDICTED for end in ("", "_low", "_high")),
+    "error",
+    "inside",
+    "datasheet_tpot_ms",
+    "least_step_ms",
+    "step_ratio",
+    "work_ratio",
+    "limit",
+    "outside",
+)
+"""The columns of that table."""
 
 
 if __name__ == "__main__":

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.kv_cache import model_kv_cache
-from inference_economics.measurements import models_of_runs, runs
-from inference_economics.quantities import DATA
+from inference_economics.measurements import BLANK_PRECISION, models_of_runs, runs
 from inference_economics.serving import (
-    ENGINES,
     IDEAL,
     Constants,
     Run,
@@ -25,11 +22,11 @@ from inference_economics.serving import (
     Shape,
     bytes_of,
     fitted,
+    intervals,
     kv_bytes_of,
     serve,
     shape_of,
 )
-from reckoner.tables import Text, read_rows
 
 # Rows of runs
 
@@ -167,67 +164,6 @@ def constants_of(engines: pd.Series, known: Mapping[str, Constants] | None = Non
     )  # fmt: skip
 
 
-class Residual(BaseModel):
-    """A row of serving_residuals.csv: logarithms of measured over predicted, never fitted on.
-
-    Each comes from a fit that left out a fifth of the configurations, this one among them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    engine: Text
-    experts: bool
-    output_time: float
-    first_token_time: float
-    request_time: float
-
-
-@cache
-def residuals() -> pd.DataFrame:
-    """The residuals of the fit part, by engine and whether the model has experts."""
-    rows = read_rows(DATA / "serving_residuals.csv", Residual)
-    return pd.DataFrame([row.model_dump() for row in rows])
-
-
-@cache
-def margins(level: float = 0.9) -> pd.DataFrame:
-    """Factors around a prediction between which a share of the residuals lies.
-
-    One row for each engine, with and without experts; the columns are a quantity's name and
-    `low` or `high`. Where an engine has fewer than 40 residuals of a kind, those of all engines
-    are taken.
-
-    Args:
-        level: the share, between 0 and 1.
-    """
-    table = residuals()
-    quantities = ("output_time", "first_token_time", "request_time")
-    rows = {}
-    for engine in ENGINES:
-        for experts in (False, True):
-            group = table[table["experts"] == experts]
-            own = group[group["engine"] == engine]
-            group = own if len(own) >= ENOUGH else group
-            rows[engine, experts] = {
-                f"{name}_{end}": float(np.exp(_quantile(group[name], share)))
-                for name in quantities
-                for end, share in (("low", (1 - level) / 2), ("high", (1 + level) / 2))
-            }
-    return pd.DataFrame(rows).T
-
-
-ENOUGH = 40
-"""Residuals that give a group intervals of its own."""
-
-
-def _quantile(values: pd.Series, share: float) -> float:
-    """A quantile that counts the row to come, as split-conformal intervals do."""
-    count = len(values)
-    rank = share * (count + 1)
-    rank = np.floor(rank) if share < 0.5 else np.ceil(rank)
-    return float(np.sort(values)[int(np.clip(rank, 1, count)) - 1])
-
-
 LIMITS = {
     "bandwidth": ("weights_time", "kv_time"),
     "compute": ("product_time",),
@@ -251,7 +187,8 @@ def limits(served: Served) -> np.ndarray[Any, Any]:
             for names in LIMITS.values()
         ]
     )
-    return np.array(list(LIMITS))[np.argmax(np.nan_to_num(sums), axis=0)]
+    named: np.ndarray[Any, Any] = np.array(list(LIMITS))[np.argmax(np.nan_to_num(sums), axis=0)]
+    return named
 
 
 ATTAINED = replace(
@@ -352,7 +289,7 @@ def _seen() -> dict[str, Any]:
     return {
         "chip": {*table["system"]},
         "model": {keys[name] for name in table["model"]},
-        "precision": {*table["precision"]},
+        "precision": {*table["precision"].replace("", BLANK_PRECISION)},
         **ends,
     }
 
@@ -381,7 +318,10 @@ def outside(rows: pd.DataFrame, run: Run) -> pd.Series:
         .map(lambda name: keys.get(name, name))
         .isin(seen["model"])
         .to_numpy(),
-        "precision": ~rows["precision"].isin(seen["precision"]).to_numpy(),
+        "precision": ~rows["precision"]
+        .replace("", BLANK_PRECISION)
+        .isin(seen["precision"])
+        .to_numpy(),
     }
     numbers = {
         "isl": run.input_tokens,
@@ -397,7 +337,7 @@ def outside(rows: pd.DataFrame, run: Run) -> pd.Series:
     return pd.Series(["; ".join(names) for names in named], index=rows.index, dtype=object)
 
 
-PREDICTED = {
+PREDICTED: dict[str, tuple[str, Callable[[Served], Any], bool]] = {
     "predicted_ttft_ms": ("first_token_time", lambda served: served.first_token_time * 1e3, False),
     "predicted_tpot_ms": ("output_time", lambda served: served.output_time * 1e3, False),
     "predicted_tok_s_user": ("output_time", lambda served: 1 / served.output_time, True),
@@ -440,13 +380,15 @@ def predict(
     with np.errstate(divide="ignore", invalid="ignore"):
         served = serve(run, of_engine)
         fits = served.requests_in_memory >= run.data_parallel
-        around = margins(level)
-        group = pd.MultiIndex.from_arrays([rows["backend"], run.shape.experts > 1])
-        factors = around.reindex(group)
+        around = intervals(level)
+        group = [around[key] for key in zip(rows["backend"], run.shape.experts > 1, strict=True)]
         out = rows.copy()
         for column, (residual, value, inverted) in PREDICTED.items():
             values = np.where(fits, value(served), np.nan)
-            low, high = (factors[f"{residual}_{end}"].to_numpy() for end in ("low", "high"))
+            low, high = (
+                np.array([factors[f"{residual}_{end}"] for factors in group])
+                for end in ("low", "high")
+            )
             if inverted:
                 low, high = 1 / high, 1 / low
             out[column] = values
