@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -280,70 +280,71 @@ def frontier(options: Options) -> Options:
     return Options(*(np.broadcast_to(x, options.speed.shape)[best] for x in vars(options).values()))
 
 
-def least_card_seconds(
-    options: Options, target_speed: TokensPerSecond, time_ratio: Ratio = 1.0
-) -> SecondsPerToken:
-    """The least work for a token at a speed or faster; infinite above the top speed.
+@dataclass(frozen=True)
+class Machine:
+    """A chip's ways to run, and what a second of one card costs.
 
-    Args:
-        options: ways to run a chip; with more than one axis, one target for all, or one for each.
-        target_speed: output speed of each request.
+    Attributes:
+        options: the ways to run it.
+        card_rate: cost of a second of one card.
         time_ratio: true times over those of the options.
     """
-    asked = target_speed * time_ratio
-    if np.ndim(options.speed) > 1:
-        seconds = np.where(options.speed >= asked, options.card_seconds, np.inf)
-        return time_ratio * np.min(seconds, axis=0)
-    known = frontier(options)
-    least = where(asked <= 0, 0.0, np.inf)
-    steps = zip(known.speed.tolist(), known.card_seconds.tolist(), strict=True)
-    for speed, seconds in reversed(list(steps)):
-        least = where(asked <= speed, seconds, least)
-    return time_ratio * least
 
+    options: Options
+    card_rate: DollarsPerSecond
+    time_ratio: Ratio = 1.0
 
-def top_speed(options: Options) -> TokensPerSecond:
-    """The highest speed that any of the options gives."""
-    return np.max(options.speed, axis=0)
+    @property
+    def top_speed(self) -> TokensPerSecond:
+        """The highest speed that any of the options gives."""
+        return np.max(self.options.speed, axis=0) / self.time_ratio
+
+    def card_seconds(self, target_speed: TokensPerSecond) -> SecondsPerToken:
+        """The least work for a token at a speed or faster; infinite above the top speed.
+
+        Args:
+            target_speed: output speed of each request; a single one if the options are arrays.
+        """
+        asked = target_speed * self.time_ratio
+        if np.ndim(self.options.speed) > 1:
+            enough = self.options.speed >= asked
+            seconds = np.min(np.where(enough, self.options.card_seconds, np.inf), axis=0)
+            return self.time_ratio * seconds
+        known = frontier(self.options)
+        least = where(asked <= 0, 0.0, np.inf)
+        steps = zip(known.speed.tolist(), known.card_seconds.tolist(), strict=True)
+        for speed, seconds in reversed(list(steps)):
+            least = where(asked <= speed, seconds, least)
+        return self.time_ratio * least
+
+    def cost(self, target_speed: TokensPerSecond) -> DollarsPerToken:
+        """The least cost of a token at a speed or faster."""
+        return cost_of_output_token(self.card_rate, self.card_seconds(target_speed))
 
 
 SPEEDS = tuple(float(f"{speed:.3g}") for speed in np.geomspace(2, 1000, 128))
 """The speeds at which the crossover is looked for, about a twentieth apart."""
 
 
-def crossover(
-    options: Options,
-    gpu_options: Options,
-    card_rate: DollarsPerSecond,
-    gpu_rate: DollarsPerSecond,
-    time_ratio: Ratio = 1.0,
-) -> TokensPerSecond:
+def crossover(sram: Machine, hbm: Machine) -> TokensPerSecond:
     """The lowest of `SPEEDS`, or the GPU's top speed, from which on SRAM costs no more.
 
     Infinite if there is none. The frontiers depend on no price: what a price decides is which
     ratio of their card-seconds is low enough.
-
-    Args:
-        options: ways to run the SRAM chip.
-        gpu_options: ways to run the GPU.
-        card_rate: cost of a card's second.
-        gpu_rate: cost of a GPU's second.
-        time_ratio: the GPU's true times over those of its options.
     """
-    gpu_top = top_speed(gpu_options) / time_ratio
-    alone = where(top_speed(options) > gpu_top, gpu_top, np.inf)
+    gpu_top = hbm.top_speed
+    alone = where(sram.top_speed > gpu_top, gpu_top, np.inf)
     found: list[tuple[float, Any]] = []
     lowest: Any = np.inf
     with np.errstate(invalid="ignore"):
         for speed in SPEEDS:
-            gpu = least_card_seconds(gpu_options, speed, time_ratio)
-            ratio = least_card_seconds(options, speed) / gpu
+            ratio = sram.card_seconds(speed) / hbm.card_seconds(speed)
             if np.ndim(ratio) or ratio < lowest:
                 found.append((speed, ratio))
                 lowest = ratio
     best: Any = np.inf
     for speed, ratio in reversed(found):
-        best = where(ratio * card_rate <= gpu_rate, speed, best)
+        best = where(ratio * sram.card_rate <= hbm.card_rate, speed, best)
     return minimum(best, alone)
 
 
@@ -454,8 +455,18 @@ PARAMETERS = Parameters(
             name="host_share",
             default=float(f"{_HOST - 1:.3g}"),
             unit="ratio",
-            label="price of host and network for each dollar of cards",
-            help="A DGX H100 over eight of the article's GPUs, for both chips.",
+            label="price of host and network for each dollar of SRAM cards",
+            help="As for the GPU: no price of such a machine was seen.",
+            source=catalog.constant("dgx_h100.price").source,
+            low=0.0,
+            high=10.0,
+        ),
+        Parameter(
+            name="gpu_host_share",
+            default=float(f"{_HOST - 1:.3g}"),
+            unit="ratio",
+            label="the same for each dollar of GPUs",
+            help="The price of a DGX H100 over that of its GPUs at the article's price.",
             source=catalog.constant("dgx_h100.price").source,
             low=0.0,
             high=10.0,
@@ -560,6 +571,44 @@ def article_card_seconds(
     )
 
 
+REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output_tokens")
+NETWORK = (*occupancy.NETWORK_ARGUMENTS, "bandwidth_share", "compute_share", "layer_floor")
+USED = ("load", "overhead", "electricity_price", "lifetime", "busy_share")
+
+
+def machines(growth: float = GROWTH, **inputs: Any) -> tuple[Machine, Machine]:
+    """The SRAM cluster and the GPU of `conclude`, to be asked at many speeds.
+
+    Args:
+        growth: from one batch size that is tried to the next.
+        **inputs: the arguments of `conclude`; all but what a card costs are numbers or arrays.
+    """
+
+    def some(names: Sequence[str]) -> dict[str, Any]:
+        return {name: inputs[name] for name in names}
+
+    request, used = some(REQUEST), some(USED)
+    options = sram_options(
+        inputs["model"], inputs["chip"], growth=growth, **request, **some(NETWORK)
+    )
+    gpu = inputs["gpu"]
+    return (
+        Machine(
+            options,
+            cost_of_card_second(
+                inputs["card_price"], inputs["host_share"], power=inputs["chip_power"], **used
+            ),
+        ),
+        Machine(
+            gpu_options(inputs["model"], gpu, inputs["engine"], growth=growth, **request),
+            cost_of_card_second(
+                inputs["gpu_price"], inputs["gpu_host_share"], power=gpu.power, **used
+            ),
+            inputs["gpu_time_ratio"],
+        ),
+    )
+
+
 def conclude(
     model: Model,
     chip: Chip,
@@ -581,6 +630,7 @@ def conclude(
     card_price: Dollars,
     gpu_price: Dollars,
     host_share: Ratio,
+    gpu_host_share: Ratio,
     chip_power: Watts,
     load: Share,
     busy_share: Share,
@@ -612,7 +662,8 @@ def conclude(
         gpu_time_ratio: the GPU's true times over the predicted ones.
         card_price: price of one SRAM card.
         gpu_price: price of one GPU.
-        host_share: price of host and network for each dollar of cards.
+        host_share: price of host and network for each dollar of SRAM cards.
+        gpu_host_share: the same for each dollar of GPUs.
         chip_power: power of one SRAM card.
         load: share of that power, and of the GPU's, which is drawn at work.
         busy_share: share of the lifetime in which the hardware works at full load.
@@ -620,43 +671,26 @@ def conclude(
         electricity_price: price of a joule.
         overhead: energy of the data centre per energy of its cards.
     """
-    request = (bytes_per_parameter, bytes_per_element, context_length, output_tokens)
-    network = {
-        "node_cards": node_cards,
-        "hop_latency": hop_latency,
-        "link_bandwidth": link_bandwidth,
-        "bytes_per_activation": bytes_per_activation,
-        "bandwidth_share": bandwidth_share,
-        "compute_share": compute_share,
-    }
-    sram = sram_options(model, chip, *request, **network, layer_floor=layer_floor)
-    bound = sram_options(model, chip, *request, **network, layer_floor=0.0)
-    hbm = gpu_options(model, gpu, engine, *request)
-
-    running = {"load": load, "overhead": overhead, "electricity_price": electricity_price}
-    owning = {"host_share": host_share, "lifetime": lifetime, "busy_share": busy_share}
-    rate = cost_of_card_second(card_price, power=chip_power, **owning, **running)
-    gpu_rate = cost_of_card_second(gpu_price, power=gpu.power, **owning, **running)
-
-    seconds = least_card_seconds(sram, target_speed)
-    gpu_seconds = least_card_seconds(hbm, target_speed, gpu_time_ratio)
-    cost = cost_of_output_token(rate, seconds)
-    gpu_cost = cost_of_output_token(gpu_rate, gpu_seconds)
+    inputs = dict(locals())
+    sram, hbm = machines(**inputs)
+    bound, _ = machines(**{**inputs, "layer_floor": 0.0})
     low, high = (
-        cost_of_output_token(gpu_rate, least_card_seconds(hbm, target_speed, gpu_time_ratio * end))
+        replace(hbm, time_ratio=gpu_time_ratio * end).cost(target_speed)
         for end in interval(engine, model)
     )
-    bound_cost = cost_of_output_token(rate, least_card_seconds(bound, target_speed))
-    article, article_gpu = article_card_seconds(model, chip, *request[:3])
-    article_cost = cost_of_output_token(rate, article)
-    article_gpu_cost = cost_of_output_token(gpu_rate, article_gpu)
+    cost, gpu_cost, bound_cost = (each.cost(target_speed) for each in (sram, hbm, bound))
+    article, article_gpu = article_card_seconds(
+        model, chip, bytes_per_parameter, bytes_per_element, context_length
+    )
+    article_cost = cost_of_output_token(sram.card_rate, article)
+    article_gpu_cost = cost_of_output_token(hbm.card_rate, article_gpu)
     speed = catalog.value("article.groq_output_speed")
     with np.errstate(divide="ignore", invalid="ignore"):
         return Conclusions(
-            card_rate=rate,
-            gpu_rate=gpu_rate,
-            card_seconds=seconds,
-            gpu_seconds=gpu_seconds,
+            card_rate=sram.card_rate,
+            gpu_rate=hbm.card_rate,
+            card_seconds=sram.card_seconds(target_speed),
+            gpu_seconds=hbm.card_seconds(target_speed),
             cost=cost,
             gpu_cost=gpu_cost,
             gpu_cost_low=low,
@@ -664,13 +698,21 @@ def conclude(
             cost_ratio=cost / gpu_cost,
             bound_cost=bound_cost,
             bound_ratio=bound_cost / gpu_cost,
-            top_speed=top_speed(sram),
-            gpu_top_speed=top_speed(hbm) / gpu_time_ratio,
-            bound_top_speed=top_speed(bound),
-            crossover_speed=crossover(sram, hbm, rate, gpu_rate, gpu_time_ratio),
-            bound_crossover=crossover(bound, hbm, rate, gpu_rate, gpu_time_ratio),
+            top_speed=sram.top_speed,
+            gpu_top_speed=hbm.top_speed,
+            bound_top_speed=bound.top_speed,
+            crossover_speed=crossover(sram, hbm),
+            bound_crossover=crossover(bound, hbm),
             break_even_price=card_price_at_cost(
-                gpu_cost, seconds, power=chip_power, **owning, **running
+                gpu_cost,
+                sram.card_seconds(target_speed),
+                power=chip_power,
+                host_share=host_share,
+                load=load,
+                overhead=overhead,
+                electricity_price=electricity_price,
+                lifetime=lifetime,
+                busy_share=busy_share,
             ),
             article_cost=article_cost,
             article_gpu_cost=article_gpu_cost,
