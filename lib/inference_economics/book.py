@@ -23,6 +23,7 @@ CHAPTERS = (
     "occupancy",
     "serving",
     "equal_speed",
+    "uncertainty",
     "comparison",
 )
 

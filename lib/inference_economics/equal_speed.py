@@ -14,10 +14,12 @@ from inference_economics.capacity import weights
 from inference_economics.catalog import Chip, MissingConstantError, Model
 from inference_economics.choices import ARTICLE, among, chip_choice, is_sram
 from inference_economics.kv_cache import model_kv_cache, name_parameters
+from inference_economics.measurements import RUNS, models_of_runs, runs
 from inference_economics.occupancy import peak_compute, spatial_frontier, spatial_pipeline
 from inference_economics.prefill_caching import attention_width
 from inference_economics.quantities import formula
 from inference_economics.serving import attention_time, fitted, run_on, serve
+from inference_economics.serving_rows import lifetime as lifetime_of_request
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -97,6 +99,17 @@ def card_price_at_cost(
         * busy_share
         / (1 + host_share)
     )
+
+
+@formula(gives="token_price", source="definition")
+def price_with_input(
+    output_price: DollarsPerToken,
+    input_price: DollarsPerToken,
+    input_tokens: Tokens,
+    output_tokens: Tokens,
+) -> DollarsPerToken:
+    """What a customer pays for each output token, the input that came before it included."""
+    return output_price + input_price * input_tokens / output_tokens
 
 
 # Prefill in a pipeline
@@ -721,3 +734,113 @@ def conclude(
             article_gpu_speed=_ARTICLE_GPU_SPEED,
             article_speed_ratio=speed / _ARTICLE_GPU_SPEED,
         )
+
+
+# What was published
+
+
+@dataclass(frozen=True)
+class Point:
+    """A published point on the chart of cost against speed.
+
+    Attributes:
+        label: what it is, for readers.
+        kind: "article", "measured" or "price asked".
+        source: its address in the catalog, or the measurements' file.
+        speed: output speed of a request.
+        cost: cost of an output token, or the price asked for it with its input.
+    """
+
+    label: str
+    kind: str
+    source: str
+    speed: float
+    cost: float
+
+
+ASKED = {
+    "Groq": ("llmperf_groq", "groq_llama2_70b"),
+    "Anyscale": ("llmperf_anyscale", "anyscale_llama2_70b"),
+    "Perplexity": ("llmperf_perplexity", "perplexity_llama2_70b"),
+    "Together": ("llmperf_together", "together_70b_tier"),
+    "Bedrock": ("llmperf_bedrock", "bedrock_llama2_70b"),
+}
+"""Services of early 2024 whose speed was measured and whose price is known: catalog keys."""
+
+SAME_SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "ffn_size")
+
+
+def measured_points(model: Model, gpu: Chip, output_tokens: float, rate: float) -> list[Point]:
+    """The measured runs of a model of the same shape on a GPU, with the same length of output.
+
+    Args:
+        model: the model.
+        gpu: the GPU.
+        output_tokens: output tokens of a request.
+        rate: cost of a second of one GPU.
+    """
+    rows = runs()
+    keys = rows["model"].map({name: row.key for name, row in models_of_runs().items()})
+    alike = {
+        key
+        for key in set(keys)
+        if all(catalog.model(key).values.get(name) == model.values.get(name) for name in SAME_SHAPE)
+    }
+    rows = rows[
+        keys.isin(alike)
+        & (rows["system"] == gpu.key)
+        & (rows["osl"] == output_tokens)
+        & ~rows["repeated"]
+    ]
+    seconds = rows["chips"] * lifetime_of_request(rows) / (rows["requests"] * rows["osl"])
+    speeds = 1e3 / rows["tpot_ms"]
+    return [
+        Point(f"input of {length:,.0f}", "measured", RUNS.name, float(speed), float(cost))
+        for length, speed, cost in zip(rows["isl"], speeds, rate * seconds, strict=True)
+    ]
+
+
+def published_points(
+    model: Model, gpu: Chip, input_tokens: float, output_tokens: float, results: Conclusions
+) -> list[Point]:
+    """The article's two points, what was measured, and what services asked for the article's model.
+
+    Args:
+        model: the model.
+        gpu: the GPU.
+        input_tokens: input tokens of a request.
+        output_tokens: its output tokens.
+        results: what the chapter concludes for them.
+    """
+    found = [
+        Point(
+            "the article's Groq", "article", "article.groq_output_speed",
+            results.article_speed, results.article_cost,
+        ),
+        Point(
+            "the article's H100", "article", "perplexity_h100.throughput_per_gpu",
+            results.article_gpu_speed, results.article_gpu_cost,
+        ),
+        *measured_points(model, gpu, output_tokens, results.gpu_rate),
+    ]  # fmt: skip
+    if model.key != batching.PARAMETERS.defaults["model"]:
+        return found
+    mlperf = "mlperf_v4_0_dgx_h100_server"
+    seconds = card_seconds_per_token(1, catalog.value(f"{mlperf}.throughput_per_gpu"))
+    found.append(
+        Point(
+            "MLPerf", "measured", f"{mlperf}.time_per_output_token",
+            1 / catalog.value(f"{mlperf}.time_per_output_token"),
+            cost_of_output_token(results.gpu_rate, seconds),
+        )
+    )  # fmt: skip
+    for label, (speed, price) in ASKED.items():
+        asked = price_with_input(
+            catalog.value(f"{price}.output_price"),
+            catalog.value(f"{price}.input_price"),
+            input_tokens,
+            output_tokens,
+        )
+        address = f"{speed}.output_speed"
+        found.append(Point(label, "price asked", address, catalog.value(address), asked))
+    return found
