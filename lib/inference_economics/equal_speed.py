@@ -364,6 +364,8 @@ def crossover(sram: Machine, hbm: Machine) -> TokensPerSecond:
 # The chapter
 
 ENGINE = "vllm"
+LEVEL = 0.9
+"""Share of measurements that the interval of the GPU's predictions is to hold."""
 _HOST = catalog.value("dgx_h100.price") / (
     catalog.value("dgx_h100.gpus") * catalog.value("article.h100_price")
 )
@@ -560,7 +562,7 @@ class Conclusions:
 
 def interval(engine: str, model: Model) -> tuple[float, float]:
     """True times of an output token over predicted ones: the ends of serving's 90% interval."""
-    ends = serving.intervals()[engine, model.has("experts")]
+    ends = serving.intervals(LEVEL)[engine, model.has("experts")]
     return ends["output_time_low"], ends["output_time_high"]
 
 
@@ -844,3 +846,33 @@ def published_points(
         address = f"{speed}.output_speed"
         found.append(Point(label, "price asked", address, catalog.value(address), asked))
     return found
+
+
+def price_scenarios() -> dict[str, dict[str, float]]:
+    """Other prices of cards, by name; each row changes `conclude`'s arguments.
+
+    Hosts stay as dear for each card as they are by default. A DGX H100 is a machine with its host.
+    """
+    value = catalog.value
+    given = PARAMETERS.base({})
+
+    def card(price: float) -> dict[str, float]:
+        host = given["host_share"] * given["card_price"]
+        return {"card_price": price, "host_share": host / price}
+
+    def gpu(price: float) -> dict[str, float]:
+        host = given["gpu_host_share"] * given["gpu_price"]
+        return {"gpu_price": price, "gpu_host_share": host / price}
+
+    machine = value("dgx_h100.price") / value("dgx_h100.gpus")
+    at_cost = card(value("article.groq_card_cost"))
+    return {
+        "the article's prices": {},
+        "list prices": {
+            **card(value("groq_card.price")),
+            "gpu_price": machine,
+            "gpu_host_share": 0.0,
+        },
+        "Groq's cards at cost": at_cost,
+        "both at cost": {**at_cost, **gpu(value("article.h100_cost"))},
+    }

@@ -341,8 +341,8 @@ LIVE = {
             span=(5.0, 3000.0),
             across_title="Speed of every user (token/s)",
             curves=(
-                Curve("cost", "SRAM, as fast as published", "1"),
-                Curve("bound_cost", "SRAM, its own limits alone", "3"),
+                Curve("cost", "SRAM as published", "1"),
+                Curve("bound_cost", "SRAM at its limits", "3"),
                 Curve("gpu_cost", "GPU", "2"),
             ),
             unit="USD/Mtoken",

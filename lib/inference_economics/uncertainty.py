@@ -16,8 +16,16 @@ from SALib.sample import sobol as sobol_sample
 
 from inference_economics import catalog, equal_speed
 from inference_economics.catalog import Model
-from inference_economics.quantities import DATA
-from inference_economics.units import Count, Dollars, Ratio, Seconds, Share, TokensPerSecond
+from inference_economics.quantities import DATA, formula
+from inference_economics.units import (
+    Count,
+    Dollars,
+    DollarsPerToken,
+    Ratio,
+    Seconds,
+    Share,
+    TokensPerSecond,
+)
 from reckoner.parameters import Parameter, Parameters
 from reckoner.tables import Text, UnitName, read_rows
 from reckoner.units import si
@@ -33,6 +41,7 @@ class Range(BaseModel):
 
     Attributes:
         parameter: its name there.
+        label: what it is, in few words.
         low: its least value: a number in `unit`, a catalog address, or "default".
         likely: its most likely value; "default" is that of the declaration.
         high: its largest value.
@@ -46,6 +55,7 @@ class Range(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameter: Text
+    label: Text
     low: Text
     likely: Text
     high: Text
@@ -125,7 +135,7 @@ def _problem() -> dict[str, Any]:
     return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
 
 
-def draw(samples: int, seed: int) -> dict[str, Vector]:
+def draw(samples: Count, seed: Count) -> dict[str, Vector]:
     """Values of every input, by Saltelli's scheme: each sample, then each input changed alone.
 
     Every row follows the ranges' distributions, so that all of them count for a share.
@@ -134,7 +144,7 @@ def draw(samples: int, seed: int) -> dict[str, Vector]:
         samples: a power of two; the scheme makes as many rows for each input and two more.
         seed: of the scrambled sequence.
     """
-    shares = sobol_sample.sample(_problem(), samples, calc_second_order=False, seed=seed)
+    shares = sobol_sample.sample(_problem(), int(samples), calc_second_order=False, seed=int(seed))
     return {row.parameter: row.at(column) for row, column in zip(ranges(), shares.T, strict=True)}
 
 
@@ -164,30 +174,53 @@ def costs(
     return np.array([pair[0] for pair in found]), np.array([pair[1] for pair in found])
 
 
-def part_of_cost(cost: Vector, gpu_cost: Vector) -> Vector:
-    """SRAM's part of the sum of both costs: below one half it is the cheaper.
+@formula(gives="cost_part", source="definition")
+def sram_part_of_cost(token_cost: DollarsPerToken, gpu_token_cost: DollarsPerToken) -> Share:
+    """SRAM's part of the sum of both costs: below one half SRAM is the cheaper.
 
-    One or zero where only one of the two gives the speed, and one half where neither does.
+    Written so that it is one where only GPUs give the speed, and zero where only SRAM does.
     """
+    return 1 / (1 + gpu_token_cost / token_cost)
+
+
+def part_of_cost(cost: Vector, gpu_cost: Vector) -> Vector:
+    """The same for arrays, and one half where neither gives the speed: no one is the cheaper."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.array(np.nan_to_num(1 / (1 + gpu_cost / cost), nan=0.5))
+        return np.array(np.nan_to_num(sram_part_of_cost(cost, gpu_cost), nan=0.5))
 
 
-def indices(part: Vector, seed: int) -> pd.DataFrame:
+def quantiles_of_ratio(cost: Vector, gpu_cost: Vector, shares: Sequence[float]) -> Vector:
+    """Ratios of the costs that given shares of the samples stay below; without interpolation.
+
+    Infinite where only GPUs give the speed. Samples in which neither does are left out; NaN if
+    that is all of them.
+    """
+    possible = np.isfinite(cost) | np.isfinite(gpu_cost)
+    if not possible.any():
+        return np.full(len(shares), np.nan)
+    with np.errstate(divide="ignore"):
+        ratio = cost[possible] / gpu_cost[possible]
+    return np.array(np.quantile(ratio, shares, method="nearest"))
+
+
+def indices(part: Vector, seed: Count) -> pd.DataFrame:
     """Sobol indices of the inputs for SRAM's part of the cost, the largest first.
 
     `first` is the share of the variance that goes when an input alone becomes known, `total` the
-    share that stays when all others do; each with the half width of its 95% interval.
+    share that stays when all others do; each with the half width of its 95% interval. All are
+    zero where nothing varies.
 
     Args:
         part: one value for each row of `draw`.
         seed: of the resampling for the intervals.
     """
-    found = sobol_analysis.analyze(_problem(), part, calc_second_order=False, seed=seed)
+    if np.ptp(part) == 0:
+        return _without_spread()
+    found = sobol_analysis.analyze(_problem(), part, calc_second_order=False, seed=int(seed))
     table = pd.DataFrame(
         {
             "parameter": [row.parameter for row in ranges()],
-            "label": [row.declared.label for row in ranges()],
+            "label": [row.label for row in ranges()],
             "first": found["S1"],
             "first_width": found["S1_conf"],
             "total": found["ST"],
@@ -195,6 +228,12 @@ def indices(part: Vector, seed: int) -> pd.DataFrame:
         }
     )
     return table.sort_values("total", ascending=False, ignore_index=True)
+
+
+def _without_spread() -> pd.DataFrame:
+    names = [(row.parameter, row.label) for row in ranges()]
+    numbers = dict.fromkeys(("first", "first_width", "total", "total_width"), 0.0)
+    return pd.DataFrame(names, columns=["parameter", "label"]).assign(**numbers)
 
 
 # Break-even
@@ -244,32 +283,40 @@ def break_evens(model: Model, target_speeds: Sequence[float]) -> list[BreakEven]
     found = []
     for row in ranges():
         values = _domain(row)
-        parts = _parts(model, target_speeds, row, values)
-        for speed, part in zip(target_speeds, parts, strict=True):
-            found.append(_break_even(model, row, speed, values, part))
+        cheaper = _cheaper(model, target_speeds, row, values)
+        for speed, one in zip(target_speeds, cheaper, strict=True):
+            found.append(_break_even(model, row, speed, values, one))
     return found
 
 
-def _parts(model: Model, speeds: Sequence[float], row: Range, values: Vector) -> Vector:
+def _cheaper(model: Model, speeds: Sequence[float], row: Range, values: Vector) -> Vector:
+    """One where SRAM is the cheaper, zero where the GPU is, NaN where neither gives the speed."""
     varied = {**likely(), row.parameter: values}
-    return part_of_cost(*costs(model, speeds, varied, equal_speed.GROWTH))
+    cost, gpu_cost = costs(model, speeds, varied, equal_speed.GROWTH)
+    neither = np.isinf(cost) & np.isinf(gpu_cost)
+    return np.array(np.where(neither, np.nan, cost < gpu_cost))
 
 
-def _break_even(model: Model, row: Range, speed: float, values: Vector, part: Vector) -> BreakEven:
+def _turns(values: Vector, cheaper: Vector) -> list[tuple[float, float]]:
+    """The pairs of neighbouring values between which the cheaper chip changes."""
+    known = np.flatnonzero(~np.isnan(cheaper))
+    places = np.flatnonzero(np.diff(cheaper[known]))
+    return [(float(values[known[i]]), float(values[known[i + 1]])) for i in places]
+
+
+def _break_even(
+    model: Model, row: Range, speed: float, values: Vector, cheaper: Vector
+) -> BreakEven:
     centre = row.values[1]
-    cheaper = part < 0.5
-    likely_cheaper = bool(cheaper[np.searchsorted(values, centre)])
-    turns = np.flatnonzero(cheaper[1:] != cheaper[:-1])
-    if not len(turns):
+    likely_cheaper = bool(cheaper[np.searchsorted(values, centre)] == 1)
+    turns = _turns(values, cheaper)
+    if not turns:
         return BreakEven(row.parameter, speed, None, likely_cheaper)
-    index = min(turns, key=lambda turn: abs(np.log((values[turn + 1] + 1e-300) / centre)))
-    low, high = values[index], values[index + 1]
+    low, high = min(turns, key=lambda ends: abs(np.log(ends[1] / centre)))
     for _ in range(ROUNDS):
         inner = np.linspace(low, high, POINTS)
-        cheaper = _parts(model, [speed], row, inner)[0] < 0.5
-        turn = int(np.flatnonzero(cheaper[1:] != cheaper[:-1])[0])
-        low, high = inner[turn], inner[turn + 1]
-    return BreakEven(row.parameter, speed, float((low + high) / 2), likely_cheaper)
+        low, high = _turns(inner, _cheaper(model, [speed], row, inner)[0])[0]
+    return BreakEven(row.parameter, speed, (low + high) / 2, likely_cheaper)
 
 
 # The chapter
@@ -316,7 +363,7 @@ class Conclusions:
         median_ratio: median cost on SRAM against the GPU.
         low_ratio: ratio that a twentieth of the samples stay below.
         high_ratio: ratio that a twentieth exceed.
-        likely_ratio: ratio at the most likely values.
+        likely_ratio: ratio at the most likely values; NaN if neither gives the speed.
         top_first: first-order index of the input that decides most.
         top_total: its total index.
         sum_first: sum of all first-order indices.
@@ -339,12 +386,6 @@ class Conclusions:
     break_even_price: Dollars
 
 
-def ratio_of(part: Vector) -> Vector:
-    """Cost on SRAM against the GPU, from SRAM's part of both; infinite where only GPUs do it."""
-    with np.errstate(divide="ignore"):
-        return np.array(part / (1 - part))
-
-
 def conclude(
     model: Model, target_speed: TokensPerSecond, samples: Count, seed: Count
 ) -> Conclusions:
@@ -356,11 +397,11 @@ def conclude(
         samples: samples of the inputs; a power of two.
         seed: of the random numbers.
     """
-    values = draw(int(samples), int(seed))
+    values = draw(samples, seed)
     cost, gpu_cost = (array[0] for array in costs(model, [target_speed], values))
     part = part_of_cost(cost, gpu_cost)
-    low, median, high = np.quantile(ratio_of(part), (0.05, 0.5, 0.95))
-    table = indices(part, int(seed))
+    low, median, high = quantiles_of_ratio(cost, gpu_cost, (0.05, 0.5, 0.95))
+    table = indices(part, seed)
     even = {each.parameter: each.value for each in break_evens(model, [target_speed])}
     at_likely = costs(model, [target_speed], likely(), equal_speed.GROWTH)
     return Conclusions(
@@ -371,7 +412,7 @@ def conclude(
         median_ratio=float(median),
         low_ratio=float(low),
         high_ratio=float(high),
-        likely_ratio=float(ratio_of(part_of_cost(*at_likely))[0]),
+        likely_ratio=float(quantiles_of_ratio(*at_likely, (0.5,))[0]),
         top_first=float(table["first"][0]),
         top_total=float(table["total"][0]),
         sum_first=float(table["first"].sum()),

@@ -185,8 +185,15 @@ class LiveFigure:
                 *({"name": f"r_{n}", "expr": e} for n, e in self.expressions(chosen).items()),
             ],
             "transform": [
-                {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
-                for c in live.curves
+                *(
+                    {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
+                    for c in live.curves
+                ),
+                *(  # a line ends where its value is infinite, and so does the axis
+                    {"calculate": f"isFinite({y}) ? {y} : null", "as": f"y_{c.result}"}
+                    for c in live.curves
+                    for y in (f"datum.y_{c.result}",)
+                ),
             ],
             "layer": [
                 *lines,
