@@ -510,7 +510,7 @@ class Conclusions:
     """What the chapter concludes; one number each for one set of parameters, or arrays.
 
     Attributes:
-        card_rate: what a SRAM card costs for each hour of work.
+        card_rate: what an SRAM card costs for each hour of work.
         gpu_rate: the same for a GPU.
         card_seconds: least work of SRAM cards for a token at the target speed.
         gpu_seconds: the same for GPUs.
@@ -526,7 +526,7 @@ class Conclusions:
         bound_top_speed: the highest that the SRAM cards' own limits allow.
         crossover_speed: the speed from which on SRAM costs no more than GPUs.
         bound_crossover: the same with their own limits alone.
-        break_even_price: price of a SRAM card at which the two cost the same at the target speed.
+        break_even_price: price of an SRAM card at which the two cost the same at the target speed.
         article_cost: cost of a token at the article's speed and batch, by its rule for cards.
         article_gpu_cost: the same for the throughput of the article's GPU.
         article_ratio: the two against each other: the article's comparison on this scale.
@@ -573,7 +573,7 @@ def article_card_seconds(
     bytes_per_element: Bytes,
     context_length: Tokens,
 ) -> tuple[SecondsPerToken, SecondsPerToken]:
-    """Work of a SRAM card and of a GPU for a token, as the article has it at its batch."""
+    """Work of an SRAM card and of a GPU for a token, as the article has it at its batch."""
     weight_bytes = weights(name_parameters(model), bytes_per_parameter)
     cache = model_kv_cache(model, context_length, bytes_per_element)
     cluster = cluster_for(

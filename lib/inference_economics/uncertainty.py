@@ -368,7 +368,7 @@ class Conclusions:
         top_total: its total index.
         sum_first: sum of all first-order indices.
         break_even_floor: time in each layer at which both cost the same; NaN if at none.
-        break_even_price: price of a SRAM card at which both cost the same; NaN if at none.
+        break_even_price: price of an SRAM card at which both cost the same; NaN if at none.
     """
 
     rows: Count
