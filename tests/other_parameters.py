@@ -96,4 +96,21 @@ OTHER_PARAMETERS = {
         {"target_speed": 90.0, "samples": 64, "seed": 7},
         {"model": "mixtral_8x7b", "target_speed": 400.0, "samples": 64},
     ),
+    "serving": (
+        {
+            "model": "deepseek_v3",
+            "chip": "h200_sxm",
+            "concurrency": 16,
+            "engine": "sglang",
+            "input_tokens": 4000,
+        },
+        {
+            "model": "llama31_8b",
+            "tensor_parallel": 1,
+            "concurrency": 512,
+            "precision": "bf16",
+            "output_tokens": 200,
+            "engine": "trtllm",
+        },
+    ),
 }

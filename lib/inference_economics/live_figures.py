@@ -300,7 +300,7 @@ LIVE = {
         ),
         Live(
             chapter="serving",
-            title="Output of a GPU, and speed of a request, against requests in flight",
+            title="Llama 3.1 70B on H100s: output of a GPU and speed of a request",
             description=(
                 "Output of one GPU rises with the requests in flight, less and less; the speed of "
                 "each request falls. The datasheet's speed for a request lies above the speed."
@@ -318,9 +318,9 @@ LIVE = {
             sliders=("tensor_parallel", "input_tokens", "output_tokens"),
             choices=("engine",),
             sentence=(
-                "{engine} on {tensor_parallel} times the {chip}, {concurrency} requests in flight: "
-                "{model} gives each of them {speed} ({speed_low} to {speed_high}) and writes "
-                "{throughput} for each GPU. By the datasheet a request would see {ideal_speed}."
+                "With {concurrency} requests in flight on {tensor_parallel} GPUs, {engine} gives "
+                "each of them {speed} ({speed_low} to {speed_high}) and writes {throughput} for "
+                "each GPU. By the datasheet a request would see {ideal_speed}."
             ),
             constants=(
                 "h100_sxm.memory_bandwidth",

@@ -375,8 +375,8 @@ def predict(
         MissingConstantError: a chip or model lacks a quantity.
     """
     rows = rows.assign(precision=rows["precision"].fillna(""))
-    run = run_of(rows, chips, models)
     of_engine = constants_of(rows["backend"], constants)
+    run = run_of(rows, chips, models)
     with np.errstate(divide="ignore", invalid="ignore"):
         served = serve(run, of_engine)
         fits = served.requests_in_memory >= run.data_parallel

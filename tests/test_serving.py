@@ -1,0 +1,458 @@
+"""What the chapter `serving` must keep: its limits, its errors on unseen rows, its bound."""
+
+import csv
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_economics import catalog, predict, serving, serving_fit, serving_rows
+from inference_economics.catalog import Chip, MissingConstantError
+from inference_economics.measurements import PARTS, runs
+from inference_economics.serving import IDEAL, Constants, serve
+
+CASE = serving.PARAMETERS.base({})
+"""The chapter's case, in base units."""
+
+TABLE = serving_fit.book_rows()
+FIT, UNSEEN = (serving_fit.counted(TABLE, part) for part in ("fit", "unseen"))
+DENSE, MIXED = UNSEEN[~UNSEEN["experts"]], UNSEEN[UNSEEN["experts"]]
+
+requests = st.integers(1, 512)
+splits = st.sampled_from([1, 2, 4, 8])
+lengths = st.integers(64, 8192)
+engines = st.sampled_from(serving.ENGINES)
+
+
+def concluded(**change):
+    return serving.conclude(**{**CASE, **change})
+
+
+def run(model="llama31_8b", chip="h100_sxm", split=8, batch=1, inputs=1024, outputs=1024):
+    return serving.run_on(
+        catalog.model(model), catalog.chip(chip), split, float(batch), inputs, outputs,
+        1.0, 1.0, "vllm",
+    )  # fmt: skip
+
+
+def on_fitted(**change):
+    return serve(replace(run(), **change), serving.fitted()["vllm"])
+
+
+# Values worked by hand
+
+
+def test_shape_of_a_dense_model():
+    # Llama 3.1 8B: 32 layers of 2 * 4096 * 128 * 40 + 3 * 4096 * 14336, and 128256 * 4096 outputs
+    shape = serving.shape_of(catalog.model("llama31_8b"), 1.0)
+    inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336)
+    assert shape.common_parameters == inner + 128256 * 4096
+    assert shape.common_bytes == inner + 2 * 128256 * 4096
+    assert (shape.experts, shape.expert_bytes, shape.stages) == (1, 0, 64)
+
+
+@pytest.mark.parametrize(
+    ("key", "total", "active"),
+    [("deepseek_v3", 671e9, 37e9), ("gpt_oss_120b", 116.8e9, 5.1e9), ("kimi_k2", 1e12, 32e9)],
+)
+def test_shape_of_a_mixture_agrees_with_its_published_size(key, total, active):
+    model = catalog.model(key)
+    shape = serving.shape_of(model, 1.0)
+    embedding = model.vocabulary * model.hidden_size
+    counted = shape.common_parameters + shape.experts * shape.expert_parameters + embedding
+    assert counted == pytest.approx(total, rel=0.03)
+    used = shape.common_parameters + shape.experts_per_token * shape.expert_parameters
+    assert used == pytest.approx(active, rel=0.12)
+
+
+def test_only_experts_have_fewer_than_eight_bits():
+    shape = serving.shape_of(catalog.model("gpt_oss_120b"), 0.5)
+    assert shape.expert_bytes == 0.5 * shape.expert_parameters
+    assert shape.common_bytes == 2 * shape.common_parameters
+    dense = serving.shape_of(catalog.model("llama31_8b"), 0.5)
+    assert dense.common_bytes < 1.2 * dense.common_parameters
+
+
+def test_one_token_of_one_request_by_hand():
+    # One H100, 8B at 16 bits, nothing but bandwidth: 15.0 GB of weights and one KV cache
+    chip = catalog.chip("h100_sxm")
+    case = serving.run_on(catalog.model("llama31_8b"), chip, 1, 1.0, 1000, 1000, 2.0, 2.0, "vllm")
+    served = serve(case, IDEAL)
+    inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336) + 128256 * 4096
+    cache = 1500 * 2 * 32 * 8 * 128 * 2
+    assert served.output_time == pytest.approx((2 * inner + cache) / 3.35e12)
+
+
+# The limits
+
+
+@given(split=splits, batch=requests)
+def test_one_chip_exchanges_nothing(split, batch):
+    served = serve(run(split=split, batch=batch), serving.fitted()["vllm"])
+    assert (served.reduce_time == 0) == (split == 1)
+
+
+@given(inputs=lengths, outputs=lengths)
+def test_one_request_waits_for_no_other(inputs, outputs):
+    """Only its own prefill is counted between its tokens, spread over all of them."""
+    served = serve(run(inputs=inputs, outputs=outputs), serving.fitted()["vllm"])
+    own = serving.fitted()["vllm"].prefill_after_first * served.prefill_time / outputs
+    assert served.output_time - served.decode_time == pytest.approx(own)
+    assert served.running == 1
+    assert served.first_token_time == pytest.approx(served.prefill_time + served.output_time)
+
+
+def test_without_context_no_cache_is_read():
+    served = on_fitted(kv_cache=0.0, kv_reserved=1e-9)
+    assert served.kv_time == 0
+    assert served.decode_time < on_fitted().decode_time
+
+
+@given(batch=requests)
+def test_infinite_bandwidth_leaves_products_and_floors(batch):
+    served = on_fitted(concurrency=float(batch), memory_bandwidth=np.inf, link_bandwidth=np.inf)
+    exchanges = 2 * 32 * serving.fitted()["vllm"].all_reduce_latency
+    assert served.decode_time == pytest.approx(
+        served.product_time + served.floor_time + exchanges + served.host_time
+    )
+
+
+def test_the_critical_batch_is_where_products_take_as_long_as_weights():
+    # bytes per weight / 2 * compute / bandwidth, for one byte and 16-bit compute: 147.6
+    critical = 0.5 * 989e12 / 3.35e12
+    model = replace(catalog.model("llama31_70b"), values={
+        **catalog.model("llama31_70b").values, "vocabulary": 0.0,
+    })  # fmt: skip
+    case = serving.run_on(model, catalog.chip("h100_sxm"), 8, critical, 16, 16, 1.0, 1.0, "vllm")
+    served = serve(case, IDEAL)
+    assert served.product_time == pytest.approx(served.weights_time)
+    below = serve(replace(case, concurrency=critical / 2), IDEAL)
+    assert below.product_time < below.weights_time == served.weights_time
+
+
+@given(batch=requests, split=splits, inputs=lengths, outputs=lengths, engine=engines)
+def test_no_prediction_beats_the_ideal_chip(batch, split, inputs, outputs, engine):
+    case = run(split=split, batch=batch, inputs=inputs, outputs=outputs)
+    fitted, ideal = serve(case, serving.fitted()[engine]), serve(case, IDEAL)
+    assert fitted.output_time > ideal.decode_time
+    assert fitted.first_token_time > ideal.prefill_time
+
+
+@given(batch=st.integers(1, 511), split=splits, engine=engines)
+def test_more_requests_slow_each_and_give_more(batch, split, engine):
+    chip = catalog.chip("h200_sxm")
+    model = catalog.model("qwen3_32b")
+    both = serving.step_time(
+        model, chip, split, np.array([batch, batch + 1.0]), 2048, 1024, 1.0, 1.0, engine
+    )
+    slow = np.diff(both.output_time)
+    assert (slow >= 0).all()
+    if both.served.requests_in_memory > batch + 1:
+        assert (slow > 0).all()
+
+
+@given(batch=requests, engine=engines)
+def test_what_takes_the_time_adds_up(batch, engine):
+    result = concluded(concurrency=float(batch), engine=serving.engine_of(engine))
+    parts = (
+        max(result.weights_time, result.product_time) + result.kv_time + result.floor_time
+        + result.reduce_time + result.host_time + result.prefill_per_token
+    )  # fmt: skip
+    assert result.output_time == pytest.approx(parts)
+
+
+def test_a_queue_waits_for_memory_and_not_between_tokens():
+    assert concluded(tensor_parallel=1, precision="bf16").requests_in_memory < 1
+    chip = catalog.chip("h200_sxm")
+    few, many = (
+        concluded(chip=chip, tensor_parallel=1, concurrency=n, output_tokens=8192.0)
+        for n in (80.0, 160.0)
+    )
+    assert few.running == many.running < 80
+    assert few.output_time == many.output_time
+    assert many.first_token_time > 2 * few.first_token_time
+
+
+def test_conclude_runs_on_arrays():
+    batches = np.array([1.0, 8.0, 64.0])
+    swept = concluded(concurrency=batches)
+    for place, batch in enumerate(batches):
+        one = concluded(concurrency=batch)
+        for field in fields(serving.Conclusions):
+            found = np.broadcast_to(getattr(swept, field.name), 3)[place]
+            assert found == pytest.approx(getattr(one, field.name)), field.name
+
+
+# The split and the fit
+
+
+def test_the_split_keeps_configurations_together_and_is_a_rule():
+    table = runs()
+    assert (table.groupby("configuration")["part"].nunique() == 1).all()
+    share = table.drop_duplicates("configuration")["part"].eq("unseen").mean()
+    assert 0.8 / PARTS < share < 1.1 / PARTS
+    assert not set(FIT["configuration"]) & set(UNSEEN["configuration"])
+    # One measurement does not stand in both parts under two names
+    keys = ["key", "requests", "ttft_ms", "tpot_ms"]
+    assert FIT.merge(UNSEEN, on=keys).empty
+
+
+def test_the_stored_constants_are_the_fit():
+    stored = serving.fitted_rows()
+    again = serving_fit.constant_rows(serving_fit.fit_of_book())
+    assert [(r.name, r.engine, r.unit) for r in stored] == [
+        (r.name, r.engine, r.unit) for r in again
+    ]
+    for old, new in zip(stored, again, strict=True):
+        for end in ("value", "low", "high"):
+            assert getattr(old, end) == pytest.approx(getattr(new, end), rel=2e-3), old.name
+
+
+def test_the_stored_residuals_are_those_of_the_folds():
+    again = pd.DataFrame(
+        [row.model_dump() for row in serving_fit.residual_rows(serving_rows.rows_of("fit"))]
+    )
+    stored = serving.residuals()
+    assert (stored["engine"] == again["engine"]).all()
+    for name in ("output_time", "first_token_time", "request_time"):
+        np.testing.assert_allclose(stored[name], again[name], atol=5e-3)
+
+
+def test_the_published_rows_are_those_of_the_model():
+    published = pd.read_csv(
+        Path(__file__).parent.parent / serving_fit.ROWS_OF_BOOK, keep_default_na=False
+    )
+    assert list(published["id"]) == list(TABLE["id"])
+    assert list(published["part"]) == list(TABLE["part"])
+    np.testing.assert_allclose(
+        published["predicted_tpot_ms"], TABLE["predicted_tpot_ms"], rtol=1e-3
+    )
+
+
+def test_constants_are_few_and_physical():
+    stored = serving.fitted_rows()
+    hardware = [row for row in stored if not row.engine]
+    assert len(hardware) <= 6
+    for engine in serving.ENGINES:
+        assert sum(row.engine == engine for row in stored) <= 2
+    for row in stored:
+        assert 0 < row.low <= row.value <= row.high
+        assert row.unit == "us" or row.high <= 1
+    assert {field.name for field in fields(Constants)} == {row.name for row in stored}
+
+
+def test_the_fit_does_not_depend_on_where_it_starts(monkeypatch):
+    far = {name: value * 0.6 for name, value in serving_fit.START.items()}
+    monkeypatch.setattr(serving_fit, "START", far)
+    again = serving_fit.fit(serving_rows.rows_of("fit"))
+    np.testing.assert_allclose(again.logs, serving_fit.fit_of_book().logs, atol=0.02)
+
+
+def test_a_fit_finds_the_constants_that_rows_were_made_with():
+    rows = serving_rows.rows_of("fit")
+    known = serving.fitted()
+    made = serving_fit.predicted(rows, dict(known))["output_time"] * 1e3
+    found = serving_fit.fit(rows.assign(tpot_ms=made)).values
+    for engine in serving.ENGINES:
+        for field in fields(Constants):
+            expected = getattr(known[engine], field.name)
+            assert getattr(found[engine], field.name) == pytest.approx(expected, rel=0.01)
+
+
+# What it is worth
+
+
+def test_dense_models_on_unseen_rows():
+    found = serving_fit.summary(DENSE)
+    assert found["rows"] > 200
+    assert found["median"] <= 0.06
+    assert found["mean"] <= 0.08
+
+
+def test_mixtures_on_unseen_rows():
+    found = serving_fit.summary(MIXED)
+    assert found["rows"] > 50
+    assert found["mean"] <= 0.15
+
+
+def test_the_intervals_hold_what_they_say():
+    assert 0.85 <= serving_fit.summary(UNSEEN)["coverage"] <= 0.95
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8])
+def test_other_levels_hold_about_as_much(level):
+    found = serving.predict(UNSEEN[["model", "system", "backend", "precision", "isl", "osl",
+        "requests", "tensor_parallel", "data_parallel"]], level)  # fmt: skip
+    inside = UNSEEN["tpot_ms"].between(
+        found["predicted_tpot_ms_low"], found["predicted_tpot_ms_high"]
+    )
+    assert level - 0.1 < inside.mean() < level + 0.15
+
+
+@pytest.mark.parametrize("name", ["h100_sxm", "qwen3_32b", "llama31_70b"])
+def test_left_out_of_the_fit_it_is_still_predicted(name):
+    assert serving_fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.10
+
+
+@pytest.mark.parametrize("name", ["h200_sxm", "llama31_8b"])
+def test_the_chip_and_the_model_that_miss_are_known(name):
+    """The target of a tenth is missed here, and the chapter says why."""
+    assert 0.10 < serving_fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.14
+
+
+def test_no_row_that_counts_beats_the_bound():
+    counted = pd.concat([FIT, UNSEEN])
+    assert (counted["step_ratio"] >= 1).all()
+    assert (counted["work_ratio"] >= 1).all()
+
+
+def test_rows_are_set_aside_by_what_the_fit_part_shows():
+    aside = TABLE[TABLE["set_aside"] != ""]
+    assert len(aside) < 0.08 * len(TABLE)
+    series = TABLE[list(serving_rows.SERIES)].astype(str).agg("|".join, axis=1)
+    beats = (TABLE["step_ratio"] < 1) | (TABLE["work_ratio"] < 1)
+    for name in set(series[aside.index]):
+        of_series = series == name
+        known = of_series & (TABLE["part"] == "fit") & beats
+        assert known.any() or TABLE.loc[of_series, "concurrency"].isna().all()
+
+
+# The table of predictions
+
+COLUMNS = "model,system,backend,precision,isl,osl,concurrency,tp"
+ROW = "llama31_70b,h100_sxm,vllm,fp8,1024,1024,32,8"
+
+
+def predicted(tmp_path, text, *options):
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    return CliRunner().invoke(
+        predict.command,
+        [str(tmp_path / "rows.csv"), "-o", str(tmp_path / "out.csv"), *options],
+    )
+
+
+def test_predict_writes_the_same_rows_and_more(tmp_path):
+    result = predicted(tmp_path, f"note,{COLUMNS}\n007,{ROW}\n")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert list(row)[:9] == ["note", *COLUMNS.split(",")]
+    assert (row["note"], row["isl"]) == ("007", "1024")
+    for name in serving_rows.PREDICTED:
+        low, middle, high = (float(row[f"{name}{end}"]) for end in ("_low", "", "_high"))
+        assert 0 < low <= middle <= high
+    assert row["limit"] in serving_rows.LIMITS
+    assert row["outside"] == ""
+    assert float(row["predicted_tok_s_user"]) == pytest.approx(
+        1e3 / float(row["predicted_tpot_ms"]), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        (f"{COLUMNS[:-3]}\n{ROW[:-2]}\n", "'tp'", "line 1"),
+        (f"{COLUMNS}\n{ROW}\n{ROW.replace('llama31_70b', 'lama31_70b')}\n", "'model'", "line 3"),
+        (f"{COLUMNS}\n{ROW.replace('h100_sxm', 'h100')}\n", "'system'", "did you mean"),
+        (f"{COLUMNS}\n{ROW.replace('vllm', 'vlm')}\n", "'backend'", "'vllm'"),
+        (f"{COLUMNS}\n{ROW.replace('fp8', 'fp7')}\n", "'precision'", "'fp8'"),
+        (f"{COLUMNS}\n{ROW.replace(',32,', ',many,')}\n", "'concurrency'", "whole number"),
+        (f"{COLUMNS}\n{ROW.replace(',32,', ',0,')}\n", "'concurrency'", "whole number"),
+        (f"{COLUMNS}\n{ROW.replace('1024,1024', '1024,')}\n", "'osl'", "whole number"),
+        (f"{COLUMNS}\n{ROW.replace('h100_sxm', 'tpu_v3')}\n", "'system'", "link_bandwidth"),
+        (f"{COLUMNS}\n{ROW.replace('llama31_70b', 'gpt4_rumour')}\n", "'model'", "has no"),
+    ],
+)
+def test_a_wrong_row_is_named_and_nothing_is_written(tmp_path, text, column, said):
+    result = predicted(tmp_path, text)
+    assert result.exit_code == 1
+    assert "rows.csv" in result.output
+    assert column in result.output
+    assert said in result.output
+    assert not (tmp_path / "out.csv").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv"}
+
+
+def test_what_does_not_fit_says_so_and_has_no_number(tmp_path):
+    result = predicted(tmp_path, f"{COLUMNS}\n{ROW.replace(',fp8', ',bf16').replace(',8', ',1')}\n")
+    assert result.exit_code == 0
+    row = pd.read_csv(tmp_path / "out.csv").iloc[0]
+    assert row["limit"] == serving_rows.DOES_NOT_FIT
+    assert np.isnan(row["predicted_tpot_ms"]) and np.isnan(row["predicted_tok_s_chip_high"])
+
+
+def test_outside_names_what_was_not_fitted(tmp_path):
+    rows = "\n".join(
+        (
+            ROW.replace("h100_sxm", "a100_sxm_80gb"),
+            ROW.replace("llama31_70b", "llama2_7b"),
+            ROW.replace(",32,", ",2000,"),
+            ROW.replace("1024,1024", "100000,1024"),
+        )
+    )
+    assert predicted(tmp_path, f"{COLUMNS}\n{rows}\n").exit_code == 0
+    found = list(pd.read_csv(tmp_path / "out.csv")["outside"])
+    assert found == ["chip", "model", "concurrency", "isl"]
+
+
+OWN = "id,key,subject,quantity,value,unit,verified,source,locator,note\n" + "".join(
+    f"O{i},mychip,My chip,{quantity},{value},{unit},yes,me,here,\n"
+    for i, (quantity, value, unit) in enumerate(
+        [
+            ("memory", 200, "GB"),
+            ("memory_bandwidth", 8, "TB/s"),
+            ("fp16_compute", 2000, "TFLOP/s"),
+            ("link_bandwidth", 900, "GB/s"),
+        ]
+    )
+)
+
+
+def test_ones_own_chip(tmp_path):
+    (tmp_path / "own.csv").write_text(OWN, encoding="utf-8")
+    text = f"{COLUMNS}\n{ROW}\n{ROW.replace('h100_sxm', 'mychip')}\n"
+    assert predicted(tmp_path, text, "--own", str(tmp_path / "own.csv")).exit_code == 0
+    theirs, mine = pd.read_csv(tmp_path / "out.csv")["predicted_tpot_ms"]
+    assert mine < theirs
+
+
+def test_a_chip_without_links_is_refused_for_two_and_taken_for_one():
+    values = {k: v for k, v in catalog.chip("h100_sxm").values.items() if k != "link_bandwidth"}
+    row = UNSEEN.iloc[:1].assign(system="lone", tensor_parallel=2)
+    own = {"lone": Chip("lone", "lone", values)}
+    with pytest.raises(MissingConstantError, match="link_bandwidth"):
+        serving.predict(row, chips=own)
+    assert (
+        serving.predict(row.assign(tensor_parallel=1), chips=own)["predicted_tpot_ms"].notna().all()
+    )
+
+
+def test_a_thousand_rows_take_less_than_a_second():
+    rows = runs().head(1000)
+    serving.predict(rows.head(1))
+    begun = time.perf_counter()
+    serving.predict(rows)
+    assert time.perf_counter() - begun < 1.0
+
+
+def test_a_table_and_the_step_say_the_same():
+    row = FIT[(FIT["backend"] == "vllm") & (FIT["key"] == "llama31_70b")].iloc[:1]
+    (cells,) = row.to_dict("records")
+    step = serving.step_time(
+        catalog.model("llama31_70b"), catalog.chip(cells["system"]), cells["tensor_parallel"],
+        cells["requests"], cells["isl"] + cells["osl"], cells["osl"], 1.0, 1.0, "vllm",
+    )  # fmt: skip
+    assert 1e3 * float(step.output_time) == pytest.approx(cells["predicted_tpot_ms"])
+    assert 1e3 * float(step.output_time_low) == pytest.approx(cells["predicted_tpot_ms_low"])
+    assert float(step.served.throughput) == pytest.approx(cells["predicted_tok_s_chip"])
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(KeyError, match="known"):
+        serving.predict(UNSEEN.iloc[:1].assign(backend="mystery"))
