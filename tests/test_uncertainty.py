@@ -46,8 +46,8 @@ def test_computed_ends_are_what_the_chapters_give():
     )
     ends = serving.intervals(equal_speed.LEVEL)[equal_speed.ENGINE, False]
     low, _, high = ROWS["gpu_time_ratio"].values
-    assert low == pytest.approx(ends["output_time_low"], abs=0.1)
-    assert high == pytest.approx(ends["output_time_high"], abs=0.2)
+    assert low == pytest.approx(ends["output_time_low"], abs=0.02)
+    assert high == pytest.approx(ends["output_time_high"], abs=0.02)
 
 
 FAULTS = {
