@@ -376,6 +376,7 @@ LIVE = {
                 "data_centre.pue_2023",
                 "server_life.amazon",
             ),
+            ending=("cost", "bound_cost", "gpu_cost"),
         ),
     )
 }

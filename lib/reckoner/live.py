@@ -64,6 +64,7 @@ class Live:
         presets: parameters chosen by name that only set the sliders which follow them.
         sentence: the result in words; {name} stands for a parameter or a result.
         constants: catalog addresses to show; {name} stands for the key chosen there.
+        ending: the results that can be infinite: their lines end there, and so does the axis.
     """
 
     chapter: str
@@ -80,6 +81,7 @@ class Live:
     choices: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,10 +191,10 @@ class LiveFigure:
                     {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
                     for c in live.curves
                 ),
-                *(  # a line ends where its value is infinite, and so does the axis
-                    {"calculate": f"isFinite({y}) ? {y} : null", "as": f"y_{c.result}"}
-                    for c in live.curves
-                    for y in (f"datum.y_{c.result}",)
+                *(
+                    {"calculate": f"isFinite({y}) ? {y} : null", "as": f"y_{result}"}
+                    for result in live.ending
+                    for y in (f"datum.y_{result}",)
                 ),
             ],
             "layer": [
