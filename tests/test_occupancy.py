@@ -258,6 +258,22 @@ def test_arrays_give_what_single_values_give():
             assert value == pytest.approx(getattr(one, field.name)), field.name
 
 
+def test_uncertain_inputs_may_be_arrays_together():
+    chance = np.random.default_rng(1)
+    ranges = {
+        "hop_latency": (2e-7, 3e-6),
+        "layer_floor": (0.0, 6e-5),
+        "bandwidth_share": (0.5, 1.0),
+        "compute_share": (0.3, 1.0),
+        "context_length": (256.0, 4096.0),
+    }
+    drawn = {name: chance.uniform(*ends, 50) for name, ends in ranges.items()}
+    many = frontier(**drawn)
+    assert many.speed.shape == many.throughput.shape == occupancy.limits(many).shape == (50,)
+    one = frontier(**{name: float(values[7]) for name, values in drawn.items()})
+    assert many.speed[7] == pytest.approx(one.speed)
+
+
 def test_every_chip_and_model_that_can_be_chosen_has_what_it_takes():
     choices = {p.name: p for p in occupancy.PARAMETERS}
     for key in choices["chip"].choices:

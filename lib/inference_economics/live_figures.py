@@ -267,9 +267,9 @@ LIVE = {
             span=(1.0, 10000.0),
             across_title="Batch size (requests)",
             curves=(
-                Curve("speed", "one request, at most", "1"),
+                Curve("speed", "one request", "1"),
                 Curve("asked_speed", "one request, as asked", "2"),
-                Curve("throughput", "whole cluster, at most", "3"),
+                Curve("throughput", "whole cluster", "3"),
             ),
             unit="token/s",
             unit_title="Speed (token/s)",
@@ -286,8 +286,7 @@ LIVE = {
             choices=("model",),
             sentence=(
                 "At batch {batch_size} the cluster has {cards} cards in {stages} stages, and a "
-                "token takes {time_per_token}: {speed} at most for each request, {throughput} for "
-                "all."
+                "token takes {time_per_token}: {speed} for each request, {throughput} for all."
             ),
             constants=(
                 "groq_lpu.memory",

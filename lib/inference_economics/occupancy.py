@@ -222,7 +222,7 @@ def _share(name: str, label: str) -> Parameter:
         default=1.0,
         unit="share",
         label=label,
-        help="All of it gives the bound; no chip reaches that.",
+        help="All of it is the chip's limit; no chip reaches that.",
         source="assumption: the chip's own limit",
         low=0.01,
         high=1.0,
@@ -283,7 +283,7 @@ PARAMETERS = Parameters(
             default=0.0,
             unit="us",
             label="further time in each layer that no limit here explains",
-            help="Zero for the bound. The chapter shows what published speeds leave for it.",
+            help="Zero for the limits alone. The chapter shows what published speeds leave for it.",
             source="assumption: the chip's own limits alone",
             low=0.0,
             high=1000.0,
@@ -354,7 +354,8 @@ def spatial_pipeline(
 ) -> Pipeline:
     """How fast a batch runs through cards that are cut into stages of equal work.
 
-    A layer may be cut across stages. An all-reduce takes one crossing of the network or two,
+    A stage works on one micro-batch at a time, and a layer may be cut across stages. For one
+    request alone the speed is a bound. An all-reduce takes one crossing of the network or two,
     whichever is faster. KV caches are spread evenly over a stage's cards, beyond the
     number of KV heads along the tokens. Prefill, sampling and embedding take no time.
 
