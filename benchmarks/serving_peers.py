@@ -68,14 +68,14 @@ def predict(row):
     system = dict(
         Flops=round(compute / 1e12), Memory_size=round(row["memory"] / 1e9),
         Memory_BW=round(row["memory_bandwidth"] / 1e9), ICN=round(row["link_bandwidth"] / 1e9),
-        real_values=True,  # fractions give a latency of zero
+        real_values=True,
     )
     return float(GenZ.decode_moddeling(
         model=model, batch_size=row["requests"], input_tokens=row["isl"],
         output_tokens=row["osl"], Bb=1, system_name=system,
         bits="int8" if row["bytes"] == 1 else "bf16", tensor_parallel=row["tp"],
         model_offload=True,
-    ).Latency)
+    )["Latency"])
 """
 
 AICONFIGURATOR = """

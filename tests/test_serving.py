@@ -306,6 +306,15 @@ def test_the_chip_and_the_model_that_miss_are_known(name):
     assert 0.10 < serving_fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.14
 
 
+def test_a_chip_models_and_an_engine_that_no_fit_saw():
+    """One A100 is predicted as well as the fitted chips; several, with old exchanges, are not."""
+    table = serving_fit.on_a100()
+    size = table["error"].abs().groupby(table["tp"]).mean()
+    assert size[1] <= 0.08
+    assert 0.10 < size[4] < 0.30
+    assert not set(table["key"]) & set(FIT["key"])
+
+
 def test_no_row_that_counts_beats_the_bound():
     counted = pd.concat([FIT, UNSEEN])
     assert (counted["step_ratio"] >= 1).all()

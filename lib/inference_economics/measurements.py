@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from inference_economics import catalog
 from inference_economics.quantities import DATA
 from reckoner.tables import Text, read_rows
 
 RUNS = DATA / "measured" / "serving_h100_h200.csv"
+STATIC_RUNS = DATA / "measured" / "lmdeploy_a100_static.csv"
 INPUTS = (
     "model",
     "system",
@@ -114,8 +116,18 @@ def runs() -> pd.DataFrame:
     return _runs().copy()
 
 
+def static_runs() -> pd.DataFrame:
+    """Static batches on A100 with an engine that is not among the serving runs.
+
+    Rows of more than one output token, of models that the catalog has, with column `key`.
+    """
+    table = pd.read_csv(STATIC_RUNS)
+    table = table.assign(key=table["model"].str.replace("-", "_"))
+    return table[table["key"].isin(catalog.model_names()) & (table["osl"] > 1)]
+
+
 def unseen_configurations(frame: pd.DataFrame) -> set[str]:
-    """The configurations that no fit may see, by a rule made before any result was looked at.
+    """The configurations that no fit may see, by a rule made before the fit.
 
     Within each model, chip and engine, configurations are sorted by the SHA-256 of their text;
     every third is unseen.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from scipy.optimize import least_squares
 from scipy.stats import norm
 
 from inference_economics import catalog
-from inference_economics.measurements import models_of_runs, runs
+from inference_economics.measurements import models_of_runs, runs, static_runs
 from inference_economics.quantities import DATA
 from inference_economics.serving import (
     ENGINES,
@@ -30,10 +30,12 @@ from inference_economics.serving import (
     Constants,
     Residual,
     ServingConstant,
+    bytes_of,
     fitted,
     fitted_rows,
     intervals,
     residuals,
+    run_on,
     serve,
 )
 from inference_economics.serving_rows import (
@@ -303,6 +305,41 @@ def left_out() -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+@cache
+def on_a100() -> pd.DataFrame:
+    """A chip, models and an engine that no fit saw: static batches on A100, in milliseconds.
+
+    A static batch has no newcomers, so that its time per token is that of a step. The engine is
+    given the middle of the fitted engines' constants. Rows that the memory does not hold are left
+    out.
+    """
+    middle = Constants(
+        *(
+            float(np.median([getattr(known, field.name) for known in fitted().values()]))
+            for field in fields(Constants)
+        )
+    )
+    chip = catalog.chip("a100_sxm_80gb")
+    wide = bytes_of("bf16")
+    rows = []
+    for row in static_runs().to_dict("records"):
+        run = run_on(
+            catalog.model(row["key"]), chip, row["tp"], float(row["batch"]), row["isl"],
+            row["osl"], wide, wide, "vllm",
+        )  # fmt: skip
+        served = serve(run, middle)
+        if served.running == row["batch"]:
+            ideal = serve(run, IDEAL).decode_time
+            times = {
+                "measured_ms": 1e3 * row["tok_p50_s"],
+                "predicted_ms": 1e3 * float(served.decode_time),
+                "datasheet_ms": 1e3 * float(ideal),
+            }
+            rows.append({name: row[name] for name in ("key", "tp", "batch", "isl", "osl")} | times)
+    table = pd.DataFrame(rows)
+    return table.assign(error=table["predicted_ms"] / table["measured_ms"] - 1)
 
 
 def constant_rows(of: Fit) -> list[ServingConstant]:
