@@ -104,4 +104,26 @@ OTHER_PARAMETERS = {
             "engine": "trtllm",
         },
     ),
+    "equal_speed": (
+        {
+            "model": "llama31_8b",
+            "context_length": 8192,
+            "target_speed": 100.0,
+            "card_price": 20000.0,
+            "layer_floor": 0.0,
+        },
+        {
+            "model": "mixtral_8x7b",
+            "gpu": "h200_sxm",
+            "engine": "trtllm",
+            "target_speed": 900.0,
+            "busy_share": 0.3,
+            "gpu_time_ratio": 1.2,
+            "gpu_price": 2000.0,
+        },
+    ),
+    "uncertainty": (
+        {"target_speed": 90.0, "samples": 64, "seed": 7},
+        {"model": "mixtral_8x7b", "target_speed": 400.0, "samples": 64},
+    ),
 }

@@ -22,6 +22,8 @@ CHAPTERS = (
     "prefill_caching",
     "occupancy",
     "serving",
+    "equal_speed",
+    "uncertainty",
     "hindsight",
     "comparison",
 )

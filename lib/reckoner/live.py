@@ -64,6 +64,7 @@ class Live:
         presets: parameters chosen by name that only set the sliders which follow them.
         sentence: the result in words; {name} stands for a parameter or a result.
         constants: catalog addresses to show; {name} stands for the key chosen there.
+        ending: the results that can be infinite: their lines end there, and so does the axis.
     """
 
     chapter: str
@@ -80,6 +81,7 @@ class Live:
     choices: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,15 @@ class LiveFigure:
                 *({"name": f"r_{n}", "expr": e} for n, e in self.expressions(chosen).items()),
             ],
             "transform": [
-                {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
-                for c in live.curves
+                *(
+                    {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
+                    for c in live.curves
+                ),
+                *(
+                    {"calculate": f"isFinite({y}) ? {y} : null", "as": f"y_{result}"}
+                    for result in live.ending
+                    for y in (f"datum.y_{result}",)
+                ),
             ],
             "layer": [
                 *lines,

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pint
-from altair.expr.core import OperatorMixin
+from altair.expr.core import ConstExpression, OperatorMixin
 
 
 def _is_expression(*values: Any) -> bool:
@@ -43,6 +43,18 @@ def maximum(a: Any, b: Any) -> Any:
 def minimum(a: Any, b: Any) -> Any:
     """The smaller of `a` and `b`, element by element; both of one dimension."""
     return alt.expr.min(a, b) if _is_expression(a, b) else np.minimum(a, b)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """`a` where the condition holds and `b` elsewhere, element by element; both may be infinite."""
+    if _is_expression(condition, a, b):
+        return alt.expr.if_(condition, _constant(a), _constant(b))
+    return np.where(condition, a, b)[()]
+
+
+def _constant(value: Any) -> Any:
+    """`value` for an expression, which knows no name for infinity."""
+    return ConstExpression("(1 / 0)") if isinstance(value, float) and value == math.inf else value
 
 
 def root(x: Any, degree: Any) -> Any:

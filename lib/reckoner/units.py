@@ -222,6 +222,8 @@ _RULES: dict[str, Rule] = {
     "USD": Rule(before="$", steps=_LARGE, cents=True),
     "USD/(token/s)": Rule(before="$", after=" per token/s", steps=_LARGE),
     "USD/token": Rule(before="$", after=" per million tokens", factor=1e6),
+    "USD/s": Rule(before="$", after=" per hour", factor=3600.0),
+    "s/token": Rule(after=" hours per million tokens", factor=1e6 / 3600.0),
     "USD/J": Rule(before="$", after=" per kWh", factor=3.6e6),
     "USD/(FLOP/s)": Rule(before="$", after=" per TFLOP/s", factor=1e12),
     "token/s": _counted(" token/s"),

@@ -1,0 +1,309 @@
+"""What the chapter `equal_speed` must keep: frontiers, crossings, costs, and what follows."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_economics import catalog, equal_speed, margins, occupancy, serving
+from inference_economics.batching import capital_cost
+from inference_economics.book import BOOK
+from inference_economics.kv_cache import model_kv_cache
+
+CASE = equal_speed.PARAMETERS.base({})
+"""The chapter's case, in base units."""
+
+PRICES = ("card_price", "gpu_price", "host_share", "gpu_host_share", "busy_share", "lifetime")
+YEAR = 365.25 * 86400.0
+
+
+def concluded(**change):
+    return equal_speed.conclude(**{**CASE, **change})
+
+
+@pytest.fixture(scope="module")
+def machines():
+    return equal_speed.machines(**CASE)
+
+
+# Values worked by hand
+
+
+def test_rate_of_a_card():
+    # 6,000 USD * 1.125 over 4 busy years of 5, and 215 W * 1.58 at 0.0806 USD/kWh
+    capital = 6000 * 1.125 / (0.8 * 5 * YEAR)
+    electricity = 0.215 * 1.58 * 0.0806 / 3600
+    assert concluded().card_rate == pytest.approx(capital + electricity)
+
+
+def test_cost_of_a_token_is_that_of_the_chapter_on_margins():
+    """The same cost by that chapter's formulas: bought and run for the busy part of its life."""
+    busy = CASE["busy_share"] * CASE["lifetime"]
+    electricity = margins.electricity_of_card(
+        CASE["chip_power"], CASE["load"], CASE["overhead"], busy, CASE["electricity_price"]
+    )
+    price = margins.price_with_electricity(
+        CASE["card_price"] * (1 + CASE["host_share"]), electricity
+    )
+    result = concluded()
+    throughput_of_card = 1 / result.card_seconds
+    expected = margins.cost_per_token_of_life(capital_cost(price, throughput_of_card), busy)
+    assert result.cost == pytest.approx(expected)
+
+
+def test_points_of_the_article():
+    # 678 cards (see the chapter batching) for 128 * 500 token/s, and 1 GPU for 425 token/s
+    result = concluded()
+    assert result.article_cost == pytest.approx(result.card_rate * 678 / 64_000)
+    assert result.article_gpu_cost == pytest.approx(result.gpu_rate / 425)
+    assert result.article_gpu_speed == 425 * 8 / 128
+    assert result.article_speed_ratio == pytest.approx(500 * 128 / (425 * 8))
+
+
+def test_floor_is_what_groqs_own_speed_leaves():
+    """Alone on Groq's 576 chips a request then has the published 300 token/s."""
+    net = {name: CASE[name] for name in equal_speed.NETWORK}
+    sizes = [CASE[name] for name in equal_speed.REQUEST[:3]]
+    found = occupancy.spatial_pipeline(CASE["model"], CASE["chip"], 1, 576, 8, *sizes, **net)
+    assert found.speed == pytest.approx(300, rel=1e-3)
+
+
+# The options are those of the two chapters before
+
+
+def test_gpus_are_those_of_the_chapter_serving(machines):
+    options = machines[1].options
+    for index in (0, 40, len(options.speed) - 1):
+        step = serving.step_time(
+            CASE["model"],
+            CASE["gpu"],
+            options.tensor_parallel[index],
+            options.batch_size[index],
+            CASE["context_length"],
+            CASE["output_tokens"],
+            CASE["bytes_per_parameter"],
+            CASE["bytes_per_element"],
+            CASE["engine"],
+        )
+        assert options.speed[index] == pytest.approx(1 / float(step.output_time))
+        assert options.card_seconds[index] == pytest.approx(1 / float(step.served.throughput))
+
+
+def test_pipeline_without_input_is_that_of_the_chapter_occupancy():
+    """One token of input: hardly any prefill."""
+    context = CASE["context_length"]
+    options = equal_speed.machines(**{**CASE, "output_tokens": context - 1})[0].options
+    names = (*equal_speed.NETWORK, *equal_speed.REQUEST[:3])
+    found = occupancy.spatial_frontier(
+        CASE["model"],
+        CASE["chip"],
+        options.batch_size,
+        options.tensor_parallel,
+        **{name: CASE[name] for name in names},
+    )
+    np.testing.assert_allclose(options.speed, found.speed, rtol=0.01)
+    np.testing.assert_array_equal(options.cards, found.cards)
+
+
+def test_prefill_fills_idle_stages_first():
+    time = equal_speed.output_time_with_newcomers(1.0, 0.25, 10, 0.5, 100)
+    assert time == 1.0  # a quarter busy, and 10 * 0.5 / 100 for newcomers
+    assert equal_speed.output_time_with_newcomers(1.0, 0.25, 10, 10.0, 100) == 1.25
+
+
+def test_clusters_hold_weights_and_caches(machines):
+    options = machines[0].options
+    cache = model_kv_cache(CASE["model"], CASE["context_length"], CASE["bytes_per_element"])
+    needed = CASE["model"].total_parameters + options.batch_size * cache
+    assert np.all(options.cards * CASE["chip"].memory >= needed)
+
+
+def test_no_option_beats_the_arithmetic(machines):
+    """Two operations for each weight and token, of input and output, at full peak."""
+    tokens = CASE["context_length"] / CASE["output_tokens"]
+    for machine, peak in (
+        (machines[0], occupancy.peak_compute(CASE["chip"])),
+        (machines[1], CASE["gpu"].fp8_compute),
+    ):
+        least = 2 * 0.97 * CASE["model"].total_parameters * tokens / peak
+        assert np.all(machine.options.card_seconds >= least)
+
+
+# Frontiers
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_frontier_rises_with_speed(machines, which):
+    best = equal_speed.frontier(machines[which].options)
+    assert np.all(np.diff(best.speed) > 0)
+    assert np.all(np.diff(best.card_seconds) > 0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_option_is_faster_and_cheaper_than_the_frontier(machines, which):
+    machine = machines[which]
+    options = machine.options
+    for speed, seconds in zip(options.speed, options.card_seconds, strict=True):
+        if speed > 0:
+            assert machine.card_seconds(float(speed)) <= seconds
+
+
+@given(st.floats(0.1, 3000), st.floats(0.1, 3000))
+@settings(max_examples=40, deadline=None)
+def test_more_speed_never_costs_less(one, other):
+    slow, fast = sorted((one, other))
+    for machine in equal_speed.machines(**CASE):
+        assert machine.cost(slow) <= machine.cost(fast)
+
+
+def test_beyond_the_top_speed_no_money_helps(machines):
+    for machine in machines:
+        assert math.isfinite(machine.cost(machine.top_speed))
+        assert math.isinf(machine.cost(machine.top_speed * 1.001))
+
+
+def test_time_ratio_slows_and_raises_the_cost(machines):
+    slower = dataclasses.replace(machines[1], time_ratio=1.25)
+    assert slower.top_speed == pytest.approx(machines[1].top_speed / 1.25)
+    assert slower.card_seconds(20.0) == pytest.approx(1.25 * machines[1].card_seconds(25.0))
+
+
+def test_a_model_that_does_not_fit_has_no_gpu_cost():
+    result = concluded(model=catalog.model("deepseek_v3"))  # 671 GB on at most eight times 80 GB
+    assert result.gpu_top_speed == 0
+    assert math.isinf(result.gpu_cost) and math.isfinite(result.cost)
+    assert result.crossover_speed == 0
+
+
+# What a card costs
+
+
+@pytest.mark.parametrize("name", ["busy_share", "lifetime"])
+def test_cost_falls_with_use(name):
+    less, more = concluded(**{name: 0.5 * CASE[name]}), concluded()
+    assert less.cost > more.cost and less.gpu_cost > more.gpu_cost
+
+
+@pytest.mark.parametrize("name", ["card_price", "host_share", "chip_power", "layer_floor"])
+def test_sram_costs_more_when_its_inputs_do(name):
+    plain, more = concluded(), concluded(**{name: 1.5 * CASE[name]})
+    assert more.cost > plain.cost
+    assert more.gpu_cost == plain.gpu_cost
+
+
+def test_without_electricity_the_cost_is_proportional_to_the_price():
+    plain, twice = (
+        concluded(electricity_price=0.0, card_price=factor * 6000.0) for factor in (1, 2)
+    )
+    assert twice.cost == pytest.approx(2 * plain.cost)
+
+
+def test_break_even_price_makes_the_costs_equal():
+    result = concluded(card_price=concluded().break_even_price)
+    assert result.cost_ratio == pytest.approx(1)
+
+
+def test_bound_is_never_dearer():
+    for speed in (10.0, 100.0, 300.0):
+        result = concluded(target_speed=speed)
+        assert result.bound_cost <= result.cost
+        assert result.bound_crossover <= result.crossover_speed
+
+
+def test_interval_holds_the_prediction():
+    result = concluded()
+    assert result.gpu_cost_low < result.gpu_cost < result.gpu_cost_high
+
+
+# The crossing
+
+
+@pytest.mark.parametrize("change", [{}, {"card_price": 20000.0}, {"gpu_time_ratio": 1.3}])
+def test_sram_is_cheaper_from_the_crossing_on_and_not_before(change):
+    crossing = concluded(**change).crossover_speed
+    assert crossing > equal_speed.SPEEDS[0]
+    assert concluded(target_speed=crossing, **change).cost_ratio <= 1
+    below = max(speed for speed in equal_speed.SPEEDS if speed < crossing)
+    assert concluded(target_speed=below, **change).cost_ratio > 1
+
+
+def test_dear_cards_cross_where_the_gpu_ends():
+    result = concluded(card_price=1e6)
+    assert result.crossover_speed == result.gpu_top_speed
+    slow = concluded(card_price=1e6, layer_floor=1e-3)
+    assert slow.top_speed < slow.gpu_top_speed and math.isinf(slow.crossover_speed)
+
+
+# The article's conclusion, and what became of it
+
+
+def test_which_chip_is_cheaper_depends_on_the_speed():
+    assert concluded().cost_ratio > 1
+    fast = concluded(target_speed=100.0)
+    assert fast.cost_ratio < 1
+    assert concluded(target_speed=200.0).gpu_cost == math.inf
+
+
+def test_the_articles_speed_is_beyond_what_was_published():
+    result = concluded()
+    assert result.top_speed < result.article_speed < result.bound_top_speed
+
+
+def test_prices_move_the_crossing():
+    found = {
+        name: concluded(**change).crossover_speed
+        for name, change in equal_speed.price_scenarios().items()
+    }
+    own, article, listed = (
+        found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
+    )
+    assert own < article < listed
+
+
+def test_published_points_have_sources():
+    result = concluded()
+    points = equal_speed.published_points(CASE["model"], CASE["gpu"], 3072.0, 1024.0, result)
+    assert {point.kind for point in points} == {"article", "measured", "price asked"}
+    for point in points:
+        assert point.source.endswith(".csv") or point.source in catalog.constants()
+        assert 0 < point.speed < 1000 and 0 < point.cost < 1e-4
+
+
+def test_price_with_its_input():
+    # Groq, March 2024: 0.80 for the output and three times 0.70 for the input
+    assert equal_speed.price_with_input(0.8, 0.7, 3072, 1024) == pytest.approx(2.9)
+
+
+# One function, for one value and for many
+
+
+def test_conclusions_of_arrays_are_those_of_each_value():
+    floors = np.array([0.0, 20e-6, 50e-6])
+    prices = np.array([1000.0, 6000.0, 20000.0])
+    lengths = np.array([2048.0, 4096.0, 8192.0])
+    change = {"layer_floor": floors, "card_price": prices, "context_length": lengths}
+    many = concluded(**change)
+    for index in range(3):
+        one = concluded(**{name: float(values[index]) for name, values in change.items()})
+        for field in dataclasses.fields(one):
+            value = np.broadcast_to(getattr(many, field.name), (3,))[index]
+            assert value == pytest.approx(getattr(one, field.name)), field.name
+
+
+def test_prices_may_be_arrays_while_physics_is_one_value():
+    speeds = np.array([10.0, 60.0, 200.0, 1000.0])
+    many = concluded(target_speed=speeds)
+    for index, speed in enumerate(speeds):
+        one = concluded(target_speed=float(speed))
+        assert many.cost[index] == pytest.approx(one.cost)
+        assert many.gpu_cost[index] == pytest.approx(one.gpu_cost)
+
+
+def test_every_choice_can_be_compared():
+    models = next(p for p in equal_speed.PARAMETERS if p.name == "model").choices
+    for model in models:
+        result = BOOK.conclude("equal_speed", {"model": model}).results
+        assert result.top_speed > 0
