@@ -66,9 +66,9 @@ def _count(config: Mapping[str, Any], field: str, low: int = 1) -> float:
 def _attention(config: Mapping[str, Any], shape: Mapping[str, float]) -> dict[str, float]:
     if config.get("kv_lora_rank") is not None:
         latent = {name: _count(config, field) for name, field in _LATENT.items()}
-        rank = {} if config.get("q_lora_rank") is None else _count(config, "q_lora_rank")
-        queries = {"q_rank": rank} if rank else {}
-        return {"kv_heads": shape["heads"], "head_dim": latent["nope_dim"], **latent, **queries}
+        if config.get("q_lora_rank") is not None:
+            latent["q_rank"] = _count(config, "q_lora_rank")
+        return {"kv_heads": shape["heads"], "head_dim": latent["nope_dim"], **latent}
     kv_heads = shape["heads"]
     if config["model_type"] != "llama" or config.get("num_key_value_heads") is not None:
         kv_heads = _count(config, "num_key_value_heads")

@@ -129,9 +129,9 @@ def _row(subject: str, name: str, row: Any) -> Constant:
         )
     if isinstance(row["value"], bool) or not isinstance(row["value"], int | float):
         raise DataError(f"value: expected a number; got {row['value']!r}")
-    fixed = {"id": name, "key": "own", "subject": subject, "quantity": name, "verified": False}
+    cells = {"id": name, "key": "own", "subject": subject, "quantity": name, "verified": False}
     try:
-        constant = Constant(**fixed, locator="", note=str(row.pop("note", "")), **row)
+        constant = Constant.model_validate({"note": "", **row, **cells, "locator": ""})
     except ValidationError as error:
         column, message = fault_of(error)
         raise DataError(f"{column}: {message}; found {row.get(column)!r}") from None

@@ -1,0 +1,62 @@
+"""Where a table comes from: the version, the commit, and a hash of the data files."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from reckoner.book import Book
+
+
+def provenance(book: Book) -> dict[str, str]:
+    """Version of the book, commit of its repository, and hash of its data files.
+
+    A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository.
+    """
+    data = book.data or _folder(book)
+    return {
+        "version": _version(book.distribution),
+        "commit": _commit(_folder(book)),
+        "data": _hash(data.glob("*.csv")),
+    }
+
+
+def code_hash(book: Book) -> str:
+    """A hash of the formulas, the machinery and the data: equal ones give equal results."""
+    folders = {_folder(book), Path(__file__).parent, book.data or _folder(book)}
+    files = (path for folder in folders for path in folder.rglob("*"))
+    return _hash(path for path in files if path.suffix in {".py", ".csv"})
+
+
+def _folder(book: Book) -> Path:
+    return Path(book.module(book.chapters[0]).__file__ or "").parent
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except (PackageNotFoundError, ValueError):
+        return "unknown"
+
+
+@cache
+def _commit(folder: Path) -> str:
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(
+            [*command, "--exclude=*"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:16]

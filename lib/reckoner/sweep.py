@@ -1,0 +1,228 @@
+"""A sweep: a chapter's function on whole arrays of points, piece by piece.
+
+Names (of chips, of models) are taken one combination after another; the numbers that vary make a
+grid, which is cut into chunks. A number that does not vary stays one number: what a chunk gives
+does not depend on where it was cut.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reckoner.book import Book, result_units
+from reckoner.grids import Axis, Grid, axis, grid
+from reckoner.parameters import ParameterError, Parameters
+
+CHUNK = 65_536
+MOST_POINTS = 1_000_000_000
+Column = float | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One chunk, with all that another process needs to evaluate it.
+
+    Attributes:
+        number: which chunk.
+        module: name of the chapter's module.
+        code: hash of the code and data that must evaluate it.
+        fixed: arguments of the chapter's function that are the same at all points.
+        points: those that vary, in base units.
+    """
+
+    number: int
+    module: str
+    code: str
+    fixed: Mapping[str, Any]
+    points: Grid
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a chunk gives.
+
+    Attributes:
+        results: for each result one number, or one for each point.
+        errors: what went wrong, by the point's place in the chunk.
+    """
+
+    results: dict[str, Column]
+    errors: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The points of a sweep over a chapter.
+
+    Args:
+        book: the book.
+        chapter: name of the chapter.
+        given: what to vary and what to fix, as written: see `grids.SYNTAX`.
+        chunk: how many points are evaluated at once.
+
+    Raises:
+        ParameterError: a name or a value is not allowed, or there are too many points.
+    """
+
+    book: Book
+    chapter: str
+    given: Mapping[str, str]
+    chunk: int = CHUNK
+
+    def __post_init__(self) -> None:
+        if self.count > MOST_POINTS:
+            raise ParameterError(f"{self.count:,} points are more than {MOST_POINTS:,}")
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        return self.book.parameters(self.chapter)
+
+    @cached_property
+    def axes(self) -> dict[str, Axis]:
+        """The values of each given parameter, in the order of the declarations."""
+        for name in self.given:
+            self.parameters[name]
+        return {
+            p.name: axis(p, self.given[p.name]) for p in self.parameters if p.name in self.given
+        }
+
+    @property
+    def swept(self) -> list[Axis]:
+        """The axes with more than one value."""
+        return [found for found in self.axes.values() if found.swept]
+
+    @property
+    def names(self) -> list[Axis]:
+        return [found for found in self.swept if found.parameter.by_name]
+
+    @property
+    def numbers(self) -> list[Axis]:
+        return [found for found in self.swept if not found.parameter.by_name]
+
+    @cached_property
+    def grid_size(self) -> int:
+        """Points of each combination of names."""
+        return math.prod(len(found) for found in self.numbers)
+
+    @cached_property
+    def count(self) -> int:
+        """All points."""
+        return self.grid_size * math.prod(len(found) for found in self.names)
+
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """The unit of each result."""
+        return result_units(self.book.module(self.chapter))
+
+    @cached_property
+    def combinations(self) -> list[dict[str, Any]]:
+        """For each combination of names one checked value of every parameter.
+
+        A number that is swept stands there with its first value.
+        """
+        first = {name: found.first() for name, found in self.axes.items()}
+        chosen = itertools.product(*(found.values for found in self.names))
+        keys = [found.name for found in self.names]
+        return [
+            self.parameters.check({**first, **dict(zip(keys, names, strict=True))})
+            for names in chosen
+        ]
+
+    @property
+    def chunks(self) -> int:
+        return len(self.combinations) * self._chunks_each
+
+    @property
+    def _chunks_each(self) -> int:
+        return math.ceil(self.grid_size / self.chunk)
+
+    def span(self, number: int) -> tuple[dict[str, Any], int, int]:
+        """A chunk's combination of names, and which points of its grid it has."""
+        combination, part = divmod(number, self._chunks_each)
+        start = part * self.chunk
+        return self.combinations[combination], start, min(start + self.chunk, self.grid_size)
+
+    def grid(self, number: int) -> Grid:
+        """A chunk's points, in the units of the declarations."""
+        _, start, stop = self.span(number)
+        return grid({found.name: np.asarray(found.values) for found in self.numbers}, start, stop)
+
+    def task(self, number: int, code: str) -> Task:
+        """A chunk as another process evaluates it."""
+        values, start, stop = self.span(number)
+        fixed = self.parameters.base(values)
+        axes = {found.name: found.parameter.base(found.values) for found in self.numbers}
+        module = self.book.module(self.chapter).__name__
+        fixed = {name: value for name, value in fixed.items() if name not in axes}
+        return Task(number, module, code, fixed, grid(axes, start, stop))
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Each point's parameters, checked, one after another."""
+        for number in range(self.chunks):
+            values, start, stop = self.span(number)
+            columns = self.grid(number).columns()
+            for place in range(stop - start):
+                own = {name: float(column[place]) for name, column in columns.items()}
+                yield self.parameters.check({**values, **own})
+
+
+def evaluate(task: Task) -> Evaluated:
+    """What the chapter's function gives at each point of a chunk.
+
+    A point at which it fails, or gives something that is not a number, has its error; the others
+    keep their results. An infinite result says that there is none, such as no batch at parity.
+    """
+    module = importlib.import_module(task.module)
+    names = [field.name for field in dataclasses.fields(module.Conclusions)]
+    found = _evaluate(module.conclude, names, task.fixed, task.points)
+    bad = {name: np.isnan(column) for name, column in found.results.items()}
+    for name in (name for name, wrong in bad.items() if np.any(wrong)):
+        for place in np.flatnonzero(np.broadcast_to(bad[name], len(task.points))):
+            found.errors.setdefault(int(place), f"{name} is not a number")
+    return found
+
+
+def _evaluate(conclude: Any, names: list[str], fixed: Mapping[str, Any], points: Grid) -> Evaluated:
+    try:
+        with np.errstate(all="ignore"):
+            concluded = conclude(**fixed, **points.columns())
+            return Evaluated({name: _column(concluded, name, points) for name in names}, {})
+    except Exception as error:  # whatever a formula raises belongs to its point
+        if len(points) == 1:
+            message = f"{type(error).__name__}: {error}"
+            return Evaluated(dict.fromkeys(names, math.nan), {0: message})
+    halves = [_evaluate(conclude, names, fixed, points.half(second)) for second in (False, True)]
+    return _joined(halves, [len(points.half(second)) for second in (False, True)])
+
+
+def _column(concluded: Any, name: str, points: Grid) -> Column:
+    value = np.asarray(getattr(concluded, name), dtype=np.float64)
+    if value.ndim == 0:
+        return float(value)
+    if value.shape != (len(points),):
+        raise ValueError(f"{name} has the shape {value.shape}, not one value a point")
+    return value
+
+
+def _joined(halves: list[Evaluated], sizes: list[int]) -> Evaluated:
+    results: dict[str, Column] = {
+        name: np.concatenate(
+            [
+                np.broadcast_to(half.results[name], size)
+                for half, size in zip(halves, sizes, strict=True)
+            ]
+        )
+        for name in halves[0].results
+    }
+    shifted = {place + sizes[0]: text for place, text in halves[1].errors.items()}
+    return Evaluated(results, halves[0].errors | shifted)
