@@ -112,7 +112,7 @@ class Parameter:
         file = f", or the path of {self.own.kind} (*{self.own.suffix})" if self.own else ""
         raise ParameterError(
             f"{self.name}: {_short(value)} is none of the names that can be chosen here"
-            f"{nearest(str(value), self.choices)}. Known: {', '.join(self.choices)}{file}"
+            f"{nearest(str(value), self.choices) or '.'} Known: {', '.join(self.choices)}{file}"
         )
 
     def _checked_file(self, own: OwnFile, path: str) -> str:
@@ -169,7 +169,8 @@ class Parameters:
                 return parameter
         names = list(self.defaults)
         raise ParameterError(
-            f"no parameter {_short(name)}{nearest(str(name), names)}. Known: {', '.join(names)}"
+            f"no parameter {_short(name)}{nearest(str(name), names) or '.'} "
+            f"Known: {', '.join(names)}"
         )
 
     @property

@@ -57,7 +57,7 @@ class Job:
         """The folder of the executed notebooks."""
         return self.output.with_name(self.output.name + ".notebooks")
 
-    def run(self, finish: Callable[[], None] = lambda: None) -> bool:
+    def run(self, finish: Callable[[], object] = lambda: None) -> bool:
         """Do what is not done yet, then write the table.
 
         Args:
@@ -93,7 +93,7 @@ class Job:
             **self.table.provenance,
         }
 
-    def _batches(self, finish: Callable[[], None]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, finish: Callable[[], object]) -> Iterator[pa.RecordBatch]:
         """The chunks in order as rows of the table, each as soon as it can be had."""
         ready = set(range(self.sweep.chunks))
         missing = self.parts.missing(self.sweep.chunks)
