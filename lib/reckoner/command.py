@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from reckoner.book import Book
-from reckoner.grids import SYNTAX
-from reckoner.parameters import Parameter, ParameterError
+from reckoner.grids import CHUNK, SYNTAX
+from reckoner.parameters import Parameter, ParameterError, nearest
 from reckoner.tables import DataError
 
 Options = Sequence[Callable[[Any], Any]]
@@ -66,7 +66,11 @@ class Chapters(click.Group):
         return list(self.book.chapters)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self.make(cmd_name) if cmd_name in self.book.chapters else None
+        if cmd_name not in self.book.chapters:
+            hint = nearest(cmd_name, self.book.chapters) or "."
+            known = ", ".join(self.book.chapters)
+            raise Plain(f"no chapter {cmd_name[:80]!r}{hint} There are {known}")
+        return self.make(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Chapters"):
@@ -223,20 +227,24 @@ def _sweep(book: Book, root: Path) -> Callable[[str], click.Command]:
         click.option(
             "--workers", type=click.IntRange(1, 1024), help="Processes; by default one a core."
         ),
+        click.option(
+            "--at-once", type=click.IntRange(1, 10_000_000), default=CHUNK, show_default=True,
+            help="Points evaluated together; the results do not depend on it.",
+        ),
         click.option("--progress/--no-progress", "shown", default=None, help="Show the progress."),
     )  # fmt: skip
 
     def make(chapter: str) -> click.Command:
         def work(
             pairs: tuple[str, ...], output: Path, notebooks: bool, show: str,
-            scheduler: str | None, workers: int | None, shown: bool | None,
+            scheduler: str | None, workers: int | None, at_once: int, shown: bool | None,
         ) -> None:  # fmt: skip
             """Evaluate {chapter} at every combination of the values given."""
-            from reckoner.sweep import CHUNK, Sweep
+            from reckoner.sweep import Sweep
             from reckoner.sweep_chart import Picture
             from reckoner.sweeping import Job
 
-            sweep = Sweep(book, chapter, _given(pairs), 1 if notebooks else CHUNK)
+            sweep = Sweep(book, chapter, _given(pairs), 1 if notebooks else at_once)
             picture = Picture(sweep, [name.strip() for name in show.split(",") if name.strip()])
             notebook = root / "notebooks" / f"{chapter}.ipynb" if notebooks else None
             job = Job(sweep, output, notebook, scheduler, workers or 0, shown, picture.look)

@@ -22,6 +22,9 @@ SYNTAX = """\
 
 A parameter that is a whole number takes a range's points rounded."""
 MOST = 10_000_000
+"""Most values of a range."""
+CHUNK = 65_536
+"""How many points are evaluated at once: arrays of this length fit in a processor's cache."""
 _LOG = re.compile(r"log(2|10)(?:/([1-9]\d{0,3}))?", re.ASCII)
 
 

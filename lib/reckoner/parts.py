@@ -92,8 +92,8 @@ class Parts:
         if made != self.plan:
             names = [n for n in {**made, **self.plan} if made.get(n) != self.plan.get(n)]
             raise SweepError(
-                f"{self.folder} was made with another {' and '.join(names)}; give another name, or "
-                "remove the folder and its table"
+                f"{self.folder} was made with other {' and other '.join(names)}; "
+                "give another name, or remove the folder and its table"
             )
 
     def _tidy(self) -> None:

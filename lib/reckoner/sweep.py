@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reckoner.book import Book, result_units
-from reckoner.grids import Axis, Grid, axis, grid
+from reckoner.grids import CHUNK, Axis, Grid, axis, grid
 from reckoner.parameters import ParameterError, Parameters
 
-CHUNK = 65_536
 MOST_POINTS = 1_000_000_000
 Column = float | npt.NDArray[np.float64]
 

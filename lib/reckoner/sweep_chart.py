@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ class Picture:
         names = [_column(axis) for axis in self.sweep.swept]
         names += [heading(name, self.sweep.units[name]) for name in self.results]
         rows = pa.table(batch.select(names)).filter(pa.array(keep)).to_pandas()
-        self._rows.append(rows.astype({c: str for c in names if "[name]" in c}))
+        for axis in self.sweep.names:
+            rows[_column(axis)] = [axis.parameter.words(name) for name in rows[_column(axis)]]
+        self._rows.append(rows)
 
     def write(self, output: Path, pages: Path) -> list[Path]:
         """Write the picture as SVG and as a page beside the table."""
@@ -80,11 +83,18 @@ class Picture:
             return []
         table = pd.concat(self._rows, ignore_index=True)
         chart = self._chart(table)
-        page = f"<h1>{chart.title}</h1>\n{figures.to_html(chart, table)}"
+        page = self._heading() + figures.to_html(chart, table)
         paths = [output.with_suffix(ending) for ending in (".svg", ".html")]
         write_whole(paths[0], figures.to_svg(chart))
         write_whole(paths[1], shell(str(chart.title), page, style_sheet(pages)))
         return paths
+
+    def _heading(self) -> str:
+        given = ", ".join(f"{name}={text}" for name, text in self.sweep.given.items())
+        about = f"{self.sweep.count:,} points: {given}"
+        return (
+            f"<h1>A sweep of {html.escape(self.sweep.chapter)}</h1>\n<p>{html.escape(about)}</p>\n"
+        )
 
     def _pick(self) -> list[tuple[Axis, Any]]:
         most = MAP if self._as_map else ACROSS
@@ -104,9 +114,9 @@ class Picture:
             )  # fmt: skip
         elif self.across.parameter.by_name:
             chart = alt.Chart(long).mark_bar().encode(
-                y=alt.Y("across:N", title=self.across.parameter.label, sort=None),
+                y=alt.Y("across:N", title=_words(self.across.name), sort=None),
                 x=alt.X("value:Q", title=self._value_title(), axis=alt.Axis(format="~s")),
-                color=alt.Color("line:N", title=None), yOffset="line:N",
+                color=alt.Color("line:N", title=None, sort=None), yOffset=alt.YOffset("line:N", sort=None),
             )  # fmt: skip
         else:
             chart = alt.Chart(long).mark_line(point=len(self.across) <= 20).encode(
@@ -114,24 +124,34 @@ class Picture:
                         axis=alt.Axis(format="~s")),
                 y=alt.Y("value:Q", title=self._value_title(), scale=_scale(long["value"]),
                         axis=alt.Axis(format="~s")),
-                color=alt.Color("line:N", title=None, sort=None), strokeDash="line:N",
+                color=alt.Color("line:N", title=None, sort=None),
+                strokeDash=alt.StrokeDash("line:N", title=None, sort=None),
             )  # fmt: skip
-        title = f"{' and '.join(map(_words, self.results))} against {self._against()}"
+        title = f"{self._value()} against {self._against()}".capitalize()
         drawn: alt.Chart = chart.properties(
             title=title, description=f"{title}, as swept; see the table."
         )
         return drawn
 
     def _against(self) -> str:
-        return " and ".join(axis.parameter.label for axis in (self.across, self.other) if axis)
+        return " and ".join(_words(axis.name) for axis in (self.across, self.other) if axis)
 
     def _value_title(self) -> str:
-        return f"{' and '.join(map(_words, self.results))} ({self.sweep.units[self.results[0]]})"
+        name = self._value() if len(self.drawn) == 1 else "value"
+        return f"{name} ({self.sweep.units[self.results[0]]})"
+
+    def _value(self) -> str:
+        return ", ".join(map(_words, self.drawn))
+
+    @property
+    def drawn(self) -> list[str]:
+        """The results in the picture: with two parameters only the first."""
+        return self.results if self.other is None else self.results[:1]
 
     def _long(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row for each point and result: where, which line, how much."""
         parts = []
-        for name in self.results if self.other is None else self.results[:1]:
+        for name in self.drawn:
             value = table[heading(name, self.sweep.units[name])]
             line = pd.Series(_words(name), index=table.index)
             part = {"across": table[_column(self.across)], "line": line, "value": value}
@@ -139,7 +159,10 @@ class Picture:
                 part["across"] = part["across"].map(_short)
             if self.other is not None:
                 part["other"] = table[_column(self.other)].map(_short)
-                part["line"] = f"{_words(self.other.name)} " + part["other"]
+                part["line"] = (
+                    f"{_words(self.other.name)} " * (not self.other.parameter.by_name)
+                    + part["other"]
+                )
             parts.append(pd.DataFrame(part))
         long = pd.concat(parts, ignore_index=True)
         return long[np.isfinite(long["value"].astype(float))]
@@ -172,14 +195,15 @@ def _short(value: Any) -> str:
 
 
 def _title(axis: Axis) -> str:
-    return f"{axis.parameter.label} ({axis.parameter.unit})"
+    return f"{_words(axis.name)} ({axis.parameter.unit})"
 
 
 def _side(channel: Any, field: str, axis: Axis) -> Any:
     """A side of a map: a step for each value, labelled at a few of them."""
     values = _thinned(axis, MAP)
     some = [_short(value) for value in values[:: max(1, len(values) // 8)]]
-    return channel(f"{field}:O", title=_title(axis), sort=None, axis=alt.Axis(values=some))
+    order = [_short(value) for value in (values if channel is alt.X else values[::-1])]
+    return channel(f"{field}:O", title=_title(axis), sort=order, axis=alt.Axis(values=some))
 
 
 def _spaced(axis: Axis) -> alt.Scale:

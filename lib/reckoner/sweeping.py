@@ -78,16 +78,15 @@ class Job:
 
     def _plan(self) -> dict[str, Any]:
         own = [
-            path
-            for found in self.sweep.axes.values()
-            for path in found.values
-            if found.parameter.own and str(path).endswith(found.parameter.own.suffix)
+            path for values in self.sweep.combinations for path in self._own_files(values).values()
         ]
-        files = [Path(path) for path in own] + ([self.notebook] if self.notebook else [])
+        files = [Path(path) for path in dict.fromkeys(own)] + (
+            [self.notebook] if self.notebook else []
+        )
         return {
             "chapter": self.sweep.chapter,
             "parameters": dict(self.sweep.given),
-            "files": {str(f): hashlib.sha256(f.read_bytes()).hexdigest()[:16] for f in files},
+            "files": {f.name: hashlib.sha256(f.read_bytes()).hexdigest()[:16] for f in files},
             "points at once": self.sweep.chunk,
             "code": self.code,
             **self.table.provenance,
@@ -140,7 +139,16 @@ class Job:
             return Piece(task, self.parts.chunk(number).absolute(), plan)
         values, _, _ = self.sweep.span(number)
         swept = {n: float(c[0]) for n, c in self.sweep.grid(number).columns().items()}
-        return NotebookPiece(task, self._text, self.sweep.parameters.check({**values, **swept}))
+        checked = self.sweep.parameters.check({**values, **swept})
+        return NotebookPiece(task, self._text, {**checked, **self._own_files(checked)})
+
+    def _own_files(self, values: dict[str, Any]) -> dict[str, str]:
+        """The files among the values, by paths that a worker in another folder finds too."""
+        return {
+            p.name: str(Path(values[p.name]).absolute())
+            for p in self.sweep.parameters
+            if p.own and str(values[p.name]).endswith(p.own.suffix)
+        }
 
     def _store(self, number: int, content: Any) -> None:
         if self.notebook is not None:
