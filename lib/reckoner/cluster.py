@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from reckoner.parts import SweepError
 
+PATIENCE = 10.0
+"""Seconds to wait for a scheduler's answer."""
 AHEAD = 4
 """How many pieces of work wait at the workers for each that is being done."""
 
@@ -32,7 +34,7 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
         SweepError: no scheduler answers at the address.
     """
     if scheduler is None:
-        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": None}
+        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
         with (
             LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **quiet) as local,
             Client(local) as found,
@@ -40,7 +42,7 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
             yield found
         return
     try:
-        found = Client(scheduler, timeout=10)
+        found = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise SweepError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with found:

@@ -116,7 +116,8 @@ class Picture:
             chart = alt.Chart(long).mark_bar().encode(
                 y=alt.Y("across:N", title=_words(self.across.name), sort=None),
                 x=alt.X("value:Q", title=self._value_title(), axis=alt.Axis(format="~s")),
-                color=alt.Color("line:N", title=None, sort=None), yOffset=alt.YOffset("line:N", sort=None),
+                color=alt.Color("line:N", title=None, sort=None),
+                yOffset=alt.YOffset("line:N", sort=None),
             )  # fmt: skip
         else:
             chart = alt.Chart(long).mark_line(point=len(self.across) <= 20).encode(

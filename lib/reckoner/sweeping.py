@@ -181,8 +181,12 @@ class NotebookPiece:
         with tempfile.TemporaryDirectory() as folder:
             notebook, executed = Path(folder) / "notebook.ipynb", Path(folder) / "executed.ipynb"
             notebook.write_text(self.text, encoding="utf-8")
-            error = attempt(notebook, executed, self.parameters)
-            text = executed.read_text(encoding="utf-8")
+            try:
+                error = attempt(notebook, executed, self.parameters)
+            except Exception as failure:  # a kernel that died, say: it concerns this point alone
+                error = f"{type(failure).__name__}: {failure}"
+            kept = executed if executed.exists() else notebook
+            text = kept.read_text(encoding="utf-8")
         found = evaluate(self.task)
         if error:
             found = Evaluated(dict.fromkeys(found.results, float("nan")), {0: error})
