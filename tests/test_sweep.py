@@ -400,7 +400,7 @@ def test_a_notebook_is_run_at_each_point_and_kept(tmp_path):
         ({"batch_size": "1:64:log2", "chip": "groq_lpu,wse_2"}, "line"),
         ({"batch_size": "1:64:log2", "speed": "100,200"}, "line"),
         ({"batch_size": "1:4096:log2", "speed": "1:900:30"}, "rect"),
-        ({"chip": "groq_lpu,wse_2", "model": "llama2_7b,llama2_70b"}, "bar"),
+        ({"chip": "groq_lpu,wse_2", "model": "llama2_7b,llama2_70b"}, "rect"),
     ],
 )
 def test_one_or_two_parameters_give_a_picture(tmp_path, given, mark):
