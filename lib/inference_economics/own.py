@@ -72,6 +72,16 @@ def memory_kind(key: str) -> str:
     return catalog.chip_names()[key].memory_kind
 
 
+def attention(key: str) -> str:
+    """How a model of the catalog, or of a file, attends: "MHA", "MQA", "GQA" or "MLA"."""
+    if not key.endswith(".json"):
+        return catalog.model_names()[key].attention
+    mine = model(key)
+    if mine.has("kv_rank"):
+        return "MLA"
+    return {mine.heads: "MHA", 1.0: "MQA"}.get(mine.kv_heads, "GQA")
+
+
 def check_chip(path: str, needs: tuple[str, ...]) -> None:
     """See that a file describes a chip with the quantities that are needed.
 
