@@ -94,6 +94,7 @@ def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> st
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # quiet as it shuts down
                 config=Config({"KernelManager": socket}),
             )
         except PapermillExecutionError as failure:

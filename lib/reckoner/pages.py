@@ -24,6 +24,9 @@ from reckoner.book import Book
 from reckoner.formulas import Formula
 from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, Conclusions
 from reckoner.notebook import claims_table, verdict_pill
+from reckoner.sweep import Sweep, evaluate
+from reckoner.sweep_chart import Picture
+from reckoner.table import Table
 from reckoner.tables import Constant
 from reckoner.units import base_unit, number, shown
 
@@ -98,6 +101,7 @@ class Pages:
             "summary_table": self.summary_table,
             "seen": _seen,
             "figure": self.figure,
+            "swept": self.swept,
         }
 
     @cached_property
@@ -130,6 +134,15 @@ class Pages:
             if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
                 return str(cell.outputs[0].data["text/html"])
         raise KeyError(f"{path}: no figure {name!r}")
+
+    def swept(self, chapter: str, **values: str) -> str:
+        """The picture of a sweep, as the command makes it, as HTML."""
+        sweep = Sweep(self.book, chapter, values)
+        picture = Picture(sweep)
+        table = Table(sweep, {})
+        for chunk in range(sweep.chunks):
+            picture.look(table.batch(chunk, evaluate(sweep.task(chunk, ""))))
+        return picture.html()
 
     def title(self, chapter: str) -> str:
         """The heading of a chapter's notebook."""

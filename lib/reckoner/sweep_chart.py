@@ -81,13 +81,18 @@ class Picture:
         """Write the picture as SVG and as a page beside the table."""
         if not self.wanted:
             return []
-        table = pd.concat(self._rows, ignore_index=True)
-        chart = self._chart(table)
-        page = self._heading() + figures.to_html(chart, table)
         paths = [output.with_suffix(ending) for ending in (".svg", ".html")]
-        write_whole(paths[0], figures.to_svg(chart))
-        write_whole(paths[1], shell(str(chart.title), page, style_sheet(pages)))
+        title = f"A sweep of {self.sweep.chapter}"
+        write_whole(paths[0], figures.to_svg(self._chart(self._table())))
+        write_whole(paths[1], shell(title, self._heading() + self.html(), style_sheet(pages)))
         return paths
+
+    def html(self) -> str:
+        """The picture with its data as HTML."""
+        return figures.to_html(self._chart(self._table()), self._table())
+
+    def _table(self) -> pd.DataFrame:
+        return pd.concat(self._rows, ignore_index=True)
 
     def _heading(self) -> str:
         given = ", ".join(f"{name}={text}" for name, text in self.sweep.given.items())
