@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +23,10 @@ SYNTAX = """\
 A parameter that is a whole number takes a range's points rounded."""
 MOST = 10_000_000
 """Most values of a range."""
-CHUNK = 65_536
-"""How many points are evaluated at once: arrays of this length fit in a processor's cache."""
+CHUNK = 262_144
+"""How many points make a chunk: a file, and a row group of the table."""
+BLOCK = 8_192
+"""How many of them are evaluated at once: arrays that stay in a processor's cache."""
 _LOG = re.compile(r"log(2|10)(?:/([1-9]\d{0,3}))?", re.ASCII)
 
 
@@ -150,16 +152,20 @@ class Grid:
         """For each axis the place in `values` of each point's value."""
         points = np.arange(self.start, self.stop)
         parts = zip(self.values, _strides(self.sizes), self.sizes, self.firsts, strict=True)
-        return {name: points // stride % size - first for name, stride, size, first in parts}
+        found = {}
+        for name, stride, size, first in parts:
+            turns = points // stride
+            found[name] = turns - turns // size * size - first  # faster than a remainder
+        return found
 
     def columns(self) -> dict[str, npt.NDArray[np.float64]]:
         """For each axis the value of each point."""
         return {name: self.values[name][places] for name, places in self.places().items()}
 
-    def half(self, second: bool) -> Grid:
-        """The first or second half of the points."""
-        middle = (self.start + self.stop) // 2
-        return replace(self, start=middle) if second else replace(self, stop=middle)
+    def blocks(self, size: int) -> Iterator[Grid]:
+        """The same points in pieces of at most so many."""
+        for start in range(self.start, self.stop, size):
+            yield replace(self, start=start, stop=min(start + size, self.stop))
 
 
 def grid(axes: Mapping[str, npt.NDArray[np.float64]], start: int, stop: int) -> Grid:

@@ -84,7 +84,7 @@ class Parameter:
             ParameterError: see `check`.
         """
         number = not self.by_name and _NUMBER.fullmatch(text.strip())
-        return self.check(float(text) if number else text)
+        return self.check(float(number[0]) if number else text)
 
     def check(self, value: Any) -> Any:
         """`value` with the declared type.

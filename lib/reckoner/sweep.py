@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reckoner.book import Book, result_units
-from reckoner.grids import CHUNK, Axis, Grid, axis, grid
+from reckoner.grids import BLOCK, CHUNK, Axis, Grid, axis, grid
 from reckoner.parameters import ParameterError, Parameters
 
 MOST_POINTS = 1_000_000_000
@@ -183,25 +183,48 @@ def evaluate(task: Task) -> Evaluated:
     """
     module = importlib.import_module(task.module)
     names = [field.name for field in dataclasses.fields(module.Conclusions)]
-    found = _evaluate(module.conclude, names, task.fixed, task.points)
-    bad = {name: np.isnan(column) for name, column in found.results.items()}
-    for name in (name for name, wrong in bad.items() if np.any(wrong)):
-        for place in np.flatnonzero(np.broadcast_to(bad[name], len(task.points))):
-            found.errors.setdefault(int(place), f"{name} is not a number")
-    return found
+    return _pieces(module.conclude, names, task.fixed, task.points, BLOCK)
+
+
+def _pieces(
+    conclude: Any, names: list[str], fixed: Mapping[str, Any], points: Grid, size: int
+) -> Evaluated:
+    """The points piece by piece, each evaluated while its arrays are in the processor's cache."""
+    results: dict[str, Column] = {}
+    errors: dict[int, str] = {}
+    for piece in points.blocks(size):
+        found, start = _evaluate(conclude, names, fixed, piece), piece.start - points.start
+        for name, column in found.results.items():
+            whole = results.get(name)
+            results[name] = _placed(whole, column, start, start + len(piece), len(points))
+        errors |= {start + place: text for place, text in found.errors.items()}
+    return Evaluated(results, errors)
+
+
+def _placed(whole: Column | None, column: Column, start: int, stop: int, size: int) -> Column:
+    """The results so far with those of a further piece; one number stays one while it can."""
+    if isinstance(column, float) and (
+        whole is None or (isinstance(whole, float) and whole == column)
+    ):
+        return column
+    if not isinstance(whole, np.ndarray):
+        whole = np.empty(size) if whole is None else np.full(size, whole)
+    whole[start:stop] = column
+    return whole
 
 
 def _evaluate(conclude: Any, names: list[str], fixed: Mapping[str, Any], points: Grid) -> Evaluated:
     try:
         with np.errstate(all="ignore"):
             concluded = conclude(**fixed, **points.columns())
-            return Evaluated({name: _column(concluded, name, points) for name in names}, {})
+            results = {name: _column(concluded, name, points) for name in names}
     except Exception as error:  # whatever a formula raises belongs to its point
         if len(points) == 1:
             message = f"{type(error).__name__}: {error}"
             return Evaluated(dict.fromkeys(names, math.nan), {0: message})
-    halves = [_evaluate(conclude, names, fixed, points.half(second)) for second in (False, True)]
-    return _joined(halves, [len(points.half(second)) for second in (False, True)])
+    else:
+        return Evaluated(results, _not_numbers(results, len(points)))
+    return _pieces(conclude, names, fixed, points, math.ceil(len(points) / 2))
 
 
 def _column(concluded: Any, name: str, points: Grid) -> Column:
@@ -213,15 +236,11 @@ def _column(concluded: Any, name: str, points: Grid) -> Column:
     return value
 
 
-def _joined(halves: list[Evaluated], sizes: list[int]) -> Evaluated:
-    results: dict[str, Column] = {
-        name: np.concatenate(
-            [
-                np.broadcast_to(half.results[name], size)
-                for half, size in zip(halves, sizes, strict=True)
-            ]
-        )
-        for name in halves[0].results
-    }
-    shifted = {place + sizes[0]: text for place, text in halves[1].errors.items()}
-    return Evaluated(results, halves[0].errors | shifted)
+def _not_numbers(results: dict[str, Column], size: int) -> dict[int, str]:
+    errors: dict[int, str] = {}
+    for name, column in results.items():
+        wrong = np.isnan(column)
+        if np.any(wrong):
+            for place in np.flatnonzero(np.broadcast_to(wrong, size)):
+                errors.setdefault(int(place), f"{name} is not a number")
+    return errors

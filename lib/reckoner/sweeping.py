@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tempfile
+import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ class Job:
             return
         workers = min(self.workers or cluster.cores(), max(1, len(missing)))
         with cluster.client(self.scheduler, workers) as client:
-            submit = lambda number: client.submit(self._make(number), pure=False)  # noqa: E731
+            run = uuid.uuid4().hex  # or Dask would name the work after all of its numbers
+            submit = lambda number: client.submit(self._make(number), key=f"{run}-{number}")  # noqa: E731
             for number, content in cluster.work(client, missing, submit):
                 self._store(number, content)
                 yield number

@@ -80,7 +80,8 @@ class Table:
         columns = [
             _parameter(p, swept.get(p.name, values[p.name]), size) for p in self.sweep.parameters
         ]
-        columns += [_result(found.results[name], size) for name in self.sweep.units]
+        gaps = bool(failed)
+        columns += [_result(found.results[name], size, gaps) for name in self.sweep.units]
         columns += [_texts([found.errors[place] for place in failed], failed, size)]
         if self.notebooks:
             columns.append(_texts([notebook_name(number)], [0], size))
@@ -119,9 +120,9 @@ def _parameter(parameter: Parameter, value: Any, size: int) -> pa.Array:
     return pa.array(np.broadcast_to(np.asarray(value, dtype=kind), size))
 
 
-def _result(column: Column, size: int) -> pa.Array:
+def _result(column: Column, size: int, gaps: bool) -> pa.Array:
     array = np.broadcast_to(np.asarray(column), size)
-    return pa.array(array, mask=np.isnan(array)) if np.isnan(array).any() else pa.array(array)
+    return pa.array(array, mask=np.isnan(array) if gaps else None)
 
 
 def _text(text: str, size: int) -> pa.Array:
