@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from reckoner.memory import keep_freed_memory
 from reckoner.parts import whole, write_whole
 from reckoner.sweep import Column, Evaluated, Task, evaluate
 
@@ -42,6 +43,7 @@ def make(task: Task, path: Path, plan: str) -> bytes | None:
         plan: the text of the plan beside it. A worker that does not see the same plan there is on
             another machine, and returns the file's content for the client to store.
     """
+    keep_freed_memory()
     found = evaluate(task)
     if _same(path.with_name("plan.json"), plan):
         with whole(path) as partial, partial.open("wb") as file:

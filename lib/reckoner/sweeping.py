@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from reckoner import chunks, cluster
 from reckoner.build import attempt
+from reckoner.memory import keep_freed_memory
 from reckoner.parts import Parts, write_whole
 from reckoner.provenance import code_hash, provenance
 from reckoner.sweep import Evaluated, Sweep, Task, evaluate
@@ -70,6 +71,7 @@ class Job:
         Raises:
             SweepError: the folder is taken or is another sweep's, or the cluster went away.
         """
+        keep_freed_memory()
         with self.parts.locked():
             done = self.parts.finished
             if not done:
