@@ -7,6 +7,7 @@ import pytest
 
 from inference_economics import catalog, config_json, own
 from inference_economics.book import BOOK
+from reckoner.build import attempt
 from reckoner.parameters import ParameterError
 from reckoner.tables import DataError
 
@@ -50,6 +51,18 @@ def test_every_chapter_takes_files(chapter):
     concluded = BOOK.conclude(chapter, given)
     for name in given:
         assert concluded.given[name] in {"Made-up SRAM card", "Llama-2-70b-hf"}
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_every_text_takes_files(chapter, tmp_path):
+    declared = BOOK.parameters(chapter)
+    given = {p.name: {"chip": CHIP, "model": MODEL}.get(p.name) for p in declared}
+    given = {name: path for name, path in given.items() if path}
+    if not given:  # its chip is an FPGA
+        row = 'narrow_compute = { value = 2, unit = "TOP/s", source = "me" }\n'
+        given = {"fpga": chip_file(tmp_path, HEAD + ROW.format(10, "MB") + row)}
+    executed = tmp_path / "executed.ipynb"
+    assert attempt(EXAMPLES.parent / "notebooks" / f"{chapter}.ipynb", executed, given) == ""
 
 
 def test_a_published_shape_gives_what_the_catalog_has():

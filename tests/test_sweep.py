@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import frail
 from inference_economics.book import BOOK
 from other_parameters import OTHER_PARAMETERS
-from reckoner.chunks import dump, load
+from reckoner.chunks import dump, load, make, store
 from reckoner.grids import axis, grid
 from reckoner.parameters import ParameterError
 from reckoner.parts import Parts, SweepError, whole
@@ -221,6 +221,23 @@ def test_a_chunk_is_read_as_it_was_written(tmp_path):
         assert np.array_equal(column, again.results[name])
 
 
+def test_a_worker_with_other_code_is_refused(tmp_path):
+    task = swept("batching", GRID).task(0, "another")
+    with pytest.raises(SweepError, match="other formulas or data"):
+        make(task, tmp_path / "chunk", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_on_another_machine_returns_its_chunk(tmp_path):
+    task = swept("batching", GRID).task(0, code_hash("inference_economics.batching"))
+    content = make(task, tmp_path / "chunk", "a plan that is not here")
+    assert content is not None
+    assert not list(tmp_path.iterdir())
+    store(tmp_path / "chunk", content)
+    found, again = evaluate(task), load(tmp_path / "chunk")
+    assert all(np.array_equal(c, again.results[name]) for name, c in found.results.items())
+
+
 def test_too_many_points_are_refused():
     many = {"speed": "1:2:10000000", "card_price": "1:2:10000000"}
     with pytest.raises(ParameterError, match="100,000,000,000,000 points"):
@@ -285,7 +302,7 @@ def test_two_sweeps_into_one_folder_are_refused(tmp_path):
 def test_other_code_is_another_sweep(tmp_path, monkeypatch):
     job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
     assert job.run()
-    monkeypatch.setattr("reckoner.sweeping.code_hash", lambda book: code_hash(book)[::-1])
+    monkeypatch.setattr("reckoner.sweeping.code_hash", lambda module: code_hash(module)[::-1])
     with pytest.raises(SweepError, match="other code"):
         Job(job.sweep, job.output).run()
 
@@ -351,6 +368,7 @@ def test_killing_a_worker_and_then_the_client_loses_nothing(tmp_path, cluster):
     job._make = lambda number: made.append(number) or make(number)
     assert job.run()
     assert not done & set(made)
+    assert not list(tmp_path.glob(".killed*"))  # nor does what was half-written stay
     assert sorted(made) == sorted(set(range(job.sweep.chunks)) - done)
     undisturbed = Job(swept("batching", BIG, CHUNK), tmp_path / "undisturbed.parquet", workers=1)
     assert undisturbed.run()

@@ -10,7 +10,8 @@ from typing import BinaryIO
 import numpy as np
 
 from reckoner.memory import keep_freed_memory
-from reckoner.parts import whole, write_whole
+from reckoner.parts import SweepError, whole, write_whole
+from reckoner.provenance import code_hash
 from reckoner.sweep import Column, Evaluated, Task, evaluate
 
 
@@ -43,6 +44,7 @@ def make(task: Task, path: Path, plan: str) -> bytes | None:
         plan: the text of the plan beside it. A worker that does not see the same plan there is on
             another machine, and returns the file's content for the client to store.
     """
+    refuse_other_code(task)
     keep_freed_memory()
     found = evaluate(task)
     if _same(path.with_name("plan.json"), plan):
@@ -52,6 +54,16 @@ def make(task: Task, path: Path, plan: str) -> bytes | None:
     content = io.BytesIO()
     dump(found, content)
     return content.getvalue()
+
+
+def refuse_other_code(task: Task) -> None:
+    """See that this process has the formulas for which the sweep was planned.
+
+    Raises:
+        SweepError: it has others, as a worker on another machine may.
+    """
+    if task.code != code_hash(task.module):
+        raise SweepError("a worker has other formulas or data than this copy of the book")
 
 
 def store(path: Path, content: bytes | None) -> None:

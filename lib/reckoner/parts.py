@@ -98,7 +98,8 @@ class Parts:
 
     def _tidy(self) -> None:
         """Remove what a killed process left half-written."""
-        for left in self.folder.rglob(".*"):
+        own = self.output.parent.glob(f".{self.output.stem}.*")
+        for left in (*self.folder.rglob(".*"), *own):
             left.unlink(missing_ok=True)
 
     @property
@@ -107,7 +108,7 @@ class Parts:
         return self.output.exists()
 
     def chunk(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.arrow"
+        return self.folder / f"{number:06d}.chunk"
 
     def missing(self, count: int) -> list[int]:
         """Numbers of the chunks that are not finished."""

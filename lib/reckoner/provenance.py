@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import subprocess
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 from reckoner.book import Book
 
@@ -17,23 +19,24 @@ def provenance(book: Book) -> dict[str, str]:
 
     A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository.
     """
-    data = book.data or _folder(book)
+    folder = _folder(book.module(book.chapters[0]))
     return {
         "version": _version(book.distribution),
-        "commit": _commit(_folder(book)),
-        "data": _hash(data.glob("*.csv")),
+        "commit": _commit(folder),
+        "data": _hash((book.data or folder).glob("*.csv")),
     }
 
 
-def code_hash(book: Book) -> str:
-    """A hash of the formulas, the machinery and the data: equal ones give equal results."""
-    folders = {_folder(book), Path(__file__).parent, book.data or _folder(book)}
+@cache
+def code_hash(module: str) -> str:
+    """A hash of a chapter's package and of the machinery: equal ones give equal results."""
+    folders = {_folder(importlib.import_module(module)), Path(__file__).parent}
     files = (path for folder in folders for path in folder.rglob("*"))
     return _hash(path for path in files if path.suffix in {".py", ".csv"})
 
 
-def _folder(book: Book) -> Path:
-    return Path(book.module(book.chapters[0]).__file__ or "").parent
+def _folder(module: ModuleType) -> Path:
+    return Path(module.__file__ or "").parent
 
 
 def _version(distribution: str) -> str:

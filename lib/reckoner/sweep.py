@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class Sweep:
         if self.count > MOST_POINTS:
             raise ParameterError(f"{self.count:,} points are more than {MOST_POINTS:,}")
 
+    @property
+    def module(self) -> ModuleType:
+        return self.book.module(self.chapter)
+
     @cached_property
     def parameters(self) -> Parameters:
         return self.book.parameters(self.chapter)
@@ -121,7 +126,7 @@ class Sweep:
     @cached_property
     def units(self) -> dict[str, str]:
         """The unit of each result."""
-        return result_units(self.book.module(self.chapter))
+        return result_units(self.module)
 
     @cached_property
     def combinations(self) -> list[dict[str, Any]]:
@@ -161,9 +166,8 @@ class Sweep:
         values, start, stop = self.span(number)
         fixed = self.parameters.base(values)
         axes = {found.name: found.parameter.base(found.values) for found in self.numbers}
-        module = self.book.module(self.chapter).__name__
         fixed = {name: value for name, value in fixed.items() if name not in axes}
-        return Task(number, module, code, fixed, grid(axes, start, stop))
+        return Task(number, self.module.__name__, code, fixed, grid(axes, start, stop))
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Each point's parameters, checked, one after another."""

@@ -49,7 +49,7 @@ class Job:
 
     def __post_init__(self) -> None:
         check_ending(self.output)
-        self.code = code_hash(self.sweep.book)
+        self.code = code_hash(self.sweep.module.__name__)
         self.table = Table(self.sweep, provenance(self.sweep.book), self.notebook is not None)
         self.parts = Parts(self.output, self._plan())
         self._text = "" if self.notebook is None else self.notebook.read_text(encoding="utf-8")
@@ -182,6 +182,7 @@ class NotebookPiece:
     parameters: dict[str, Any]
 
     def __call__(self) -> tuple[str, bytes]:
+        chunks.refuse_other_code(self.task)
         with tempfile.TemporaryDirectory() as folder:
             notebook, executed = Path(folder) / "notebook.ipynb", Path(folder) / "executed.ipynb"
             notebook.write_text(self.text, encoding="utf-8")
