@@ -98,8 +98,10 @@ class Parts:
 
     def _tidy(self) -> None:
         """Remove what a killed process left half-written."""
-        own = self.output.parent.glob(f".{self.output.stem}.*")
-        for left in (*self.folder.rglob(".*"), *own):
+        files = (self.output, self.output.with_suffix(".svg"), self.output.with_suffix(".html"))
+        beside = [f".{file.name}.{'?' * 8}{file.suffix}" for file in files]  # as `whole` names them
+        found = (path for pattern in beside for path in self.output.parent.glob(pattern))
+        for left in (*self.folder.rglob(".*"), *found):
             left.unlink(missing_ok=True)
 
     @property
