@@ -38,6 +38,8 @@ BOOK = Book(
     extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
     live=LIVE,
     cover=("batching", "fig-batching-cost"),
+    data=DATA,
+    distribution="trading-space-for-time",
 )
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from inference_economics import catalog
-from reckoner.parameters import Parameter
+from inference_economics import catalog, own
+from reckoner.parameters import OwnFile, Parameter
+from reckoner.tables import DataError
 
 ARTICLE = "Li 2024 (the article)"
 
@@ -19,18 +21,43 @@ def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
         help="A chip of the catalog.",
         source=ARTICLE,
         choices=catalog.chips(*needs),
-        resolve=catalog.chip,
+        resolve=own.chip,
+        own=own_chip(*needs),
     )
 
 
+def own_chip(*needs: str) -> OwnFile:
+    """A chip of the reader's own, with the quantities `needs`."""
+    return OwnFile(".toml", "a file that describes a chip", partial(own.check_chip, needs=needs))
+
+
+def own_model(*needs: str) -> OwnFile:
+    """A model of the reader's own, with the quantities `needs`."""
+    check = partial(own.check_model, needs=needs)
+    return OwnFile(".json", "a model's config.json of Hugging Face", check)
+
+
 def among(allowed: Callable[[str], bool], choice: Parameter) -> Parameter:
-    """A choice by name, narrowed to the names that `allowed` lets through."""
-    return replace(choice, choices=tuple(filter(allowed, choice.choices)))
+    """A choice by name, narrowed to the names and the files that `allowed` lets through."""
+    return replace(
+        choice,
+        choices=tuple(filter(allowed, choice.choices)),
+        own=choice.own and replace(choice.own, check=_and_allowed(allowed, choice.own)),
+    )
+
+
+def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str], None]:
+    def check(path: str) -> None:
+        file.check(path)
+        if not allowed(path):
+            raise DataError(f"{path} is of another kind than those that can be chosen here")
+
+    return check
 
 
 def is_sram(key: str) -> bool:
     """Whether the chip keeps its weights in SRAM."""
-    return catalog.chip_names()[key].memory_kind == "SRAM"
+    return own.memory_kind(key) == "SRAM"
 
 
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
@@ -43,7 +70,8 @@ def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
         help="A model of the catalog.",
         source=ARTICLE,
         choices=catalog.models(*needs),
-        resolve=catalog.model,
+        resolve=own.model,
+        own=own_model(*needs),
     )
 
 

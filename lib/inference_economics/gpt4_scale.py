@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from inference_economics import catalog
+from inference_economics import catalog, own
 from inference_economics.capacity import cards_to_hold, parameter_count, weights
 from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
@@ -13,6 +13,7 @@ from inference_economics.choices import (
     among,
     chip_choice,
     is_sram,
+    model_choice,
 )
 from inference_economics.kv_cache import (
     BYTES_PER_ELEMENT,
@@ -205,6 +206,10 @@ _LINKS = catalog.constant("groq_lpu.link_bandwidth_cabled")
 _LATENCY = catalog.constant("tpu_ici.hop_latency")
 
 
+def _goes_by_heads(key: str) -> bool:
+    return not own.model(key).has("kv_rank")
+
+
 def _heads_known() -> tuple[str, ...]:
     """Models whose KV cache goes by heads."""
     names = catalog.model_names()
@@ -222,7 +227,8 @@ PARAMETERS = Parameters(
             help="A model of the catalog whose KV cache goes by heads.",
             source="a rumour of July 2023, unconfirmed; only the total is the article's",
             choices=_heads_known(),
-            resolve=catalog.model,
+            resolve=own.model,
+            own=among(_goes_by_heads, model_choice("gpt4_rumour", "layers", "kv_heads")).own,
         ),
         among(
             is_sram,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference_economics import catalog
+from inference_economics import catalog, own
 from inference_economics.batching import capital_cost, cluster_throughput
 from inference_economics.capacity import cards_to_hold, price_of_cluster, weights
 from inference_economics.catalog import Chip, Model
@@ -196,7 +196,7 @@ def _price(name: str, default: float, unit: str, label: str, help: str, source: 
 PARAMETERS = Parameters(
     (
         among(
-            lambda key: not catalog.model(key).has("windowed_layers"),
+            lambda key: not own.model(key).has("windowed_layers"),
             model_choice("llama2_70b", *NEEDS),
         ),
         among(

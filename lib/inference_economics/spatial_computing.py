@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from inference_economics import capacity, catalog
+from inference_economics import capacity, catalog, own
 from inference_economics.catalog import Chip
-from inference_economics.choices import ARTICLE
+from inference_economics.choices import ARTICLE, own_chip
 from inference_economics.quantities import formula
 from inference_economics.units import (
     Bytes,
@@ -237,7 +237,8 @@ PARAMETERS = Parameters(
             help="An FPGA of the catalog; the article names none. Its compute is unverified.",
             source="Putnam et al., ISCA 2014, for the family",
             choices=catalog.chips("memory", "narrow_compute"),
-            resolve=catalog.chip,
+            resolve=own.chip,
+            own=own_chip("memory", "narrow_compute"),
         ),
         Parameter(
             name="model_size",

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -34,6 +35,8 @@ class Book:
             constants have a table each.
         live: the live figure of each chapter that has one.
         cover: chapter and name of the figure that stands for the book.
+        data: the folder of the data files.
+        distribution: the name under which the packages are installed, which has a version.
     """
 
     package: str
@@ -45,6 +48,8 @@ class Book:
     extras: Mapping[str, Any] = field(default_factory=dict)
     live: Mapping[str, Any] = field(default_factory=dict)
     cover: tuple[str, str] | None = None
+    data: Path | None = None
+    distribution: str = ""
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,26 +68,40 @@ def run_with(notebook: Path, executed: Path, parameters: dict[str, Any]) -> bool
     """
     executed.parent.mkdir(parents=True, exist_ok=True)
     partial = executed.with_suffix(".partial.ipynb")
+    error = attempt(notebook, partial, parameters)
+    if error:
+        print(f"{notebook}, {error}", file=sys.stderr)
+        return False
+    partial.replace(executed)
+    return True
+
+
+def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> str:
+    """Run a notebook through papermill, and write it with what it gave, whether it fails or not.
+
+    Returns:
+        Nothing, or the cell and the error that stopped it.
+    """
+    error = ""
     with tempfile.TemporaryDirectory() as folder:
         # The kernel listens in a folder of this run alone, not on a port open to others.
         socket = {"transport": "ipc", "ip": f"{folder}/kernel"}
         try:
             papermill.execute_notebook(
                 str(notebook),
-                str(partial),
-                parameters,
+                str(executed),
+                dict(parameters),
                 kernel_name="python3",
                 progress_bar=False,
+                request_save_on_cell_execute=False,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # quiet as it shuts down
                 config=Config({"KernelManager": socket}),
             )
-        except PapermillExecutionError as error:
-            where = f"{notebook}, cell {error.cell_index + 1}"
-            print(f"{where}: {error.ename}: {error.evalue}", file=sys.stderr)
-            return False
-    tidied = tidy(nbformat.read(partial, as_version=4))
-    nbformat.write(tidied, partial)
-    partial.replace(executed)
-    return True
+        except PapermillExecutionError as failure:
+            error = f"cell {failure.cell_index + 1}: {failure.ename}: {failure.evalue}"
+    tidied = tidy(nbformat.read(executed, as_version=4))
+    nbformat.write(tidied, executed)
+    return error
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

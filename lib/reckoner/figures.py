@@ -105,6 +105,14 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
     )
 
 
+def to_svg(chart: alt.Chart | alt.LayerChart) -> str:
+    """The chart as a picture of its own, in the colours of a light page."""
+    spec = chart.to_dict()
+    _check(spec)
+    svg = re.sub(r"var\(--chart-[\w-]+, ([^)]+)\)", r"\1", _svg(spec, WIDTHS["wide"]))
+    return re.sub(r"(<svg\b)", r'\1 style="background: #fff"', svg, count=1) + "\n"
+
+
 def table_html(table: pd.DataFrame) -> str:
     """A table with numbers as a reader wants them: four significant digits."""
     if not all(str(name).strip() for name in table.columns):

@@ -104,7 +104,7 @@ class LiveFigure:
         """One of the chapter's declared parameters."""
         for declared in self.book.parameters(self.live.chapter):
             if declared.name == name:
-                return declared  # type: ignore[no-any-return]
+                return declared
         raise KeyError(f"{self.live.chapter} declares no parameter {name!r}")
 
     @property

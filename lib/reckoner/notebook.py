@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Markdown
 
 from reckoner import figures
@@ -45,6 +47,8 @@ class Chapter:
 
     def __init__(self, book: Book, name: str, **given: Any) -> None:
         parameters = book.parameters(name)
+        for injected in _injected():
+            parameters[injected]
         checked = parameters.check(given)
         self.book = book
         self.name = name
@@ -144,6 +148,21 @@ class Chapter:
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it."""
         return str(shown(value, unit, digits))
+
+
+def _injected() -> list[str]:
+    """The names that papermill set in this kernel, in a cell that begins with "# Parameters"."""
+    shell = get_ipython()
+    cells = shell.user_ns.get("In", []) if shell else []
+    return [
+        target.id
+        for source in cells
+        if source.startswith("# Parameters\n")
+        for statement in ast.parse(source).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and not target.id.startswith("PAPERMILL_")
+    ]
 
 
 def printed(claim: Claim) -> str:

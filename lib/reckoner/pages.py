@@ -25,6 +25,9 @@ from reckoner.formulas import Formula
 from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_MEANINGS, Conclusions
 from reckoner.live import LiveFigure
 from reckoner.notebook import claims_table, second_table, verdict_pill
+from reckoner.sweep import Sweep, evaluate
+from reckoner.sweep_chart import Picture
+from reckoner.table import Table
 from reckoner.tables import Constant
 from reckoner.units import base_unit, number, shown
 
@@ -103,6 +106,7 @@ class Pages:
             "seen": _seen,
             "figure": self.figure,
             "live": lambda chapter: LiveFigure(self.book, self.book.live[chapter]).html(),
+            "swept": self.swept,
         }
 
     @cached_property
@@ -135,6 +139,15 @@ class Pages:
             if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
                 return str(cell.outputs[0].data["text/html"])
         raise KeyError(f"{path}: no figure {name!r}")
+
+    def swept(self, chapter: str, **values: str) -> str:
+        """The picture of a sweep, as the command makes it, as HTML."""
+        sweep = Sweep(self.book, chapter, values)
+        picture = Picture(sweep)
+        table = Table(sweep, {})
+        for chunk in range(sweep.chunks):
+            picture.look(table.batch(chunk, evaluate(sweep.task(chunk, ""))))
+        return picture.html()
 
     def title(self, chapter: str) -> str:
         """The heading of a chapter's notebook."""

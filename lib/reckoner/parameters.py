@@ -7,15 +7,34 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reckoner.tables import DataError
 from reckoner.units import base_unit, shown, si
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class ParameterError(ValueError):
     """A parameter is wrong. The message names it, and says what is allowed."""
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """What a reader may bring in a file instead of choosing a name.
+
+    Attributes:
+        suffix: how the names of such files end; no name that can be chosen ends so.
+        kind: what such a file is, in a few words.
+        check: raises `DataError` or `OSError` for a file that cannot be used.
+    """
+
+    suffix: str
+    kind: str
+    check: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -32,7 +51,9 @@ class Parameter:
         low: smallest value allowed.
         high: largest value allowed.
         choices: the names allowed, for a parameter chosen by name.
-        resolve: turns a name into what the chapter's function takes.
+        resolve: turns a name, or the path of a file of one's own, into what the chapter's function
+            takes.
+        own: the file that may be given instead of a name.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
     """
@@ -48,10 +69,25 @@ class Parameter:
     choices: Sequence[str] = ()
     resolve: Callable[[str], Any] | None = None
     follows: tuple[str, str] | None = None
+    own: OwnFile | None = None
 
     @property
     def type_name(self) -> str:
         return type(self.default).__name__
+
+    @property
+    def by_name(self) -> bool:
+        """Whether it is chosen by name; else it is a number."""
+        return isinstance(self.default, str)
+
+    def read(self, text: str) -> Any:
+        """The checked value that a command line gives as text.
+
+        Raises:
+            ParameterError: see `check`.
+        """
+        number = not self.by_name and _NUMBER.fullmatch(text.strip())
+        return self.check(float(number[0]) if number else text)
 
     def check(self, value: Any) -> Any:
         """`value` with the declared type.
@@ -59,24 +95,38 @@ class Parameter:
         Raises:
             ParameterError: wrong type, out of bounds, not finite, or an unknown name.
         """
-        if isinstance(self.default, str):
+        if self.by_name:
             return self._checked_name(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
         whole = isinstance(self.default, int)
-        if not math.isfinite(value) or (whole and value != int(value)):
-            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
-        if not self.low <= value <= self.high:
-            raise ParameterError(f"{self.name}: expected {self._expected()}; got {value!r}")
+        if not _is_finite(value) or not self.low <= value <= self.high:
+            raise self._unexpected(value)
+        if whole and value != int(value):
+            raise self._unexpected(value)
         return int(value) if whole else float(value)
 
+    def _unexpected(self, value: Any) -> ParameterError:
+        return ParameterError(f"{self.name}: expected {self._expected()}; got {_short(value)}")
+
     def _checked_name(self, value: Any) -> str:
-        if value in self.choices:
-            return str(value)
+        if isinstance(value, str) and value in self.choices:
+            return value
+        if self.own and isinstance(value, str) and value.endswith(self.own.suffix):
+            return self._checked_file(self.own, value)
+        file = f", or the path of {self.own.kind} (*{self.own.suffix})" if self.own else ""
         raise ParameterError(
-            f"{self.name}: {value!r} is none of the names that can be chosen here"
-            f"{_nearest(str(value), self.choices)}. Known: {', '.join(self.choices)}"
+            f"{self.name}: {_short(value)} is none of the names that can be chosen here"
+            f"{nearest(str(value), self.choices) or '.'} Known: {', '.join(self.choices)}{file}"
         )
+
+    def _checked_file(self, own: OwnFile, path: str) -> str:
+        try:
+            own.check(path)
+        except DataError as error:
+            raise ParameterError(f"{self.name}: {error}") from error
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ParameterError(f"{self.name}: cannot read {_short(path)}: {why}") from error
+        return path
 
     def _expected(self) -> str:
         kind = "a whole number" if isinstance(self.default, int) else "a number"
@@ -93,7 +143,7 @@ class Parameter:
         """`value` as the chapter's function takes it: in base units, or resolved."""
         if self.resolve is not None:
             return self.resolve(value)
-        return value if isinstance(self.default, str) else si(value, self.unit)
+        return value if self.by_name else si(value, self.unit)
 
     def words(self, value: Any) -> str:
         """A checked `value` as a reader sees it."""
@@ -114,8 +164,23 @@ class Parameters:
 
     declared: tuple[Parameter, ...]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Parameter]:
         return iter(self.declared)
+
+    def __getitem__(self, name: str) -> Parameter:
+        """The parameter of that name.
+
+        Raises:
+            ParameterError: there is none; the message names the nearest.
+        """
+        for parameter in self.declared:
+            if parameter.name == name:
+                return parameter
+        names = list(self.defaults)
+        raise ParameterError(
+            f"no parameter {_short(name)}{nearest(str(name), names) or '.'} "
+            f"Known: {', '.join(names)}"
+        )
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -127,19 +192,15 @@ class Parameters:
         Raises:
             ParameterError: a name is unknown or a value is wrong.
         """
-        names = list(self.defaults)
         for name in values:
-            if name not in names:
-                raise ParameterError(
-                    f"no parameter {name!r}{_nearest(name, names)}. Known: {', '.join(names)}"
-                )
+            self[name]
         given = {**self.defaults, **values}
         checked = {p.name: p.check(given[p.name]) for p in self if not p.follows}
         for p in self:
             if p.follows:
                 value = values.get(p.name)
                 checked[p.name] = p.check(self._followed(p, checked) if value is None else value)
-        return {name: checked[name] for name in names}
+        return {name: checked[name] for name in self.defaults}
 
     def _followed(self, parameter: Parameter, chosen: Mapping[str, Any]) -> float:
         choice = next(p for p in self if parameter.follows and p.name == parameter.follows[0])
@@ -156,11 +217,15 @@ class Parameters:
         return self.assemble(self.check(values))
 
     def assemble(self, checked: Mapping[str, Any]) -> dict[str, Any]:
-        """Checked values, or expressions in their place, as the chapter's function takes them.
+        """Checked values, or expressions in their place, as the chapter's function takes them."""
+        return self.joined({p.name: p.base(checked[p.name]) for p in self})
 
-        A number that follows a record replaces the record's own and is no argument itself.
+    def joined(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values in base units, those that follow a record joined to it.
+
+        Such a number replaces the record's own and is no argument of the chapter's function.
         """
-        taken = {p.name: p.base(checked[p.name]) for p in self}
+        taken = dict(values)
         for p in self:
             if p.follows:
                 choice, quantity = p.follows
@@ -180,6 +245,24 @@ def _literal(value: float | int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
+def nearest(name: str, names: Sequence[str]) -> str:
+    """A hint at the nearest of some names, or nothing where none is near."""
+    near = difflib.get_close_matches(name[:100], names, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of very many digits"
+    return text if len(text) <= 80 else f"{text[:60]}...{text[-10:]}"

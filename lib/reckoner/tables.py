@@ -112,16 +112,22 @@ def _checked(path: Path, line: int, cells: dict[str, Any], row_type: type[Row]) 
     try:
         return row_type.model_validate(cells)
     except ValidationError as error:
-        fault = error.errors()[0]
-        column, message = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"]
-        message = message.removeprefix("Value error, ")
-        if not column and ": " in message:
-            column, message = message.split(": ", 1)
+        column, message = fault_of(error)
         found = cells.get(column)
         raise DataError(
             f"{path.name}, line {line} (row {name!r}), column {column!r}: {message}"
             + (f"; found {found!r}" if found is not None else "")
         ) from None
+
+
+def fault_of(error: ValidationError) -> tuple[str, str]:
+    """The column of the first fault in a row, and what is wrong with it."""
+    fault = error.errors()[0]
+    column, message = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"]
+    message = message.removeprefix("Value error, ")
+    if not column and ": " in message:
+        column, message = message.split(": ", 1)
+    return column, message
 
 
 def _refuse_twice(path: Path, column: str, names: list[str]) -> None:

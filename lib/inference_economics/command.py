@@ -1,0 +1,14 @@
+"""The command `spacetime`: chapters rerun and swept, measured runs predicted."""
+
+from pathlib import Path
+
+from inference_economics.book import BOOK
+from inference_economics.predict import command as predict
+from reckoner.command import command_of
+
+ROOT = Path(__file__).parents[2]
+main = command_of(BOOK, ROOT, "spacetime")
+main.add_command(predict)
+
+if __name__ == "__main__":
+    main(prog_name="spacetime")

@@ -1,0 +1,259 @@
+"""The command line of a book, written from its declarations: rerun, params, sweep."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reckoner.book import Book
+from reckoner.grids import CHUNK, SYNTAX
+from reckoner.parameters import Parameter, ParameterError, nearest
+from reckoner.tables import DataError
+
+Options = Sequence[Callable[[Any], Any]]
+
+
+def command_of(book: Book, root: Path, name: str) -> click.Group:
+    """The command line of a book.
+
+    Args:
+        book: the book.
+        root: the folder that holds notebooks/ and book/.
+        name: what the command is called.
+
+    Returns:
+        A group to which a book may add commands of its own.
+    """
+
+    @click.group(name=name, context_settings={"help_option_names": ["-h", "--help"]})
+    def group() -> None:
+        """Rerun the book's chapters with other parameters, and sweep over them."""
+
+    group.add_command(Chapters(book, "rerun", _rerun(book, root), help=_RERUN))
+    group.add_command(Chapters(book, "params", _params(book), help=_PARAMS))
+    group.add_command(Chapters(book, "sweep", _sweep(book, root), help=_SWEEP))
+    return group
+
+
+_RERUN = """Run a chapter's notebook with other parameters.
+
+The folder gets the executed notebook, its page as HTML, and its results as CSV and JSON."""
+_PARAMS = "List a chapter's parameters."
+_SWEEP = """Evaluate a chapter at many points; a row of the table for each.
+
+Killed at any moment, the same command goes on where it was."""
+
+
+class Plain(click.ClickException):
+    """An error in its own words, without a traceback."""
+
+    exit_code = 2
+
+
+class Chapters(click.Group):
+    """A command with a subcommand for each chapter, made when it is asked for."""
+
+    def __init__(self, book: Book, name: str, make: Callable[[str], click.Command], help: str):
+        super().__init__(name=name, help=help)
+        self.book, self.make = book, make
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.book.chapters)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.book.chapters:
+            hint = nearest(cmd_name, self.book.chapters) or "."
+            known = ", ".join(self.book.chapters)
+            raise Plain(f"no chapter {cmd_name[:80]!r}{hint} There are {known}")
+        return self.make(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Chapters"):
+            formatter.write_dl([(name, self._about(name)) for name in self.book.chapters])
+
+    def _about(self, chapter: str) -> str:
+        text = (self.book.module(chapter).__doc__ or "").strip().splitlines()[0]
+        return text.split(":")[0]
+
+
+class ChapterCommand(click.Command):
+    """A command for one chapter, whose help ends with the chapter's parameters."""
+
+    declared: list[Parameter]
+    notes = ""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Parameters"):
+            for parameter in self.declared:
+                formatter.write("\n".join(described(parameter)) + "\n")
+        if self.notes:
+            with formatter.section("Values"):
+                formatter.write(self.notes + "\n")
+
+
+def described(parameter: Parameter, width: int = 78) -> list[str]:
+    """A parameter in some lines: name, label, unit, bounds or names, default, source."""
+    p = parameter
+    facts = [f"default {p.default if p.default is not None else 'that of the name chosen'}"]
+    facts += [f"from {p.source}"]
+    about = f"{p.label}. {p.help}"
+    if p.by_name:
+        own = f", or the path of {p.own.kind} (*{p.own.suffix})" if p.own else ""
+        facts.insert(0, f"one of {', '.join(p.choices)}{own}")
+    else:
+        kind = "a whole number" if isinstance(p.default, int) else "a number"
+        facts.insert(0, f"{kind} of {p.low:g} to {p.high:g}")
+    lines = [f"  {p.name} [{p.unit}]"]
+    for text in (about, "; ".join(facts)):
+        lines += textwrap.wrap(
+            text, width, initial_indent=" " * 6, subsequent_indent=" " * 6,
+            break_on_hyphens=False,
+        )  # fmt: skip
+    return lines
+
+
+def declaration(parameter: Parameter) -> dict[str, Any]:
+    """A parameter as plain data."""
+    p = parameter
+    bounds = {"choices": list(p.choices)} if p.by_name else {"low": p.low, "high": p.high}
+    return {
+        "name": p.name,
+        "type": p.type_name,
+        "unit": p.unit,
+        "default": p.default,
+        **bounds,
+        "label": p.label,
+        "help": p.help,
+        "source": p.source,
+    }
+
+
+def _given(pairs: Sequence[str]) -> dict[str, str]:
+    """The parameters of a command line by name."""
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise Plain(f"-p {pair[:80]!r}: write NAME=VALUE")
+        if name in given:
+            raise Plain(f"-p {name}: given twice")
+        given[name] = value
+    return given
+
+
+def _command(book: Book, chapter: str, work: Any, options: Options, notes: str = "") -> Any:
+    """A chapter's command; an error that a person can mend is said in its own words."""
+
+    def plainly(**arguments: Any) -> None:
+        from reckoner.one_page import PageFailedError
+        from reckoner.parts import SweepError
+        from reckoner.rerun import RerunError
+
+        try:
+            work(**arguments)
+        except (
+            ParameterError, DataError, SweepError, RerunError, PageFailedError, OSError,
+        ) as error:  # fmt: skip
+            raise Plain(str(error)) from None
+
+    for option in reversed(options):
+        plainly = option(plainly)
+    made = click.command(name=chapter, cls=ChapterCommand)(plainly)
+    made.declared, made.notes = list(book.parameters(chapter)), notes
+    made.help = (work.__doc__ or "").format(chapter=chapter)
+    return made
+
+
+_PARAMETER = click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+
+
+def _rerun(book: Book, root: Path) -> Callable[[str], click.Command]:
+    folder = click.option(
+        "-o", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
+        help="The folder for what comes out.",
+    )  # fmt: skip
+    page = click.option("--page/--no-page", default=True, help="Make the page.", show_default=True)
+
+    def make(chapter: str) -> click.Command:
+        def work(pairs: tuple[str, ...], folder: Path, page: bool) -> None:
+            """Run the notebook of {chapter} with other parameters."""
+            from reckoner.rerun import rerun
+
+            declared = book.parameters(chapter)
+            values = {name: declared[name].read(text) for name, text in _given(pairs).items()}
+            notebook = root / "notebooks" / f"{chapter}.ipynb"
+            for path in rerun(book, notebook, values, folder, page):
+                click.echo(path)
+
+        return _command(book, chapter, work, (_PARAMETER, folder, page))  # type: ignore[no-any-return]
+
+    return make
+
+
+def _params(book: Book) -> Callable[[str], click.Command]:
+    as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+    def make(chapter: str) -> click.Command:
+        def work(as_json: bool) -> None:
+            """List the parameters of {chapter}."""
+            declared = list(book.parameters(chapter))
+            if as_json:
+                text = json.dumps([declaration(p) for p in declared], indent=2, ensure_ascii=False)
+            else:
+                text = "\n".join(line for p in declared for line in described(p))
+            click.echo(text)
+
+        return _command(book, chapter, work, (as_json,))  # type: ignore[no-any-return]
+
+    return make
+
+
+def _sweep(book: Book, root: Path) -> Callable[[str], click.Command]:
+    options = (
+        _PARAMETER,
+        click.option(
+            "-o", "output", type=click.Path(path_type=Path, dir_okay=False), required=True,
+            help="The table, *.csv or *.parquet.",
+        ),
+        click.option("--notebooks", is_flag=True, help="Run the notebook at each point."),
+        click.option("--show", metavar="RESULT,...", default="", help="The results to draw."),
+        click.option("--scheduler", metavar="tcp://...", help="A running Dask scheduler."),
+        click.option(
+            "--workers", type=click.IntRange(1, 1024), help="Processes; by default one a core."
+        ),
+        click.option(
+            "--at-once", type=click.IntRange(1, 10_000_000), default=CHUNK, show_default=True,
+            help="Points evaluated together; the results do not depend on it.",
+        ),
+        click.option("--progress/--no-progress", "shown", default=None, help="Show the progress."),
+    )  # fmt: skip
+
+    def make(chapter: str) -> click.Command:
+        def work(
+            pairs: tuple[str, ...], output: Path, notebooks: bool, show: str,
+            scheduler: str | None, workers: int | None, at_once: int, shown: bool | None,
+        ) -> None:  # fmt: skip
+            """Evaluate {chapter} at every combination of the values given."""
+            from reckoner.sweep import Sweep
+            from reckoner.sweep_chart import Picture
+            from reckoner.sweeping import Job
+
+            sweep = Sweep(book, chapter, _given(pairs), 1 if notebooks else at_once)
+            picture = Picture(sweep, [name.strip() for name in show.split(",") if name.strip()])
+            notebook = root / "notebooks" / f"{chapter}.ipynb" if notebooks else None
+            job = Job(sweep, output, notebook, scheduler, workers or 0, shown, picture.look)
+            if not job.run(lambda: picture.write(output, root / "book")):
+                click.echo(f"{output} is made already")
+                return
+            failed = f", of which {job.failed:,} failed" if job.failed else ""
+            click.echo(f"{output}: {sweep.count:,} points{failed}")
+
+        return _command(book, chapter, work, options, SYNTAX)  # type: ignore[no-any-return]
+
+    return make

@@ -1,0 +1,65 @@
+"""Where a table comes from: the version, the commit, and a hash of the data files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+
+from reckoner.book import Book
+
+
+def provenance(book: Book) -> dict[str, str]:
+    """Version of the book, commit of its repository, and hash of its data files.
+
+    A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository.
+    """
+    folder = _folder(book.module(book.chapters[0]))
+    return {
+        "version": _version(book.distribution),
+        "commit": _commit(folder),
+        "data": _hash((book.data or folder).glob("*.csv")),
+    }
+
+
+@cache
+def code_hash(module: str) -> str:
+    """A hash of a chapter's package and of the machinery: equal ones give equal results."""
+    folders = {_folder(importlib.import_module(module)), Path(__file__).parent}
+    files = (path for folder in folders for path in folder.rglob("*"))
+    return _hash(path for path in files if path.suffix in {".py", ".csv"})
+
+
+def _folder(module: ModuleType) -> Path:
+    return Path(module.__file__ or "").parent
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except (PackageNotFoundError, ValueError):
+        return "unknown"
+
+
+@cache
+def _commit(folder: Path) -> str:
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(
+            [*command, "--exclude=*"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:16]

@@ -1,0 +1,97 @@
+"""A chapter rerun with other parameters: its notebook, its page, its results as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reckoner.book import Book
+from reckoner.build import attempt
+from reckoner.ledger import Conclusions
+from reckoner.one_page import page_of
+from reckoner.parts import write_whole
+from reckoner.provenance import provenance
+
+
+class RerunError(RuntimeError):
+    """A notebook stopped. The message names the cell and the error."""
+
+
+def rerun(
+    book: Book, notebook: Path, values: Mapping[str, Any], folder: Path, page: bool = True
+) -> list[Path]:
+    """Run a chapter with other parameters, and keep what it gives.
+
+    Args:
+        book: the book.
+        notebook: the chapter's notebook.
+        values: the parameters that differ from the defaults.
+        folder: where the notebook, its page, and its results as CSV and JSON go.
+        page: whether the page is made.
+
+    Returns:
+        The files that were written, each whole.
+
+    Raises:
+        ParameterError: a value is not allowed; nothing has run.
+        RerunError: a cell failed; nothing was written.
+    """
+    chapter = notebook.stem
+    checked = book.parameters(chapter).check(values)
+    changed = {name: checked[name] for name in values}
+    with tempfile.TemporaryDirectory() as place:
+        executed = Path(place) / notebook.name
+        error = attempt(notebook, executed, changed)
+        if error:
+            raise RerunError(f"{notebook}, {error}")
+        contents = {".ipynb": executed.read_text(encoding="utf-8")}
+    concluded = book.conclude(chapter, checked)
+    rows = results(book, chapter, checked, concluded)
+    contents |= {".csv": as_csv(rows, provenance(book)), ".json": as_json(rows, provenance(book))}
+    if page:
+        contents[".html"] = page_of(contents[".ipynb"], notebook.parent.parent / "book")
+    written = [folder / f"{chapter}{ending}" for ending in contents]
+    for path, content in zip(written, contents.values(), strict=True):
+        write_whole(path, content)
+    return written
+
+
+def results(
+    book: Book, chapter: str, values: Mapping[str, Any], concluded: Conclusions
+) -> list[dict[str, Any]]:
+    """Every parameter and result of a run: kind, name, value, unit, and as a reader sees it."""
+    words = concluded.words(digits=3)
+    declared = book.parameters(chapter)
+    rows = [("parameter", p.name, values[p.name], p.unit, words[p.name]) for p in declared]
+    for name, unit in concluded.units.items():
+        value = float(getattr(concluded.results, name))
+        rows.append(("result", name, value, unit, words[name]))
+    names = ("kind", "name", "value", "unit", "words")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def as_csv(rows: list[dict[str, Any]], about: Mapping[str, str]) -> str:
+    """The rows as CSV, the provenance in columns of its own."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*rows[0], *about], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, **about} for row in rows)
+    return text.getvalue()
+
+
+def as_json(rows: list[dict[str, Any]], about: Mapping[str, str]) -> str:
+    """The rows as JSON. Infinity, which JSON lacks, is null there; its words say "∞"."""
+    parts: dict[str, Any] = {"provenance": dict(about), "parameters": {}, "results": {}}
+    for row in rows:
+        value = row["value"]
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
+        entry = {"value": value, "unit": row["unit"], "words": row["words"]}
+        parts[f"{row['kind']}s"][row["name"]] = entry
+    return json.dumps(parts, indent=2, ensure_ascii=False) + "\n"

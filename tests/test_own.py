@@ -1,0 +1,153 @@
+"""A chip and a model of one's own: taken like those of the catalog, refused row by row."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inference_economics import catalog, config_json, own
+from inference_economics.book import BOOK
+from reckoner.build import attempt
+from reckoner.parameters import ParameterError
+from reckoner.tables import DataError
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CHIP, MODEL = str(EXAMPLES / "made_up_chip.toml"), str(EXAMPLES / "llama2_70b_config.json")
+DEEPSEEK_V3 = {
+    "model_type": "deepseek_v3", "num_hidden_layers": 61, "hidden_size": 7168,
+    "num_attention_heads": 128, "num_key_value_heads": 128, "vocab_size": 129280,
+    "max_position_embeddings": 163840, "kv_lora_rank": 512, "q_lora_rank": 1536,
+    "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 128, "n_routed_experts": 256,
+    "n_shared_experts": 1, "num_experts_per_tok": 8, "moe_intermediate_size": 2048,
+    "intermediate_size": 18432, "first_k_dense_replace": 3,
+}  # fmt: skip
+MIXTRAL = {
+    "model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 32000,
+    "max_position_embeddings": 32768, "num_local_experts": 8, "num_experts_per_tok": 2,
+    "intermediate_size": 14336, "sliding_window": None,
+}  # fmt: skip
+
+
+def chip_file(folder, text):
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def model_file(folder, **change):
+    path = folder / "config.json"
+    config = {**json.loads(Path(MODEL).read_text()), **change}
+    path.write_text(json.dumps({k: v for k, v in config.items() if v is not ...}))
+    return str(path)
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_every_chapter_takes_files(chapter):
+    files = {".toml": CHIP, ".json": MODEL}
+    declared = BOOK.parameters(chapter)
+    given = {"chip": CHIP, "model": MODEL}
+    given = {p.name: files[p.own.suffix] for p in declared if p.name in given}
+    concluded = BOOK.conclude(chapter, given)
+    for name in given:
+        assert concluded.given[name] in {"Made-up SRAM card", "Llama-2-70b-hf"}
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_every_text_takes_files(chapter, tmp_path):
+    declared = BOOK.parameters(chapter)
+    given = {p.name: {"chip": CHIP, "model": MODEL}.get(p.name) for p in declared}
+    given = {name: path for name, path in given.items() if path}
+    if not given:  # its chip is an FPGA
+        row = 'narrow_compute = { value = 2, unit = "TOP/s", source = "me" }\n'
+        given = {"fpga": chip_file(tmp_path, HEAD + ROW.format(10, "MB") + row)}
+    executed = tmp_path / "executed.ipynb"
+    assert attempt(EXAMPLES.parent / "notebooks" / f"{chapter}.ipynb", executed, given) == ""
+
+
+def test_a_published_shape_gives_what_the_catalog_has():
+    known, mine = catalog.model("llama2_70b"), own.model(MODEL)
+    for quantity in ("layers", "heads", "kv_heads", "head_dim", "ffn_size", "total_parameters"):
+        assert mine.values[quantity] == known.values[quantity]
+    assert mine.nominal_parameters == mine.total_parameters
+
+
+def test_experts_and_latent_attention_are_counted():
+    # The published totals: 671 and 37 billion; 46.7 and 12.9 billion.
+    deepseek, mixtral = map(config_json.model_values, (DEEPSEEK_V3, MIXTRAL))
+    assert deepseek["total_parameters"] == 671_026_404_352
+    assert round(deepseek["active_parameters"], -9) == 38e9  # with input and output embeddings
+    assert (mixtral["total_parameters"], mixtral["experts"]) == (46_702_792_704, 8)
+    assert round(mixtral["active_parameters"], -8) == 12.9e9
+    assert deepseek["kv_rank"] + deepseek["rope_dim"] == 576
+
+
+def test_tied_embeddings_count_once(tmp_path):
+    tied = own.model(model_file(tmp_path, tie_word_embeddings=True))
+    assert own.model(MODEL).total_parameters - tied.total_parameters == 32000 * 8192
+
+
+def test_windows_are_those_of_the_layers_that_have_them(tmp_path):
+    kinds = ["sliding_attention", "full_attention"] * 40
+    mine = own.model(model_file(tmp_path, sliding_window=4096, layer_types=kinds))
+    assert (mine.sliding_window, mine.windowed_layers) == (4096, 40)
+    with pytest.raises(ParameterError, match="of another kind"):
+        BOOK.parameters("prefill_caching").check({"model": str(tmp_path / "config.json")})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "gpt2"}, "model_type: 'gpt2' is not understood. Known: llama"),
+        ({"num_hidden_layers": ...}, "num_hidden_layers: expected a whole number"),
+        ({"hidden_size": -1}, "hidden_size: expected a whole number"),
+        ({"hidden_size": 1e400}, "hidden_size: expected a whole number"),
+        ({"vocab_size": "many"}, "vocab_size: expected a whole number"),
+        ({"num_attention_heads": 63}, "the heads do not divide"),
+    ],
+)
+def test_a_wrong_config_is_named(tmp_path, change, message):
+    with pytest.raises(ParameterError, match=f"model: .*config.json: .*{message}"):
+        BOOK.parameters("batching").check({"model": model_file(tmp_path, **change)})
+
+
+HEAD = 'name = "Mine"\nmemory_kind = "SRAM"\n'
+ROW = 'memory = {{ value = {}, unit = "{}", source = "me" }}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no 'name'"),
+        ("name = ", "not TOML"),
+        ('name = "Mine"\n', "no 'memory_kind'"),
+        (HEAD, "has no 'memory', which is needed here; add a row memory = {"),
+        (HEAD + ROW.format(-1, "GB"), "row 'memory': value: must be finite and not negative"),
+        (HEAD + ROW.format(0, "GB"), "row 'memory': value: must be more than 0"),
+        (HEAD + ROW.format("nan", "GB"), "row 'memory': value: must be finite"),
+        (HEAD + ROW.format(1, "W"), "row 'memory': unit: 'W' is no unit of it; write 'GB'"),
+        (HEAD + ROW.format(1, "GX"), "row 'memory': unit: unknown unit 'GX'"),
+        (HEAD + ROW.format('"80 GB"', "GB"), "row 'memory': value: expected a number"),
+        (HEAD + "memory = 80\n", "row 'memory': expected { value = 1"),
+        (HEAD + 'memry = { value = 1, unit = "GB", source = "me" }', "did you mean 'memory'"),
+        ('name = "Mine"\nmemory_kind = "HBM"\n' + ROW.format(80, "GB"), "of another kind"),
+    ],
+)
+def test_a_wrong_chip_is_named_row_by_row(tmp_path, text, message):
+    with pytest.raises(ParameterError) as refused:
+        BOOK.parameters("batching").check({"chip": chip_file(tmp_path, text)})
+    assert str(refused.value).startswith("chip: ")
+    assert message in str(refused.value)
+
+
+def test_all_wrong_rows_are_named_at_once(tmp_path):
+    rows = ROW.format(-1, "GB") + ROW.format(1, "m").replace("memory", "power")
+    with pytest.raises(DataError) as refused:
+        own.chip(chip_file(tmp_path, HEAD + rows))
+    assert "row 'memory'" in str(refused.value) and "row 'power'" in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["none.toml", "\0.toml", "x" * 5000 + ".toml", ".toml", "/.toml"])
+def test_a_file_that_is_not_there_is_named(path):
+    with pytest.raises(ParameterError, match="chip: "):
+        BOOK.parameters("batching").check({"chip": path})

@@ -1,0 +1,446 @@
+"""A sweep gives what single points give, wherever it is cut, killed or sent."""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import frail
+from inference_economics.book import BOOK
+from other_parameters import OTHER_PARAMETERS
+from reckoner.chunks import dump, load, make, store
+from reckoner.grids import axis, grid
+from reckoner.parameters import ParameterError
+from reckoner.parts import Parts, SweepError, whole
+from reckoner.provenance import code_hash, provenance
+from reckoner.sweep import Sweep, evaluate
+from reckoner.sweep_chart import Picture
+from reckoner.sweeping import Job
+
+BATCHING = BOOK.parameters("batching")
+ROOT = Path(__file__).parent.parent
+
+
+def swept(chapter, given, chunk=65_536, book=BOOK):
+    return Sweep(book, chapter, given, chunk)
+
+
+def evaluated(sweep):
+    """Each result at every point, and the errors by point."""
+    parts = [evaluate(sweep.task(number, "")) for number in range(sweep.chunks)]
+    sizes = [len(sweep.grid(number)) for number in range(sweep.chunks)]
+    columns = {
+        name: np.concatenate(
+            [np.broadcast_to(p.results[name], n) for p, n in zip(parts, sizes, strict=True)]
+        )
+        for name in sweep.units
+    }
+    starts = itertools.accumulate([0, *sizes[:-1]])
+    errors = {s + k: e for s, p in zip(starts, parts, strict=True) for k, e in p.errors.items()}
+    return columns, errors
+
+
+# The values as written
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("batch_size", "128", [128]),
+        ("batch_size", "1e6", [1_000_000]),
+        ("batch_size", "1:16:log2", [1, 2, 4, 8, 16]),
+        ("batch_size", "1:20:log2", [1, 2, 4, 8, 16]),
+        ("batch_size", "1:100:log10/2", [1, 3, 10, 32, 100]),
+        ("batch_size", "1:4:log2/9", [1, 2, 3, 4]),
+        ("batch_size", " 3, 1 ,2", [3, 1, 2]),
+        ("speed", "1:2:5", [1, 1.25, 1.5, 1.75, 2]),
+        ("speed", "0.5:8:log2", [0.5, 1, 2, 4, 8]),
+    ],
+)
+def test_values_are_read_as_written(name, text, values):
+    assert list(axis(BATCHING[name], text).values) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("batch_size", "", "expected a whole number"),
+        ("batch_size", "1.5", "expected a whole number"),
+        ("batch_size", "nan", "expected a whole number"),
+        ("batch_size", "1:8", "three parts"),
+        ("batch_size", "8:1:log2", "below the last"),
+        ("batch_size", "1:8:log3", "no number of points"),
+        ("batch_size", "1:8:1", "no number of points"),
+        ("batch_size", "1:8:9999999999999999999999", "no number of points"),
+        ("batch_size", "0:8:log2", "batch_size: expected a whole number of 1"),
+        ("batch_size", "1:inf:log2", "expected a whole number"),
+        ("batch_size", "2,2", "stands twice"),
+        ("chip", "groq_lpu,groq_lup", "did you mean 'groq_lpu'"),
+        ("chip", "groq_lpu,", "'' is none of the names"),
+    ],
+)
+def test_malformed_values_are_refused(name, text, message):
+    with pytest.raises(ParameterError, match=message):
+        axis(BATCHING[name], text)
+
+
+@given(st.sampled_from([p.name for p in BATCHING]), st.text(max_size=30))
+@settings(max_examples=300)
+def test_any_text_is_taken_or_refused_clearly(name, text):
+    try:
+        found = axis(BATCHING[name], text)
+    except ParameterError as error:
+        assert str(error).startswith(name)
+    else:
+        assert all(BATCHING[name].check(v) is not None for v in list(found.values)[:9])
+
+
+range_text = st.builds(
+    lambda a, b, c: f"{a}:{b}:{c}",
+    st.floats(0.1, 1e5), st.floats(0.1, 1e5), st.sampled_from(["2", "7", "log2", "log10/3"]),
+)  # fmt: skip
+
+
+@given(range_text, range_text, st.integers(1, 40))
+@settings(max_examples=60)
+def test_a_sweep_is_finite_or_says_that_there_is_none(speeds, prices, chunk):
+    try:
+        sweep = swept("batching", {"speed": speeds, "card_price": prices}, chunk)
+    except ParameterError:
+        return
+    columns, errors = evaluated(sweep)
+    assert not errors
+    for name, column in columns.items():
+        none_allowed = name.startswith(("floor_", "consumer_batch", "parity_", "effective_cost"))
+        assert np.isfinite(column).all() or none_allowed
+        assert not np.isnan(column).any()
+
+
+def test_a_product_of_axes_runs_through_all_its_points():
+    axes = {"a": np.array([1.0, 2.0]), "b": np.arange(5.0), "c": np.arange(3.0)}
+    expected = list(itertools.product(*axes.values()))
+    for start, stop in itertools.combinations(range(31), 2):
+        columns = grid(axes, start, stop).columns()
+        assert list(zip(*columns.values(), strict=True)) == expected[start:stop]
+
+
+# What a sweep gives
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_arrays_give_what_single_points_give(chapter):
+    """Every chapter's function, over each of its numbers, three values each."""
+    for other in ({}, *OTHER_PARAMETERS[chapter]):
+        declared = BOOK.parameters(chapter)
+        fixed = {name: str(value) for name, value in declared.check(other).items()}
+        for parameter in declared:
+            if parameter.by_name or fixed[parameter.name] == "None":
+                continue
+            text = f"{parameter.low},{fixed[parameter.name]},{parameter.high}"
+            values = list(dict.fromkeys(map(float, text.split(","))))
+            given = {**fixed, parameter.name: ",".join(map(str, values))}
+            sweep = swept(chapter, {n: t for n, t in given.items() if t != "None"}, 2)
+            columns, errors = evaluated(sweep)
+            assert not errors
+            for place, point in enumerate(sweep.points()):
+                with np.errstate(all="ignore"):
+                    single = BOOK.conclude(chapter, point).results
+                for name, column in columns.items():
+                    # A root may differ in the last bit between one number and an array.
+                    assert column[place] == pytest.approx(float(getattr(single, name)), rel=4e-16)
+
+
+GRID = {"chip": "groq_lpu,wse_2", "batch_size": "1:512:log2", "context_length": "1000:90000:7"}
+
+
+def written(job):
+    assert job.run()
+    return pq.read_table(job.output)
+
+
+def test_the_table_does_not_depend_on_where_it_is_cut(tmp_path):
+    tables = [
+        written(Job(swept("batching", GRID, chunk), tmp_path / f"{chunk}.parquet", workers=2))
+        for chunk in (65_536, 11)
+    ]
+    assert tables[0].num_rows == 2 * 10 * 7
+    assert tables[0].to_pandas().equals(tables[1].to_pandas())
+
+
+def test_a_row_has_every_parameter_every_result_and_the_provenance(tmp_path):
+    for ending, read in ((".csv", pd.read_csv), (".parquet", pd.read_parquet)):
+        job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / f"t{ending}")
+        assert job.run()
+        table = read(job.output)
+        assert list(table["batch_size [count]"]) == [1, 7]
+        assert list(table["model [name]"]) == ["llama2_70b"] * 2
+        concluded = BOOK.conclude("kv_cache", {"batch_size": 7})
+        for name, unit in concluded.units.items():
+            assert table[f"{name} [{unit}]"][1] == getattr(concluded.results, name)
+        for name, value in provenance(BOOK).items():
+            assert list(table[name]) == [value] * 2
+        assert table["error"].isna().all()
+    about = json.loads(pq.read_schema(tmp_path / "t.parquet").metadata[b"sweep"])
+    assert about["batch_size"] == "1,7"
+
+
+def test_points_that_fail_are_rows_with_their_error(tmp_path):
+    sweep = swept("roots", {"x": "-2:9:12", "sign": "minus,plus"}, 5, frail.BOOK)
+    job = Job(sweep, tmp_path / "t.csv", workers=1)
+    assert job.run()
+    table = pd.read_csv(job.output)
+    assert len(table) == 24 and job.failed == 6
+    bad = table[table["error"].notna()]
+    assert list(bad["x [count]"]) == [-2, -1, 7] * 2
+    assert set(bad["error"]) == {"root is not a number", "ValueError: seven is refused"}
+    assert bad["root [count]"].isna().all()
+    good = table[table["error"].isna()]
+    signs = np.where(good["sign [name]"] == "plus", 1, -1)
+    assert (good["root [count]"] == signs * np.sqrt(good["x [count]"])).all()
+
+
+def test_a_chunk_is_read_as_it_was_written(tmp_path):
+    found = evaluate(swept("batching", GRID).task(0, ""))
+    with (tmp_path / "chunk").open("wb") as file:
+        dump(found, file)
+    again = load(tmp_path / "chunk")
+    assert list(again.results) == list(found.results)
+    for name, column in found.results.items():
+        assert type(column) is type(again.results[name])
+        assert np.array_equal(column, again.results[name])
+
+
+def test_a_worker_with_other_code_is_refused(tmp_path):
+    task = swept("batching", GRID).task(0, "another")
+    with pytest.raises(SweepError, match="other formulas or data"):
+        make(task, tmp_path / "chunk", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_on_another_machine_returns_its_chunk(tmp_path):
+    task = swept("batching", GRID).task(0, code_hash("inference_economics.batching"))
+    content = make(task, tmp_path / "chunk", "a plan that is not here")
+    assert content is not None
+    assert not list(tmp_path.iterdir())
+    store(tmp_path / "chunk", content)
+    found, again = evaluate(task), load(tmp_path / "chunk")
+    assert all(np.array_equal(c, again.results[name]) for name, c in found.results.items())
+
+
+def test_too_many_points_are_refused():
+    many = {"speed": "1:2:10000000", "card_price": "1:2:10000000"}
+    with pytest.raises(ParameterError, match="100,000,000,000,000 points"):
+        swept("batching", many)
+
+
+# Killed, resumed, refused
+
+
+def test_no_file_is_half_written_under_its_name(tmp_path):
+    target = tmp_path / "table.csv"
+
+    def half():
+        with whole(target) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert list(tmp_path.iterdir()) == []
+    code = (
+        "import sys, os, pathlib; from reckoner.parts import whole\n"
+        "with whole(pathlib.Path(sys.argv[1])) as p:\n"
+        "    p.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not target.exists()
+
+
+def test_a_finished_sweep_is_not_done_again(tmp_path):
+    job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
+    assert job.run()
+    before = job.output.stat()
+    assert not Job(job.sweep, job.output).run()
+    assert job.output.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_folder_of_another_sweep_is_refused(tmp_path):
+    output = tmp_path / "t.csv"
+    assert Job(swept("kv_cache", {"batch_size": "1,7"}), output).run()
+    with pytest.raises(SweepError, match=r"t\.csv\.parts was made with other parameters"):
+        Job(swept("kv_cache", {"batch_size": "1,8"}), output).run()
+    with pytest.raises(SweepError, match="other chapter"):
+        Job(swept("batching", {"batch_size": "1,7"}), output).run()
+
+
+def test_a_table_of_unknown_origin_is_not_overwritten(tmp_path):
+    (tmp_path / "t.csv").write_text("mine")
+    with pytest.raises(SweepError, match="exists already"):
+        Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv").run()
+    assert (tmp_path / "t.csv").read_text() == "mine"
+
+
+def test_two_sweeps_into_one_folder_are_refused(tmp_path):
+    job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
+    with Parts(job.output, job.parts.plan).locked(), pytest.raises(SweepError, match="at work"):
+        job.run()
+    assert job.run()
+
+
+def test_other_code_is_another_sweep(tmp_path, monkeypatch):
+    job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
+    assert job.run()
+    monkeypatch.setattr("reckoner.sweeping.code_hash", lambda module: code_hash(module)[::-1])
+    with pytest.raises(SweepError, match="other code"):
+        Job(job.sweep, job.output).run()
+
+
+# On a cluster of separate processes
+
+BIG = {"chip": "groq_lpu,wse_2", "batch_size": "1:160:160", "context_length": "1000:90000:25"}
+CHUNK = 50
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A scheduler and two workers, each a process of its own."""
+    where = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    dask = [sys.executable, "-m", "dask"]
+    local = ["--scheduler-file", str(where), "--no-dashboard"]
+    started = [
+        subprocess.Popen(
+            [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *local], **quiet
+        )
+    ]
+    worker = [*dask, "worker", *local, "--no-nanny", "--nthreads", "1"]
+    until(where.exists)
+    started += [subprocess.Popen(worker, **quiet) for _ in range(2)]
+    yield json.loads(where.read_text())["address"], started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def test_killing_a_worker_and_then_the_client_loses_nothing(tmp_path, cluster):
+    address, (_, first, _) = cluster
+    output = tmp_path / "killed.parquet"
+    given = [part for name, text in BIG.items() for part in ("-p", f"{name}={text}")]
+    command = [
+        sys.executable, "-m", "inference_economics.command", "sweep", "batching", *given,
+        "-o", str(output), "--scheduler", address, "--at-once", str(CHUNK),
+    ]  # fmt: skip
+    client = subprocess.Popen(command, cwd=ROOT)
+    job = Job(swept("batching", BIG, CHUNK), output, scheduler=address)
+    finished = lambda: job.sweep.chunks - len(job.parts.missing(job.sweep.chunks))  # noqa: E731
+    until(lambda: finished() >= 10)
+    first.kill()
+    killed_at = finished()
+    until(lambda: finished() >= killed_at + 20)
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    time.sleep(0.5)  # a worker may still be writing what it had begun
+    done = set(range(job.sweep.chunks)) - set(job.parts.missing(job.sweep.chunks))
+    assert done and len(done) < job.sweep.chunks
+    assert not output.exists()
+
+    made = []
+    make = job._make
+    job._make = lambda number: made.append(number) or make(number)
+    assert job.run()
+    assert not done & set(made)
+    assert not list(tmp_path.glob(".killed*"))  # nor does what was half-written stay
+    assert sorted(made) == sorted(set(range(job.sweep.chunks)) - done)
+    undisturbed = Job(swept("batching", BIG, CHUNK), tmp_path / "undisturbed.parquet", workers=1)
+    assert undisturbed.run()
+    assert pq.read_table(output).equals(pq.read_table(undisturbed.output))
+    assert output.read_bytes() == undisturbed.output.read_bytes()
+
+
+def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("reckoner.cluster.PATIENCE", 0.5)
+    job = Job(swept("batching", GRID), tmp_path / "t.csv", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(SweepError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        job.run()
+    assert not job.output.exists()
+
+
+# Notebooks
+
+
+def test_a_notebook_is_run_at_each_point_and_kept(tmp_path):
+    source = 'x: float = 4.0\ntimes: int = 1\nsign: str = "plus"'
+    cells = [nbformat.v4.new_code_cell(text) for text in (source, "print(1 / (x - 5))")]
+    cells[0].metadata["tags"] = ["parameters"]
+    notebook = tmp_path / "roots.ipynb"
+    language = {"language_info": {"name": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=language), notebook)
+    sweep = swept("roots", {"x": "4,5,9"}, 1, frail.BOOK)
+    job = Job(sweep, tmp_path / "t.csv", notebook)
+    assert job.run() and job.failed == 1
+    table = pd.read_csv(job.output)
+    assert list(table["notebook"]) == ["00001.ipynb", "00002.ipynb", "00003.ipynb"]
+    assert table["error"][1].startswith("cell 3: ZeroDivisionError")
+    assert list(table["root [count]"].dropna()) == [2, 3]
+    for name, printed in (("00001.ipynb", "-1.0"), ("00003.ipynb", "0.25")):
+        kept = nbformat.read(job.notebooks / name, as_version=4)
+        assert kept.cells[-1].outputs[0].text.strip() == printed
+    assert "ZeroDivisionError" in (job.notebooks / "00002.ipynb").read_text()
+    assert not Job(sweep, job.output, notebook).run()
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(
+    ("given", "mark"),
+    [
+        ({"batch_size": "1:64:log2"}, "line"),
+        ({"batch_size": "1:64:log2", "chip": "groq_lpu,wse_2"}, "line"),
+        ({"batch_size": "1:64:log2", "speed": "100,200"}, "line"),
+        ({"batch_size": "1:4096:log2", "speed": "1:900:30"}, "rect"),
+        ({"chip": "groq_lpu,wse_2", "model": "llama2_7b,llama2_70b"}, "rect"),
+    ],
+)
+def test_one_or_two_parameters_give_a_picture(tmp_path, given, mark):
+    sweep = swept("batching", given)
+    picture = Picture(sweep)
+    job = Job(sweep, tmp_path / "t.csv", look=picture.look)
+    assert job.run(lambda: picture.write(job.output, ROOT / "book"))
+    svg, page = (job.output.with_suffix(e).read_text() for e in (".svg", ".html"))
+    assert svg.startswith("<svg") and "var(" not in svg and f"mark-{mark}" in svg
+    assert "<svg" in page and "http" not in page.replace("http://www.w3.org/", "")
+
+
+def test_more_parameters_give_none(tmp_path):
+    sweep = swept("batching", {"batch_size": "1,2", "speed": "1,2", "card_price": "1,2"})
+    picture = Picture(sweep)
+    job = Job(sweep, tmp_path / "t.csv", look=picture.look)
+    assert job.run(lambda: picture.write(job.output, ROOT / "book"))
+    assert not (tmp_path / "t.svg").exists()
+
+
+def test_a_result_to_draw_must_exist():
+    with pytest.raises(ParameterError, match="no result 'csot'; did you mean 'cost'"):
+        Picture(swept("batching", {"batch_size": "1,2"}), ["csot"])
+    with pytest.raises(ParameterError, match="different units"):
+        Picture(swept("batching", {"batch_size": "1,2"}), ["cost", "cards"])
