@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference_economics import catalog
 from inference_economics.book import BOOK, open_chapter
 from reckoner.parameters import ParameterError
 
@@ -60,3 +61,18 @@ def test_any_value_is_taken_or_refused_clearly(value):
 def test_a_chapter_refuses_what_its_declaration_refuses():
     with pytest.raises(ParameterError, match="did you mean"):
         open_chapter("capacity", modle="llama2_70b")
+
+
+def test_a_shorter_name_stands_for_a_chip():
+    assert BOOK.parameters("batching").check({"chip": "h100"})["chip"] == "h100_sxm"
+    assert set(catalog.chip_aliases().values()) <= set(catalog.chip_names())
+    assert not set(catalog.chip_aliases()) & set(catalog.chip_names())
+
+
+def test_a_number_follows_what_is_chosen_until_it_is_given():
+    declared = BOOK.parameters("comparison")
+    assert declared.check({"chip_2": "a100"})["memory_2"] == 80.0
+    assert declared.check({"chip_2": "a100", "memory_2": 40.0})["memory_2"] == 40.0
+    assert declared.base({"chip_2": "a100", "memory_2": 40.0})["chip_2"].memory == 40e9
+    with pytest.raises(ParameterError, match="memory_3: chip_3 is 'own'"):
+        declared.check({"chip_3": "own"})

@@ -12,9 +12,7 @@ from inference_economics.catalog import Chip, Model
 from inference_economics.choices import (
     ARTICLE,
     BYTES_PER_PARAMETER,
-    among,
     chip_choice,
-    is_sram,
     model_choice,
 )
 from inference_economics.kv_cache import (
@@ -173,7 +171,7 @@ PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
 PARAMETERS = Parameters(
     (
         model_choice("llama2_70b", *NEEDS),
-        among(is_sram, chip_choice("chip", "groq_lpu", "the SRAM chip", "memory")),
+        chip_choice("chip", "groq_lpu", "the chip of the cluster", "memory"),
         chip_choice("gpu", "h100_96gb", "the GPU to compare with", *PROPERTIES),
         chip_choice("consumer", "rtx_4090", "the consumer card", *PROPERTIES, "price"),
         BYTES_PER_PARAMETER,

@@ -6,6 +6,7 @@ from typing import Any
 
 from inference_economics import catalog
 from inference_economics.live_figures import LIVE
+from inference_economics.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.ledger import Claim, Measured
@@ -35,7 +36,11 @@ BOOK = Book(
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
     measured=tuple(read_rows(DATA / "second_verdicts.csv", Measured, unique=("id",))),
-    extras={"catalog": catalog, "subjects": (catalog.chip_names(), catalog.model_names())},
+    extras={
+        "catalog": catalog,
+        "subjects": (catalog.chip_names(), catalog.model_names()),
+        "scored": scored,
+    },
     live=LIVE,
     cover=("batching", "fig-batching-cost"),
     data=DATA,

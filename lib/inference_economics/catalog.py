@@ -35,6 +35,15 @@ class ChipName(BaseModel):
     memory_kind: Text
 
 
+class ChipAlias(BaseModel):
+    """A row of chip_aliases.csv: a shorter name for a chip."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alias: Text
+    key: Text
+
+
 class ModelName(BaseModel):
     """A row of model_names.csv."""
 
@@ -132,6 +141,13 @@ def chip_names() -> dict[str, ChipName]:
     """The chips by key."""
     rows = read_rows(DATA / "chip_names.csv", ChipName, unique=("key", "name"))
     return {row.key: row for row in rows}
+
+
+@cache
+def chip_aliases() -> dict[str, str]:
+    """The keys of the chips that have a shorter name, by that name."""
+    rows = read_rows(DATA / "chip_aliases.csv", ChipAlias, unique=("alias",))
+    return {row.alias: row.key for row in rows}
 
 
 @cache

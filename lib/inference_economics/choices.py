@@ -23,6 +23,7 @@ def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
         choices=catalog.chips(*needs),
         resolve=own.chip,
         own=own_chip(*needs),
+        aliases=catalog.chip_aliases(),
     )
 
 

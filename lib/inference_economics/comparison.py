@@ -130,6 +130,7 @@ def _choice(slot: int) -> Parameter:
         source=ARTICLE,
         choices=OFFERED,
         resolve=offer,
+        aliases=catalog.chip_aliases(),
     )
 
 

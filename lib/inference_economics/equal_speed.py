@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from inference_economics import batching, catalog, margins, occupancy, serving
-from inference_economics.batching import cluster_for
+from inference_economics.batching import cluster_for, cluster_throughput
 from inference_economics.capacity import weights
 from inference_economics.catalog import Chip, MissingConstantError, Model
 from inference_economics.choices import ARTICLE, among, chip_choice, is_sram
@@ -27,6 +27,7 @@ from inference_economics.units import (
     Dollars,
     DollarsPerJoule,
     DollarsPerSecond,
+    DollarsPerThroughput,
     DollarsPerToken,
     Ratio,
     Seconds,
@@ -533,6 +534,10 @@ class Conclusions:
         article_speed: speed of each request on the article's cluster.
         article_gpu_speed: speed of each request on its GPUs.
         article_speed_ratio: the two speeds against each other.
+        full_throughput: the article's batch with every request at the top speed.
+        capital_cost: price of SRAM cards per throughput at the target speed, as the article counts.
+        gpu_throughput: throughput of one GPU at the target speed.
+        gpu_capital_cost: price of GPUs per throughput at the target speed.
     """
 
     card_rate: DollarsPerSecond
@@ -558,6 +563,10 @@ class Conclusions:
     article_speed: TokensPerSecond
     article_gpu_speed: TokensPerSecond
     article_speed_ratio: Ratio
+    full_throughput: TokensPerSecond
+    capital_cost: DollarsPerThroughput
+    gpu_throughput: TokensPerSecond
+    gpu_capital_cost: DollarsPerThroughput
 
 
 def interval(engine: str, model: Model) -> tuple[float, float]:
@@ -735,6 +744,12 @@ def conclude(
             article_speed=speed,
             article_gpu_speed=_ARTICLE_GPU_SPEED,
             article_speed_ratio=speed / _ARTICLE_GPU_SPEED,
+            full_throughput=cluster_throughput(
+                batching.PARAMETERS.defaults["batch_size"], sram.top_speed
+            ),
+            capital_cost=card_price * sram.card_seconds(target_speed),
+            gpu_throughput=1 / hbm.card_seconds(target_speed),
+            gpu_capital_cost=gpu_price * hbm.card_seconds(target_speed),
         )
 
 

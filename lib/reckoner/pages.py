@@ -94,6 +94,8 @@ class Pages:
             },
             "pill": verdict_pill,
             "verdict": lambda claim_id: verdict_pill(self.book.ledger.entry(claim_id).verdict),
+            "second_verdict": self.second_verdict,
+            "judged": [c for c in self.book.chapters if c in {k.chapter for k in self.book.claims}],
             "claims_table": self.claims_table,
             "formulas": list(self.book.formulary.formulas.values()),
             "symbols_table": self.symbols_table,
@@ -148,6 +150,17 @@ class Pages:
         for chunk in range(sweep.chunks):
             picture.look(table.batch(chunk, evaluate(sweep.task(chunk, ""))))
         return picture.html()
+
+    def second_verdict(self, claim_id: str) -> str:
+        """A claim's second verdict.
+
+        Raises:
+            KeyError: it has none.
+        """
+        second = self.book.ledger.entry(claim_id).second
+        if second is None:
+            raise KeyError(f"claim {claim_id!r} has no second verdict")
+        return verdict_pill(second.verdict)
 
     def title(self, chapter: str) -> str:
         """The heading of a chapter's notebook."""

@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reckoner.tables import DataError
@@ -54,6 +54,7 @@ class Parameter:
         resolve: turns a name, or the path of a file of one's own, into what the chapter's function
             takes.
         own: the file that may be given instead of a name.
+        aliases: shorter names that may be given for some of the choices.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
     """
@@ -70,6 +71,7 @@ class Parameter:
     resolve: Callable[[str], Any] | None = None
     follows: tuple[str, str] | None = None
     own: OwnFile | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def type_name(self) -> str:
@@ -108,8 +110,8 @@ class Parameter:
         return ParameterError(f"{self.name}: expected {self._expected()}; got {_short(value)}")
 
     def _checked_name(self, value: Any) -> str:
-        if isinstance(value, str) and value in self.choices:
-            return value
+        if isinstance(value, str) and self.aliases.get(value, value) in self.choices:
+            return self.aliases.get(value, value)
         if self.own and isinstance(value, str) and value.endswith(self.own.suffix):
             return self._checked_file(self.own, value)
         file = f", or the path of {self.own.kind} (*{self.own.suffix})" if self.own else ""
