@@ -88,8 +88,9 @@ def test_no_number_is_typed_on_a_page(page):
     assert not digits_in(page.read_text(encoding="utf-8"))
 
 
-def test_no_number_is_typed_in_a_reason():
-    with (DATA / "claims.csv").open(encoding="utf-8") as file:
+@pytest.mark.parametrize("name", ["claims.csv", "second_verdicts.csv"])
+def test_no_number_is_typed_in_a_reason(name):
+    with (DATA / name).open(encoding="utf-8") as file:
         reasons = {row["id"]: row["reason"] for row in csv.DictReader(file)}
     assert not {name: text for name, text in reasons.items() if digits_in(text)}
 

@@ -81,7 +81,9 @@ def headings(page, level):
 
 def test_reference_pages_have_a_heading_for_everything():
     chapters = [headings(page, "h1")[0] for page in CHAPTERS]
-    assert set(chapters) <= set(headings("book/ledger.html", "h2"))
+    judged = {claim.chapter for claim in BOOK.claims}
+    in_ledger = {headings(page, "h1")[0] for page in CHAPTERS if page.stem in judged}
+    assert in_ledger <= set(headings("book/ledger.html", "h2"))
     assert set(chapters) <= set(headings("book/formulas.html", "h2"))
     BOOK.load()
     formulas = {name.replace("_", " ") for name in BOOK.formulary.formulas}

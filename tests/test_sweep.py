@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -152,13 +153,15 @@ def test_arrays_give_what_single_points_give(chapter):
             given = {**fixed, parameter.name: ",".join(map(str, values))}
             sweep = swept(chapter, {n: t for n, t in given.items() if t != "None"}, 2)
             columns, errors = evaluated(sweep)
-            assert not errors
+            assert all(text.endswith("is not a number") for text in errors.values())
             for place, point in enumerate(sweep.points()):
                 with np.errstate(all="ignore"):
                     single = BOOK.conclude(chapter, point).results
                 for name, column in columns.items():
                     # A root may differ in the last bit between one number and an array.
-                    assert column[place] == pytest.approx(float(getattr(single, name)), rel=4e-16)
+                    alone = float(getattr(single, name))
+                    assert column[place] == pytest.approx(alone, rel=4e-16, nan_ok=True)
+                    assert not math.isnan(alone) or place in errors
 
 
 GRID = {"chip": "groq_lpu,wse_2", "batch_size": "1:512:log2", "context_length": "1000:90000:7"}

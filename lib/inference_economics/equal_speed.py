@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference_economics import batching, catalog, margins, occupancy, serving
+from inference_economics import batching, catalog, margins, occupancy, own, serving
 from inference_economics.batching import cluster_for, cluster_throughput
 from inference_economics.capacity import weights
 from inference_economics.catalog import Chip, MissingConstantError, Model
@@ -385,7 +385,7 @@ _DECLARED = {
 def _can_be_served(key: str) -> bool:
     """Whether enough is known of a model for both ways to serve it."""
     try:
-        serving.shape_of(catalog.model(key), 1.0)
+        serving.shape_of(own.model(key), 1.0)
     except MissingConstantError:
         return False
     return True

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference_economics import catalog, gpt4_scale
+from inference_economics import catalog, gpt4_scale, own
 from inference_economics.batching import cluster_throughput, memory_of_batch
 from inference_economics.capacity import cards_to_hold, parameter_count, weights
 from inference_economics.catalog import Chip, Model
@@ -213,7 +213,7 @@ def peak_compute(chip: Chip) -> FlopPerSecond:
 
 
 def _computes(key: str) -> bool:
-    return is_sram(key) and any(catalog.chip(key).has(name) for name in COMPUTE)
+    return is_sram(key) and any(own.chip(key).has(name) for name in COMPUTE)
 
 
 def _share(name: str, label: str) -> Parameter:

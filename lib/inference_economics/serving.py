@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from inference_economics import catalog
+from inference_economics import catalog, own
 from inference_economics.catalog import Chip, Model
 from inference_economics.choices import ARTICLE, among, chip_choice, is_sram, model_choice
 from inference_economics.gpt4_scale import experts_of_batch, message_bytes
@@ -804,7 +804,7 @@ def run_on(
 
 def _serves(key: str) -> bool:
     """Whether enough is known of a model's feed-forward networks."""
-    model = catalog.model(key)
+    model = own.model(key)
     if model.has("experts"):
         return model.has("experts_per_token", "expert_ffn_size")
     return model.has("ffn_size")

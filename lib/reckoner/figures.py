@@ -109,7 +109,9 @@ def to_svg(chart: alt.Chart | alt.LayerChart) -> str:
     """The chart as a picture of its own, in the colours of a light page."""
     spec = chart.to_dict()
     _check(spec)
-    svg = re.sub(r"var\(--chart-[\w-]+, ([^)]+)\)", r"\1", _svg(spec, WIDTHS["wide"]))
+    svg = _svg(spec, WIDTHS["wide"])
+    while (plain := re.sub(r"var\(--[\w-]+, ([^()]+)\)", r"\1", svg)) != svg:
+        svg = plain
     return re.sub(r"(<svg\b)", r'\1 style="background: #fff"', svg, count=1) + "\n"
 
 
