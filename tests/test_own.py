@@ -13,6 +13,7 @@ from reckoner.tables import DataError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHIP, MODEL = str(EXAMPLES / "made_up_chip.toml"), str(EXAMPLES / "llama2_70b_config.json")
+GPU = str(EXAMPLES / "made_up_gpu.toml")
 DEEPSEEK_V3 = {
     "model_type": "deepseek_v3", "num_hidden_layers": 61, "hidden_size": 7168,
     "num_attention_heads": 128, "num_key_value_heads": 128, "vocab_size": 129280,
@@ -42,22 +43,23 @@ def model_file(folder, **change):
     return str(path)
 
 
+def files_for(chapter):
+    """A file for the chip and for the model of a chapter, where it has them."""
+    files = {"chip": GPU if chapter == "serving" else CHIP, "model": MODEL}
+    return {p.name: files[p.name] for p in BOOK.parameters(chapter) if p.name in files}
+
+
 @pytest.mark.parametrize("chapter", BOOK.chapters)
 def test_every_chapter_takes_files(chapter):
-    files = {".toml": CHIP, ".json": MODEL}
-    declared = BOOK.parameters(chapter)
-    given = {"chip": CHIP, "model": MODEL}
-    given = {p.name: files[p.own.suffix] for p in declared if p.name in given}
+    given = files_for(chapter)
     concluded = BOOK.conclude(chapter, given)
     for name in given:
-        assert concluded.given[name] in {"Made-up SRAM card", "Llama-2-70b-hf"}
+        assert concluded.given[name] in {"Made-up SRAM card", "Made-up GPU", "Llama-2-70b-hf"}
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters)
 def test_every_text_takes_files(chapter, tmp_path):
-    declared = BOOK.parameters(chapter)
-    given = {p.name: {"chip": CHIP, "model": MODEL}.get(p.name) for p in declared}
-    given = {name: path for name, path in given.items() if path}
+    given = files_for(chapter)
     if chapter == "spatial_computing":
         row = 'narrow_compute = { value = 2, unit = "TOP/s", source = "me" }\n'
         given = {"fpga": chip_file(tmp_path, HEAD + ROW.format(10, "MB") + row)}
@@ -111,6 +113,10 @@ def test_a_wrong_config_is_named(tmp_path, change, message):
         BOOK.parameters("batching").check({"model": model_file(tmp_path, **change)})
 
 
+SPEEDS = """
+memory_bandwidth = { value = 3, unit = "TB/s", source = "me" }
+fp16_compute = { value = 900, unit = "TFLOP/s", source = "me" }
+"""
 HEAD = 'name = "Mine"\nmemory_kind = "SRAM"\n'
 ROW = 'memory = {{ value = {}, unit = "{}", source = "me" }}\n'
 
@@ -130,7 +136,7 @@ ROW = 'memory = {{ value = {}, unit = "{}", source = "me" }}\n'
         (HEAD + ROW.format('"80 GB"', "GB"), "row 'memory': value: expected a number"),
         (HEAD + "memory = 80\n", "row 'memory': expected { value = 1"),
         (HEAD + 'memry = { value = 1, unit = "GB", source = "me" }', "did you mean 'memory'"),
-        ('name = "Mine"\nmemory_kind = "HBM"\n' + ROW.format(80, "GB"), "of another kind"),
+        ('name = "Mine"\nmemory_kind = "HBM"\n' + ROW.format(80, "GB") + SPEEDS, "of another kind"),
     ],
 )
 def test_a_wrong_chip_is_named_row_by_row(tmp_path, text, message):

@@ -335,7 +335,7 @@ PARAMETERS = Parameters(
             help="A power of two: four times as many halve the error of a share.",
             source="this book",
             low=8,
-            high=65536,
+            high=2048,
         ),
         Parameter(
             name="seed",
@@ -397,6 +397,8 @@ def conclude(
         samples: samples of the inputs; a power of two.
         seed: of the random numbers.
     """
+    target_speed = np.asarray(target_speed).item()  # one point at a time: samples fill the arrays
+    samples, seed = int(np.asarray(samples).item()), int(np.asarray(seed).item())
     values = draw(samples, seed)
     cost, gpu_cost = (array[0] for array in costs(model, [target_speed], values))
     part = part_of_cost(cost, gpu_cost)
