@@ -15,8 +15,8 @@ Four things are timed in one run, on the same points:
 The two tables are compared, value by value. The memory is the sum of the resident memory of all the
 sweep's processes, sampled twenty times a second. To have llm-analysis:
 
-    python3 -m venv /tmp/lla && /tmp/lla/bin/pip install llm-analysis
-    LLM_ANALYSIS=/tmp/lla/bin/python .venv/bin/python benchmarks/sweep.py
+    python3 -m venv llm-analysis-env && llm-analysis-env/bin/pip install llm-analysis
+    LLM_ANALYSIS=llm-analysis-env/bin/python .venv/bin/python benchmarks/sweep.py
 """
 
 from __future__ import annotations
