@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from inference_economics.quantities import DATA
+from reckoner.parameters import nearest
 from reckoner.tables import Constant, DataError, Text, read_rows
 
 FILES = ("chips", "models", "prices", "history", "served", "hindsight", "serving")
@@ -126,8 +126,7 @@ def constant(address: str) -> Constant:
     try:
         return constants()[address]
     except KeyError:
-        near = difflib.get_close_matches(address, constants(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = nearest(address, list(constants()))
         raise KeyError(f"no constant {address!r} in the data files{hint}") from None
 
 

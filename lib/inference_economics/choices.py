@@ -76,6 +76,17 @@ def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
     )
 
 
+BUSY_SHARE = Parameter(
+    name="busy_share",
+    default=0.8,
+    unit="share",
+    label="share of its life in which the hardware is busy",
+    help="DeepSeek's mean number of nodes in use over its highest, rounded.",
+    source=catalog.constant("deepseek_production.nodes").source,
+    low=0.01,
+    high=1.0,
+)
+
 BYTES_PER_PARAMETER = Parameter(
     name="bytes_per_parameter",
     default=1.0,

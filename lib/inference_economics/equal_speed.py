@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from inference_economics import batching, catalog, margins, occupancy, own, serv
 from inference_economics.batching import cluster_for, cluster_throughput
 from inference_economics.capacity import weights
 from inference_economics.catalog import Chip, MissingConstantError, Model
-from inference_economics.choices import ARTICLE, among, chip_choice, is_sram
+from inference_economics.choices import ARTICLE, BUSY_SHARE, among, chip_choice, is_sram
 from inference_economics.kv_cache import model_kv_cache, name_parameters
 from inference_economics.measurements import RUNS, models_of_runs, runs
 from inference_economics.occupancy import peak_compute, spatial_frontier, spatial_pipeline
@@ -401,8 +401,8 @@ _NEEDS_OF_GPU = (*serving.NEEDS_OF_CHIP, "link_bandwidth", "power")
 
 PARAMETERS = Parameters(
     (
-        among(_can_be_served, next(p for p in occupancy.PARAMETERS if p.name == "model")),
-        next(p for p in occupancy.PARAMETERS if p.name == "chip"),
+        among(_can_be_served, occupancy.PARAMETERS["model"]),
+        occupancy.PARAMETERS["chip"],
         among(
             lambda key: not is_sram(key),
             replace(
@@ -489,16 +489,7 @@ PARAMETERS = Parameters(
         ),
         _DECLARED["chip_power"],
         _DECLARED["load"],
-        Parameter(
-            name="busy_share",
-            default=0.8,
-            unit="share",
-            label="share of its life in which the hardware is busy",
-            help="DeepSeek's mean number of nodes in use over its highest, rounded.",
-            source=catalog.constant("deepseek_production.nodes").source,
-            low=0.01,
-            high=1.0,
-        ),
+        BUSY_SHARE,
         _DECLARED["lifetime"],
         _DECLARED["electricity_price"],
         _DECLARED["overhead"],
@@ -607,30 +598,35 @@ def machines(growth: float = GROWTH, **inputs: Any) -> tuple[Machine, Machine]:
         growth: from one batch size that is tried to the next.
         **inputs: the arguments of `conclude`; all but what a card costs are numbers or arrays.
     """
+    return sram_machine(growth, **inputs), gpu_machine(growth, **inputs)
 
-    def some(names: Sequence[str]) -> dict[str, Any]:
-        return {name: inputs[name] for name in names}
 
-    request, used = some(REQUEST), some(USED)
+def sram_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
+    """The SRAM cluster alone; see `machines`."""
     options = sram_options(
-        inputs["model"], inputs["chip"], growth=growth, **request, **some(NETWORK)
+        inputs["model"], inputs["chip"], growth=growth, **_some(inputs, *REQUEST, *NETWORK)
     )
+    rate = cost_of_card_second(
+        inputs["card_price"], inputs["host_share"], power=inputs["chip_power"],
+        **_some(inputs, *USED),
+    )  # fmt: skip
+    return Machine(options, rate)
+
+
+def gpu_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
+    """The GPU alone; see `machines`."""
     gpu = inputs["gpu"]
-    return (
-        Machine(
-            options,
-            cost_of_card_second(
-                inputs["card_price"], inputs["host_share"], power=inputs["chip_power"], **used
-            ),
-        ),
-        Machine(
-            gpu_options(inputs["model"], gpu, inputs["engine"], growth=growth, **request),
-            cost_of_card_second(
-                inputs["gpu_price"], inputs["gpu_host_share"], power=gpu.power, **used
-            ),
-            inputs["gpu_time_ratio"],
-        ),
+    options = gpu_options(
+        inputs["model"], gpu, inputs["engine"], growth=growth, **_some(inputs, *REQUEST)
     )
+    rate = cost_of_card_second(
+        inputs["gpu_price"], inputs["gpu_host_share"], power=gpu.power, **_some(inputs, *USED)
+    )
+    return Machine(options, rate, inputs["gpu_time_ratio"])
+
+
+def _some(inputs: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: inputs[name] for name in names}
 
 
 def conclude(
@@ -697,7 +693,7 @@ def conclude(
     """
     inputs = dict(locals())
     sram, hbm = machines(**inputs)
-    bound, _ = machines(**{**inputs, "layer_floor": 0.0})
+    bound = sram_machine(**{**inputs, "layer_floor": 0.0})
     low, high = (
         replace(hbm, time_ratio=gpu_time_ratio * end).cost(target_speed)
         for end in interval(engine, model)

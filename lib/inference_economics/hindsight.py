@@ -15,7 +15,7 @@ from inference_economics.batching import (
 )
 from inference_economics.capacity import cards_to_hold, price_of_cluster, weights
 from inference_economics.catalog import Chip, Model
-from inference_economics.choices import among, chip_choice, is_sram
+from inference_economics.choices import BUSY_SHARE, among, chip_choice, is_sram
 from inference_economics.kv_cache import kv_cache_of_batch, model_kv_cache, name_parameters
 from inference_economics.margins import (
     cost_per_token_of_life,
@@ -128,8 +128,8 @@ def timeline(chart: str) -> list[Event]:
 LARGE = "gpt4_rumour"
 """The model that stands for what the article calls GPT-4: its size is a rumour."""
 
-_MARGINS = {parameter.name: parameter for parameter in margins.PARAMETERS}
-_CACHING = {parameter.name: parameter for parameter in prefill_caching.PARAMETERS}
+_MARGINS = margins.PARAMETERS
+_CACHING = prefill_caching.PARAMETERS
 
 PARAMETERS = Parameters(
     (
@@ -166,16 +166,7 @@ PARAMETERS = Parameters(
         _MARGINS["lifetime"],
         _MARGINS["chip_power"],
         _MARGINS["load"],
-        Parameter(
-            name="busy_share",
-            default=0.8,
-            unit="share",
-            label="share of its life in which the hardware is busy",
-            help="DeepSeek's mean number of nodes in use over its highest, rounded.",
-            source="deepseek2025infra",
-            low=0.01,
-            high=1.0,
-        ),
+        BUSY_SHARE,
         Parameter(
             name="token_price",
             default=0.8,

@@ -230,7 +230,7 @@ def _share(name: str, label: str) -> Parameter:
 
 
 _NODE = catalog.constant("groq_node.fully_connected_cards")
-_NETWORK = {declared.name: declared for declared in gpt4_scale.PARAMETERS}
+_NETWORK = gpt4_scale.PARAMETERS
 
 PARAMETERS = Parameters(
     (

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,6 +19,8 @@ from inference_economics.serving import (
     shape_of,
 )
 from inference_economics.serving_rows import NEEDED, PREDICTED, predict
+from reckoner.parameters import nearest
+from reckoner.parts import write_whole
 from reckoner.tables import Constant, DataError, read_rows
 
 NUMBERS = {
@@ -54,12 +53,6 @@ def own_records(paths: Iterable[Path]) -> tuple[dict[str, Chip], dict[str, Model
     )
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
-
-
 class _Checks:
     """The checks of a table; the first fault stops, and says where it is and what to do."""
 
@@ -79,9 +72,10 @@ class _Checks:
         """Every column is there, and stands once."""
         for column in NEEDED:
             if column not in self.rows:
+                hint = nearest(column, list(map(str, self.rows))) or ";"
                 raise DataError(
-                    f"{self.path}, line 1, column {column!r}: it is missing; "
-                    f"{_nearest(column, self.rows.columns)}needed are {', '.join(NEEDED)}"
+                    f"{self.path}, line 1, column {column!r}: it is missing{hint} "
+                    f"needed are {', '.join(NEEDED)}"
                 )
         taken = [name for name in self.rows if str(name).startswith("predicted_")]
         if taken:
@@ -123,7 +117,7 @@ class _Checks:
                 self.stop(
                     int(str(place)),
                     column,
-                    f"no {what} {name!r}; {_nearest(name, allowed)}known are "
+                    f"no {what} {name!r}{nearest(name, list(allowed)) or ';'} known are "
                     f"{', '.join(sorted(allowed))}",
                 )
 
@@ -195,23 +189,6 @@ def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) ->
     return rows.assign(**{name: found[name] for name in written})
 
 
-def write_atomically(table: pd.DataFrame, path: Path) -> None:
-    """Write a table so that the file is never there by half.
-
-    Args:
-        table: what to write.
-        path: where.
-    """
-    handle, fresh = tempfile.mkstemp(dir=path.parent or Path(), prefix=path.name, suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
-        os.replace(fresh, path)
-    except BaseException:
-        os.unlink(fresh)
-        raise
-
-
 @click.command(name="predict")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -236,6 +213,6 @@ def command(rows: Path, output: Path, own: tuple[Path, ...], level: float) -> No
         table = predicted_table(rows, own, level)
     except DataError as error:
         raise click.ClickException(str(error)) from None
-    write_atomically(table, output)
+    write_whole(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     outside = int((table["outside"] != "").sum())
     click.echo(f"{len(table)} rows in {output}; {outside} of them outside the fitted range")

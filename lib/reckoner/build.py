@@ -50,6 +50,11 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
         return hashlib.sha256(Path(dep).read_bytes()).hexdigest()
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def execute(notebook: Path, executed: Path) -> bool:
     """Run a notebook with its own parameters; see `run_with`."""
     return run_with(notebook, executed, {})
@@ -243,7 +248,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
             "backend": "json",
             "check_file_uptodate": ContentChecker,
             "verbosity": 2,
-            "num_process": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
+            "num_process": cores(),
             "par_type": "process",
             "failure_verbosity": 0,
         },

@@ -102,10 +102,7 @@ class LiveFigure:
 
     def parameter(self, name: str) -> Parameter:
         """One of the chapter's declared parameters."""
-        for declared in self.book.parameters(self.live.chapter):
-            if declared.name == name:
-                return declared
-        raise KeyError(f"{self.live.chapter} declares no parameter {name!r}")
+        return self.book.parameters(self.live.chapter)[name]
 
     @property
     def numbers(self) -> list[Parameter]:
@@ -248,17 +245,18 @@ class LiveFigure:
         names = {choice.name: choice.words(choice.default) for choice in self.chosen}
         return pd.DataFrame(rows).rename(columns=lambda label: label.format_map(names))
 
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """The specification for each name of the choice that is compiled; "" if there is none."""
+        return {
+            key: self.spec({name: key})
+            for name in self.live.choices
+            for key in self.parameter(name).choices
+        } or {"": self.spec({})}
+
     def payload(self) -> dict[str, Any]:
         """What the page's script needs: declarations, rules and specifications, no formula."""
         chapter = self.live.chapter
         units = self.book.conclude_by_default(chapter).units
-        defaults = self.book.parameters(chapter).defaults
-        first = {name: defaults[name] for name in self.live.choices}
-        variants = {
-            key: self.spec({**first, name: key})
-            for name in self.live.choices
-            for key in self.parameter(name).choices
-        } or {"": self.spec({})}
         return {
             "chapter": chapter,
             "across": self.live.across,
@@ -269,7 +267,7 @@ class LiveFigure:
             "curves": [vars(curve) for curve in self.live.curves],
             "unit": self.live.unit_title,
             "config": figures.config(),
-            "specs": variants,
+            "specs": self.variants(),
         }
 
     def sentence(self) -> str:
@@ -331,10 +329,10 @@ class LiveFigure:
 
     def html(self) -> str:
         """The live figure: a static picture with its data, which the script brings to life."""
-        payload = json.dumps(self.payload(), separators=(",", ":"), ensure_ascii=False)
-        payload = payload.replace("</", r"<\/")
-        defaults = self.book.parameters(self.live.chapter).defaults
-        spec = self.named(self.spec({name: defaults[name] for name in self.live.choices}))
+        payload = self.payload()
+        compiled = [self.parameter(name).default for name in self.live.choices]
+        spec = self.named(payload["specs"][compiled[0] if compiled else ""])
+        text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).replace("</", r"<\/")
         return (
             f'<div class="live" id="live-{self.name}">'
             f"{figures.spec_html(spec, self.table())}"
@@ -342,7 +340,7 @@ class LiveFigure:
             '<div class="live-controls" hidden></div>'
             f"{self.constants_html()}"
             '<div class="live-tools" hidden></div>'
-            f'<script type="application/json">{payload}</script>'
+            f'<script type="application/json">{text}</script>'
             "</div>"
         )
 

@@ -205,7 +205,8 @@ class Parameters:
         return {name: checked[name] for name in self.defaults}
 
     def _followed(self, parameter: Parameter, chosen: Mapping[str, Any]) -> float:
-        choice = next(p for p in self if parameter.follows and p.name == parameter.follows[0])
+        assert parameter.follows is not None, f"{parameter.name} follows nothing"
+        choice = self[parameter.follows[0]]
         value = parameter.of(choice.base(chosen[choice.name]))
         if value is None:
             raise ParameterError(

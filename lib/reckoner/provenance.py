@@ -23,7 +23,7 @@ def provenance(book: Book) -> dict[str, str]:
     return {
         "version": _version(book.distribution),
         "commit": _commit(folder),
-        "data": _hash((book.data or folder).glob("*.csv")),
+        "data": _hash((book.data or folder).rglob("*.csv")),
     }
 
 

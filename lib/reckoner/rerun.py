@@ -53,7 +53,8 @@ def rerun(
         contents = {".ipynb": executed.read_text(encoding="utf-8")}
     concluded = book.conclude(chapter, checked)
     rows = results(book, chapter, checked, concluded)
-    contents |= {".csv": as_csv(rows, provenance(book)), ".json": as_json(rows, provenance(book))}
+    about = provenance(book)
+    contents |= {".csv": as_csv(rows, about), ".json": as_json(rows, about)}
     if page:
         contents[".html"] = page_of(contents[".ipynb"], notebook.parent.parent / "book")
     written = [folder / f"{chapter}{ending}" for ending in contents]

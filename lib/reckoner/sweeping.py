@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from reckoner import chunks, cluster
-from reckoner.build import attempt
+from reckoner.build import attempt, cores
 from reckoner.memory import keep_freed_memory
 from reckoner.parts import Parts, write_whole
 from reckoner.provenance import code_hash, provenance
@@ -128,7 +128,7 @@ class Job:
                 self._store(number, self._make(number)())
                 yield number
             return
-        workers = min(self.workers or cluster.cores(), max(1, len(missing)))
+        workers = min(self.workers or cores(), max(1, len(missing)))
         with cluster.client(self.scheduler, workers) as client:
             run = uuid.uuid4().hex  # or Dask would name the work after all of its numbers
             submit = lambda number: client.submit(self._make(number), key=f"{run}-{number}")  # noqa: E731
