@@ -136,6 +136,17 @@ def test_a_phone_sees_the_narrow_picture(visit, page):
 
 
 @by_chapter
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_picture_holds_its_title(visit, page, width):
+    tab = visit(page, width, scripts=False)
+    beyond = """[...document.querySelectorAll('.chart svg')].filter((svg) => {
+      const title = svg.querySelector('.role-title-text').getBoundingClientRect();
+      return title.right > svg.getBoundingClientRect().right + 1;
+    }).map((svg) => svg.querySelector('.role-title-text').textContent)"""
+    assert tab.evaluate(beyond) == []
+
+
+@by_chapter
 def test_without_scripts_every_figure_stands(visit, page):
     tab = visit(page, scripts=False)
     box = tab.locator(".chart-wide svg").first.bounding_box()

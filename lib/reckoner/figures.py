@@ -21,6 +21,8 @@ import vl_convert as vlc
 from reckoner.units import number
 
 WIDTHS = {"wide": 680, "narrow": 340}
+LETTER = 10
+"""Room for a letter of a title, in pixels; with it titles are wrapped."""
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _FALLBACKS = {
     "text": "#24292f", "muted": "#57606a", "grid": "#d8dee4", "axis": "#6e7781",
@@ -195,5 +197,5 @@ def _svg(spec: dict[str, Any], width: int) -> str:
 def _wrapped(title: Any, width: int) -> dict[str, Any]:
     options = title if isinstance(title, dict) else {"text": title}
     text = options["text"]
-    lines = text if isinstance(text, list) else textwrap.wrap(text, width // 8)
+    lines = text if isinstance(text, list) else textwrap.wrap(text, width // LETTER)
     return {**options, "text": lines}

@@ -99,11 +99,11 @@
   }
 
   /* A title in as many lines as fit, as in the static pictures. */
-  function wrapped(title, width) {
+  function wrapped(title, letters) {
     const lines = [""];
     for (const word of title.split(" ")) {
       const line = `${lines.at(-1)} ${word}`.trim();
-      if (line.length > width / 9 && lines.at(-1)) lines.push(word);
+      if (line.length > letters && lines.at(-1)) lines.push(word);
       else lines[lines.length - 1] = line;
     }
     return lines;
@@ -336,7 +336,7 @@
       const narrow = width < 480;
       const config = { ...this.data.config, legend: { ...this.data.config.legend, direction: narrow ? "vertical" : "horizontal" } };
       const named = JSON.parse(this.named(JSON.stringify(this.spec)));
-      const title = { text: wrapped(named.title, width) };
+      const title = { text: wrapped(named.title, Math.floor(width / this.data.letter)) };
       const spec = { ...named, params, config, width, title, autosize: { type: "fit", contains: "padding" } };
       const result = await embed(this.canvas, spec, { actions: false, renderer: "svg", tooltip: false });
       this.view?.finalize();

@@ -267,6 +267,7 @@ class LiveFigure:
             "curves": [vars(curve) for curve in self.live.curves],
             "unit": self.live.unit_title,
             "config": figures.config(),
+            "letter": figures.LETTER,
             "specs": self.variants(),
         }
 
