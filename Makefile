@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: book test lint format notebooks serve lock clean environment
 
 book: environment
-	@$(BIN)/python -u -m reckoner.build
+	@$(BIN)/python -u -m reckoner.site.build
 
 test: environment
 	@$(BIN)/python tests/run.py
@@ -22,7 +22,7 @@ format: environment
 
 # Run every notebook and store it with its outputs, after a change that moves numbers.
 notebooks: environment
-	@$(BIN)/python -u -m reckoner.build store
+	@$(BIN)/python -u -m reckoner.site.build store
 
 # The marker that holds for every supported machine says nothing, so it is left out.
 lock:

@@ -54,13 +54,13 @@ def plain(folder: Path) -> None:
     executed.mkdir(parents=True)
     for notebook in sorted((folder / "notebooks").glob("*.ipynb")):
         run(folder, "papermill", str(notebook), str(executed / notebook.name))
-    stage = "import inference_economics.book as b, reckoner.build as r; r.stage(b.BOOK)"
+    stage = "import inference_economics.book as b, reckoner.site.build as r; r.stage(b.BOOK)"
     run(folder, "python", "-c", stage)
     run(folder, "jupyter-book", "build", "_build/source", "--path-output", ".")
 
 
 def book(folder: Path) -> None:
-    run(folder, "python", "-m", "reckoner.build")
+    run(folder, "python", "-m", "reckoner.site.build")
 
 
 def main(rounds: int) -> None:

@@ -34,8 +34,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference_economics.book import BOOK
-from reckoner.memory import keep_freed_memory
-from reckoner.sweep import Sweep, evaluate
+from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.memory import keep_freed_memory
 
 ROOT = Path(__file__).parent.parent
 CONTEXTS, PRICES = 200, 200

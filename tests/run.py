@@ -18,7 +18,7 @@ LINT = (
     ("ruff", "format", "--check", "--quiet", "lib", "tests", "benchmarks"),
     ("mypy",),
     ("codespell", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "book", "lib", "tests"),
-    ("python", "-m", "reckoner.build", "metadata"),
+    ("python", "-m", "reckoner.site.build", "metadata"),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -61,7 +61,7 @@ def main(part: str) -> None:
         run(*command)
     if part == "lint":
         return
-    run("python", "-m", "reckoner.build")
+    run("python", "-m", "reckoner.site.build")
     browser = get_browser()
     if browser is None:
         if os.environ.get("CI"):

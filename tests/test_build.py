@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MODULE = '''
 from dataclasses import dataclass
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.parameters import Parameter, Parameters
 from tiny.book_units import Count
 from tiny.formulary import formula
 
@@ -36,13 +36,13 @@ from tiny.formulary import formulary
 BOOK = Book("tiny", ("packing",), formulary, {}, (), {"subjects": ()})
 """
 FORMULARY = """
-from reckoner.formulas import Formulary, Symbol
+from reckoner.declare.formulas import Formulary, Symbol
 formulary = Formulary({name: Symbol(name[0], "the " + name) for name in ("boxes", "eggs", "size")})
 formula = formulary.formula
 """
 CELLS = (
     "eggs: float = 24.0  # [count] eggs",
-    "from reckoner.notebook import Chapter\nfrom tiny.book import BOOK\n"
+    "from reckoner.show.notebook import Chapter\nfrom tiny.book import BOOK\n"
     "chapter = Chapter(BOOK, 'packing', eggs=eggs)\n"
     "chapter.say(f'They fill {chapter.words.boxes} boxes.')",
 )
@@ -83,7 +83,7 @@ def write_notebook(folder, *sources):
 
 def build(folder, module="tiny.book"):
     return subprocess.run(
-        [sys.executable, "-m", "reckoner.build", "book", module],
+        [sys.executable, "-m", "reckoner.site.build", "book", module],
         cwd=folder,
         env={"PYTHONPATH": str(folder / "lib"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,

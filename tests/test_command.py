@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
 from inference_economics.command import main
-from reckoner.checked_notebook import RefusedError, declared_parameters, with_checked
-from reckoner.offline import other_hosts
-from reckoner.parameters import ParameterError
+from reckoner.command.checked_notebook import RefusedError, declared_parameters, with_checked
+from reckoner.declare.parameters import ParameterError
+from reckoner.site.offline import other_hosts
 
 ROOT = Path(__file__).parent.parent
 CHIP = str(ROOT / "examples" / "made_up_chip.toml")
@@ -112,7 +112,7 @@ def test_a_rerun_gives_notebook_page_and_results(tmp_path):
 
 
 def test_a_rerun_that_fails_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("reckoner.rerun.attempt", lambda *given: "cell 3: ValueError: so")
+    monkeypatch.setattr("reckoner.command.rerun.attempt", lambda *given: "cell 3: ValueError: so")
     failed = call("rerun", "kv_cache", "-o", str(tmp_path / "out"))
     assert failed.exit_code == 2
     assert "kv_cache.ipynb, cell 3: ValueError: so" in failed.output
@@ -168,7 +168,7 @@ def installed(tmp_path):
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trading-space-for-time-test\n")
     (info / "entry_points.txt").write_text(
-        "[papermill.engine]\nreckoner = reckoner.engine:CheckedEngine\n"
+        "[papermill.engine]\nreckoner = reckoner.command.engine:CheckedEngine\n"
     )
     path = os.pathsep.join([str(info.parent), str(ROOT / "lib")])
     return {**os.environ, "PYTHONPATH": path}

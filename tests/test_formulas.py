@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
-from reckoner.numeric import as_vega
-from reckoner.units import is_unit, quantity, registry
+from reckoner.declare.numeric import as_vega
+from reckoner.declare.units import is_unit, quantity, registry
 
 BOOK.load()
 FORMULAS = list(BOOK.formulary.formulas.values())

@@ -12,7 +12,7 @@ from inference_economics import catalog, gpt4_scale
 from inference_economics.book import BOOK
 from inference_economics.capacity import cards_to_hold
 from inference_economics.kv_cache import model_kv_cache
-from reckoner.parameters import ParameterError
+from reckoner.declare.parameters import ParameterError
 
 CARDS = st.integers(2, 4096)
 LATENCY = st.floats(1e-8, 1e-4)

@@ -13,7 +13,7 @@ from inference_economics import batching, catalog, hindsight, margins, predictio
 from inference_economics.book import BOOK
 from inference_economics.predictions import Prediction, score
 from inference_economics.quantities import DATA
-from reckoner.tables import DataError
+from reckoner.declare.tables import DataError
 from test_notebooks import digits_in
 
 CASE = hindsight.PARAMETERS.base({})

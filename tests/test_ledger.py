@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
-from reckoner.build import write_claims
+from reckoner.declare.tables import DataError
 from reckoner.ledger import Claim, Conclusions, Ledger, Measured, equal_as_printed
-from reckoner.tables import DataError
+from reckoner.site.build import write_claims
 
 BLANK = dict.fromkeys(Claim.model_fields, "")
 

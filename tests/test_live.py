@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from browser import SITE
 from inference_economics.book import BOOK
-from reckoner.live import LiveFigure
+from reckoner.show.live import LiveFigure
 
 FIGURES = {chapter: LiveFigure(BOOK, live) for chapter, live in BOOK.live.items()}
 by_chapter = pytest.mark.parametrize("chapter", FIGURES)

@@ -7,9 +7,9 @@ import pytest
 
 from inference_economics import catalog, config_json, own
 from inference_economics.book import BOOK
-from reckoner.build import attempt
-from reckoner.parameters import ParameterError
-from reckoner.tables import DataError
+from reckoner.declare.parameters import ParameterError
+from reckoner.declare.tables import DataError
+from reckoner.site.build import attempt
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHIP, MODEL = str(EXAMPLES / "made_up_chip.toml"), str(EXAMPLES / "llama2_70b_config.json")

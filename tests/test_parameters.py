@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.book import BOOK, open_chapter
-from reckoner.parameters import ParameterError
+from reckoner.declare.parameters import ParameterError
 
 CAPACITY = BOOK.parameters("capacity")
 

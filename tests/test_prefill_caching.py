@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics import prefill_caching as chapter
 from inference_economics.book import BOOK
-from reckoner.parameters import ParameterError
+from reckoner.declare.parameters import ParameterError
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "prefill_caching.ipynb"
 LLAMA = catalog.model("llama2_70b")

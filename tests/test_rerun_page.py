@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 
 from inference_economics.book import BOOK
-from reckoner.pages import Pages
+from reckoner.show.pages import Pages
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "book" / "rerun.md"
 EXAMPLE = re.compile(r"```shell\n(.*?)```(\n\n```text\n(.*?)```)?", re.DOTALL)
 MODULES = {"spacetime": "inference_economics.command", "papermill": "papermill", "python": ""}
-ENTRY_POINT = "[papermill.engine]\nreckoner = reckoner.engine:CheckedEngine\n"
+ENTRY_POINT = "[papermill.engine]\nreckoner = reckoner.command.engine:CheckedEngine\n"
 
 
 def workplace(folder: Path) -> dict[str, str]:

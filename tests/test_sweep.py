@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 import frail
 from inference_economics.book import BOOK
 from other_parameters import OTHER_PARAMETERS
-from reckoner.chunks import dump, load, make, store
-from reckoner.grids import axis, grid
-from reckoner.parameters import ParameterError
-from reckoner.parts import Parts, SweepError, whole
+from reckoner.declare.parameters import ParameterError
+from reckoner.files import whole
 from reckoner.provenance import code_hash, provenance
-from reckoner.sweep import Sweep, evaluate
-from reckoner.sweep_chart import Picture
-from reckoner.sweeping import Job
+from reckoner.sweep.chart import Picture
+from reckoner.sweep.chunks import dump, load, make, store
+from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.grids import axis, grid
+from reckoner.sweep.parts import Parts, SweepError
+from reckoner.sweep.run import Job
 
 BATCHING = BOOK.parameters("batching")
 ROOT = Path(__file__).parent.parent
@@ -262,7 +263,7 @@ def test_no_file_is_half_written_under_its_name(tmp_path):
         half()
     assert list(tmp_path.iterdir()) == []
     code = (
-        "import sys, os, pathlib; from reckoner.parts import whole\n"
+        "import sys, os, pathlib; from reckoner.files import whole\n"
         "with whole(pathlib.Path(sys.argv[1])) as p:\n"
         "    p.write_text('half'); os.kill(os.getpid(), 9)"
     )
@@ -305,7 +306,7 @@ def test_two_sweeps_into_one_folder_are_refused(tmp_path):
 def test_other_code_is_another_sweep(tmp_path, monkeypatch):
     job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
     assert job.run()
-    monkeypatch.setattr("reckoner.sweeping.code_hash", lambda module: code_hash(module)[::-1])
+    monkeypatch.setattr("reckoner.sweep.run.code_hash", lambda module: code_hash(module)[::-1])
     with pytest.raises(SweepError, match="other code"):
         Job(job.sweep, job.output).run()
 
@@ -380,7 +381,7 @@ def test_killing_a_worker_and_then_the_client_loses_nothing(tmp_path, cluster):
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("reckoner.cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("reckoner.sweep.cluster.PATIENCE", 0.5)
     job = Job(swept("batching", GRID), tmp_path / "t.csv", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(SweepError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         job.run()

@@ -3,7 +3,7 @@
 import pytest
 
 from inference_economics import catalog
-from reckoner.tables import Constant, DataError, read_rows
+from reckoner.declare.tables import Constant, DataError, read_rows
 
 HEADER = "id,key,subject,quantity,value,unit,verified,source,locator,note\n"
 GOOD = "X1,chip,A chip,memory,80,GB,yes,a source,page 1,\n"

@@ -10,7 +10,7 @@ import pytest
 from inference_economics import catalog, equal_speed, occupancy, serving, uncertainty
 from inference_economics.book import BOOK
 from inference_economics.uncertainty import Range
-from reckoner.tables import DataError, read_rows
+from reckoner.declare.tables import DataError, read_rows
 
 MODEL = catalog.model("llama2_70b")
 SEED = 5

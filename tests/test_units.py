@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reckoner.units import is_unit, number, shown, si
+from reckoner.declare.units import is_unit, number, shown, si
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import ceil, maximum, minimum
-from reckoner.parameters import Parameter, Parameters
-from reckoner.units import si
+from reckoner.declare.numeric import ceil, maximum, minimum
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.units import si
 
 
 @formula(gives="needed", source="Li 2024, section 'KV cache dilemma'")

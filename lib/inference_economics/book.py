@@ -9,9 +9,9 @@ from inference_economics.live_figures import LIVE
 from inference_economics.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
+from reckoner.declare.tables import read_rows
 from reckoner.ledger import Claim, Measured
-from reckoner.notebook import Chapter
-from reckoner.tables import read_rows
+from reckoner.show.notebook import Chapter
 
 CHAPTERS = (
     "capacity",

@@ -15,8 +15,8 @@ from inference_economics.choices import (
 )
 from inference_economics.quantities import formula
 from inference_economics.units import Bytes, Count, Dollars, FlopPerSecond, Ratio
-from reckoner.numeric import ceil
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import ceil
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="weight_bytes", source="definition")

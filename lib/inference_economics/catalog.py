@@ -13,8 +13,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from inference_economics.quantities import DATA
-from reckoner.parameters import nearest
-from reckoner.tables import Constant, DataError, Text, read_rows
+from reckoner.declare.parameters import nearest
+from reckoner.declare.tables import Constant, DataError, Text, read_rows
 
 FILES = ("chips", "models", "prices", "history", "served", "hindsight", "serving")
 

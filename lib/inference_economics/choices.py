@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 
 from inference_economics import catalog, own
-from reckoner.parameters import OwnFile, Parameter
-from reckoner.tables import DataError
+from reckoner.declare.parameters import OwnFile, Parameter
+from reckoner.declare.tables import DataError
 
 ARTICLE = "Li 2024 (the article)"
 

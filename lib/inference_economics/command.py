@@ -4,7 +4,7 @@ from pathlib import Path
 
 from inference_economics.book import BOOK
 from inference_economics.predict import command as predict
-from reckoner.command import command_of
+from reckoner.command.main import command_of
 
 ROOT = Path(__file__).parents[2]
 main = command_of(BOOK, ROOT, "spacetime")

@@ -31,8 +31,8 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import minimum
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import minimum
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="compute_reached", source="austin2025scaling, inference chapter")

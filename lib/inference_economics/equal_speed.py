@@ -37,9 +37,9 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
-from reckoner.numeric import maximum, minimum, where
-from reckoner.parameters import Parameter, Parameters
-from reckoner.units import si
+from reckoner.declare.numeric import maximum, minimum, where
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.units import si
 
 # What a card costs while it works
 

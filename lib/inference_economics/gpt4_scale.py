@@ -32,8 +32,8 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import ceil, log2, maximum, root
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import ceil, log2, maximum, root
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="shortfall", source="definition")

@@ -44,9 +44,9 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
-from reckoner.numeric import ceil
-from reckoner.parameters import Parameter, Parameters
-from reckoner.tables import Constant, Text, read_rows
+from reckoner.declare.numeric import ceil
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.tables import Constant, Text, read_rows
 
 
 @formula(gives="busy_time", source="definition")

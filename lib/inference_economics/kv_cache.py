@@ -12,9 +12,9 @@ from inference_economics.catalog import Model
 from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, model_choice
 from inference_economics.quantities import formula
 from inference_economics.units import Bytes, BytesPerToken, Count, Ratio, Share, Tokens
-from reckoner.numeric import ceil, maximum, minimum
-from reckoner.parameters import Parameter, Parameters
-from reckoner.units import si
+from reckoner.declare.numeric import ceil, maximum, minimum
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.units import si
 
 
 @formula(gives="kv_bytes_per_token", source="ainslie2023gqa; austin2025scaling, inference chapter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.comparison import NUMBERS, SLOTS
-from reckoner.live import Curve, Live
+from reckoner.show.live import Curve, Live
 
 LIVE = {
     live.chapter: live

@@ -26,7 +26,7 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="gross_margin", source="definition")

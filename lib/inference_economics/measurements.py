@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
-from reckoner.tables import Text, read_rows
+from reckoner.declare.tables import Text, read_rows
 
 RUNS = DATA / "measured" / "serving_h100_h200.csv"
 STATIC_RUNS = DATA / "measured" / "lmdeploy_a100_static.csv"

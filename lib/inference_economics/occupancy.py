@@ -49,8 +49,8 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import ceil, maximum, minimum
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import ceil, maximum, minimum
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="stages", source="definition")

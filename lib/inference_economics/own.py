@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from inference_economics import catalog, config_json
 from inference_economics.catalog import Chip, Model
-from reckoner.parameters import nearest
-from reckoner.tables import Constant, DataError, fault_of
-from reckoner.units import quantity
+from reckoner.declare.parameters import nearest
+from reckoner.declare.tables import Constant, DataError, fault_of
+from reckoner.declare.units import quantity
 
 _TEXTS = {"name", "maker", "memory_kind"}
 

@@ -19,9 +19,9 @@ from inference_economics.serving import (
     shape_of,
 )
 from inference_economics.serving_rows import NEEDED, PREDICTED, predict
-from reckoner.parameters import nearest
-from reckoner.parts import write_whole
-from reckoner.tables import Constant, DataError, read_rows
+from reckoner.declare.parameters import nearest
+from reckoner.declare.tables import Constant, DataError, read_rows
+from reckoner.files import write_whole
 
 NUMBERS = {
     "isl": (1.0, 1e7, False),

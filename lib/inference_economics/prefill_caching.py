@@ -43,8 +43,8 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import ceil, maximum
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import ceil, maximum
+from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="tokens_in_memory", source="definition")

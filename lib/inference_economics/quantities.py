@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from reckoner.formulas import Formulary, Symbol
-from reckoner.tables import Text, read_rows
+from reckoner.declare.formulas import Formulary, Symbol
+from reckoner.declare.tables import Text, read_rows
 
 DATA = Path(__file__).parent / "data"
 

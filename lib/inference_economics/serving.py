@@ -30,10 +30,10 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.numeric import maximum, minimum
-from reckoner.parameters import Parameter, Parameters
-from reckoner.tables import Text, UnitName, read_rows
-from reckoner.units import si
+from reckoner.declare.numeric import maximum, minimum
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.units import si
 
 # One decoding step
 

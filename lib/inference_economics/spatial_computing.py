@@ -21,8 +21,8 @@ from inference_economics.units import (
     Share,
     WordsPerSecond,
 )
-from reckoner.numeric import ceil, maximum, minimum
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.numeric import ceil, maximum, minimum
+from reckoner.declare.parameters import Parameter, Parameters
 
 SECTION = "Li 2024, section 'My exploration of spatial computing'"
 

@@ -26,9 +26,9 @@ from inference_economics.units import (
     Share,
     TokensPerSecond,
 )
-from reckoner.parameters import Parameter, Parameters
-from reckoner.tables import Text, UnitName, read_rows
-from reckoner.units import si
+from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.units import si
 
 Vector = npt.NDArray[np.float64]
 Distribution = Literal["triangular", "logtriangular", "uniform", "loguniform"]

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from reckoner.formulas import Formulary
+from reckoner.declare.formulas import Formulary
+from reckoner.declare.parameters import Parameters
+from reckoner.declare.tables import Constant
+from reckoner.declare.units import unit_of
 from reckoner.ledger import Claim, Conclusions, Ledger, Measured
-from reckoner.parameters import Parameters
-from reckoner.tables import Constant
-from reckoner.units import unit_of
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reckoner.tables import DataError, Text
-from reckoner.units import number, shown, si
+from reckoner.declare.tables import DataError, Text
+from reckoner.declare.units import number, shown, si
 
 Verdict = Literal["reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"]
 

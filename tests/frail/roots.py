@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from reckoner.book import Book
-from reckoner.formulas import Formulary
-from reckoner.parameters import Parameter, Parameters
+from reckoner.declare.formulas import Formulary
+from reckoner.declare.parameters import Parameter, Parameters
 
 Count = Annotated[Any, "count"]
 PARAMETERS = Parameters(

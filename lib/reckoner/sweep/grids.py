@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reckoner.parameters import Parameter, ParameterError
+from reckoner.declare.parameters import Parameter, ParameterError
 
 SYNTAX = """\
     128               one value

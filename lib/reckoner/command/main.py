@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from reckoner.book import Book
-from reckoner.grids import CHUNK, SYNTAX
-from reckoner.parameters import Parameter, ParameterError, nearest
-from reckoner.tables import DataError
+from reckoner.declare.parameters import Parameter, ParameterError, nearest
+from reckoner.declare.tables import DataError
+from reckoner.sweep.grids import CHUNK, SYNTAX
 
 Options = Sequence[Callable[[Any], Any]]
 
@@ -151,9 +151,9 @@ def _command(book: Book, chapter: str, work: Any, options: Options, notes: str =
     """A chapter's command; an error that a person can mend is said in its own words."""
 
     def plainly(**arguments: Any) -> None:
-        from reckoner.one_page import PageFailedError
-        from reckoner.parts import SweepError
-        from reckoner.rerun import RerunError
+        from reckoner.command.rerun import RerunError
+        from reckoner.site.one_page import PageFailedError
+        from reckoner.sweep.parts import SweepError
 
         try:
             work(**arguments)
@@ -183,7 +183,7 @@ def _rerun(book: Book, root: Path) -> Callable[[str], click.Command]:
     def make(chapter: str) -> click.Command:
         def work(pairs: tuple[str, ...], folder: Path, page: bool) -> None:
             """Run the notebook of {chapter} with other parameters."""
-            from reckoner.rerun import rerun
+            from reckoner.command.rerun import rerun
 
             declared = book.parameters(chapter)
             values = {name: declared[name].read(text) for name, text in _given(pairs).items()}
@@ -240,9 +240,9 @@ def _sweep(book: Book, root: Path) -> Callable[[str], click.Command]:
             scheduler: str | None, workers: int | None, at_once: int, shown: bool | None,
         ) -> None:  # fmt: skip
             """Evaluate {chapter} at every combination of the values given."""
-            from reckoner.sweep import Sweep
-            from reckoner.sweep_chart import Picture
-            from reckoner.sweeping import Job
+            from reckoner.sweep.chart import Picture
+            from reckoner.sweep.evaluate import Sweep
+            from reckoner.sweep.run import Job
 
             sweep = Sweep(book, chapter, _given(pairs), 1 if notebooks else at_once)
             picture = Picture(sweep, [name.strip() for name in show.split(",") if name.strip()])

@@ -8,44 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reckoner.files import write_whole
+
 
 class SweepError(RuntimeError):
     """A sweep cannot go on. The message says why, and what to do."""
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder, which takes the name `path` once all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that appears under its name only once it is whole."""
-    with whole(path) as partial:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 class Parts:

@@ -14,12 +14,12 @@ import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Markdown
 
-from reckoner import figures
 from reckoner.book import Book
-from reckoner.formulas import Formula
+from reckoner.declare.formulas import Formula
+from reckoner.declare.units import shown
 from reckoner.ledger import Claim
-from reckoner.live import LiveFigure
-from reckoner.units import shown
+from reckoner.show import figures
+from reckoner.show.live import LiveFigure
 
 VERDICT_SIGNS = {
     "reproduced": "✓", "rounded": "≈", "differs": "✗",
@@ -105,7 +105,7 @@ class Chapter:
         )
 
     def figure(self, chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> HTML:
-        """A chart with its data; see `reckoner.figures.to_html`."""
+        """A chart with its data; see `reckoner.show.figures.to_html`."""
         return HTML(figures.to_html(chart, table))
 
     def live(self) -> HTML:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from reckoner.book import Book
-from reckoner.build import attempt
+from reckoner.files import write_whole
 from reckoner.ledger import Conclusions
-from reckoner.one_page import page_of
-from reckoner.parts import write_whole
 from reckoner.provenance import provenance
+from reckoner.site.build import attempt
+from reckoner.site.one_page import page_of
 
 
 class RerunError(RuntimeError):

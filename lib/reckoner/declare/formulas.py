@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 import latexify
 import latexify.exceptions
 
-from reckoner.units import shown, unit_of
+from reckoner.declare.units import shown, unit_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -19,7 +19,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-_EXTENSIONS = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "reckoner.mathml"]
+_EXTENSIONS = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "reckoner.site.mathml"]
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 _STYLE = """
 html { font: 1.05rem/1.6 system-ui, "Liberation Sans", Arial, sans-serif; color: var(--chart-text);

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reckoner.parameters import Parameter, ParameterError
-from reckoner.parts import whole
-from reckoner.sweep import Column, Evaluated, Sweep
+from reckoner.declare.parameters import Parameter, ParameterError
+from reckoner.files import whole
+from reckoner.sweep.evaluate import Column, Evaluated, Sweep
 
 ENDINGS = (".csv", ".parquet")
 

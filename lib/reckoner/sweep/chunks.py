@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from reckoner.memory import keep_freed_memory
-from reckoner.parts import SweepError, whole, write_whole
+from reckoner.files import whole, write_whole
 from reckoner.provenance import code_hash
-from reckoner.sweep import Column, Evaluated, Task, evaluate
+from reckoner.sweep.evaluate import Column, Evaluated, Task, evaluate
+from reckoner.sweep.memory import keep_freed_memory
+from reckoner.sweep.parts import SweepError
 
 
 def dump(found: Evaluated, file: BinaryIO) -> None:

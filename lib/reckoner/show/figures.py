@@ -18,7 +18,7 @@ import altair as alt
 import pandas as pd
 import vl_convert as vlc
 
-from reckoner.units import number
+from reckoner.declare.units import number
 
 WIDTHS = {"wide": 680, "narrow": 340}
 LETTER = 10

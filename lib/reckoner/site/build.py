@@ -28,9 +28,10 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from reckoner.book import Book
-from reckoner.pages import PageError, Pages
-from reckoner.parameters import ParameterError
-from reckoner.tables import DataError
+from reckoner.declare.parameters import ParameterError
+from reckoner.declare.tables import DataError
+from reckoner.show import live
+from reckoner.show.pages import PageError, Pages
 
 BUILD = Path("_build")
 EXECUTED = BUILD / "notebooks"
@@ -156,7 +157,7 @@ def stage(book: Book) -> None:
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
     static = SOURCE / "book" / "_static"
-    shutil.copy2(Path(__file__).with_name("live.js"), static / "live.js")
+    shutil.copy2(Path(live.__file__).with_suffix(".js"), static / "live.js")
     (static / "vega.js").write_text(vega_script(), encoding="utf-8")
     pages = Pages(book, executed=EXECUTED)
     for page in sorted(Path("book").glob("*.md")):

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reckoner import figures
-from reckoner.grids import Axis
-from reckoner.one_page import shell, style_sheet
-from reckoner.parameters import ParameterError, nearest
-from reckoner.parts import write_whole
-from reckoner.sweep import Sweep
-from reckoner.table import heading
+from reckoner.declare.parameters import ParameterError, nearest
+from reckoner.files import write_whole
+from reckoner.show import figures
+from reckoner.site.one_page import shell, style_sheet
+from reckoner.sweep.evaluate import Sweep
+from reckoner.sweep.grids import Axis
+from reckoner.sweep.table import heading
 
 ACROSS, COLOURS, MAP = 200, 6, 40
 """Most values drawn along an axis, as colours of lines, and along each side of a map."""

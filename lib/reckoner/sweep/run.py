@@ -15,13 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from reckoner import chunks, cluster
-from reckoner.build import attempt, cores
-from reckoner.memory import keep_freed_memory
-from reckoner.parts import Parts, write_whole
+from reckoner.files import write_whole
 from reckoner.provenance import code_hash, provenance
-from reckoner.sweep import Evaluated, Sweep, Task, evaluate
-from reckoner.table import Table, check_ending, notebook_name
+from reckoner.site.build import attempt, cores
+from reckoner.sweep import chunks, cluster
+from reckoner.sweep.evaluate import Evaluated, Sweep, Task, evaluate
+from reckoner.sweep.memory import keep_freed_memory
+from reckoner.sweep.parts import Parts
+from reckoner.sweep.table import Table, check_ending, notebook_name
 
 
 @dataclass

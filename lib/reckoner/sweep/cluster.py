@@ -12,7 +12,7 @@ import dask
 from distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
-from reckoner.parts import SweepError
+from reckoner.sweep.parts import SweepError
 
 PATIENCE = 10.0
 """Seconds to wait for a scheduler's answer."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reckoner.tables import DataError
-from reckoner.units import base_unit, shown, si
+from reckoner.declare.tables import DataError
+from reckoner.declare.units import base_unit, shown, si
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 

@@ -19,12 +19,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from reckoner import figures
 from reckoner.book import Book
-from reckoner.numeric import as_vega
-from reckoner.parameters import Parameter
-from reckoner.tables import Constant
-from reckoner.units import base_unit, rule, si
+from reckoner.declare.numeric import as_vega
+from reckoner.declare.parameters import Parameter
+from reckoner.declare.tables import Constant
+from reckoner.declare.units import base_unit, rule, si
+from reckoner.show import figures
 
 POINTS = 81
 DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from reckoner.parameters import ParameterError, Parameters
+from reckoner.declare.parameters import ParameterError, Parameters
 
 _BOOK = re.compile(r"^from ([\w.]+) import (?:.*\b)?open_chapter\b", re.MULTILINE)
 _CHAPTER = re.compile(r"\bopen_chapter\(\s*[\"'](\w+)[\"']")

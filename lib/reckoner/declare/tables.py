@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reckoner.units import is_unit, si
+from reckoner.declare.units import is_unit, si
 
 Row = TypeVar("Row", bound=BaseModel)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from papermill.engines import NBClientEngine, papermill_engines
 
-from reckoner.checked_notebook import declared_parameters, with_checked
+from reckoner.command.checked_notebook import declared_parameters, with_checked
 
 
 class CheckedEngine(NBClientEngine):  # type: ignore[misc]

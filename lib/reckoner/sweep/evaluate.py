@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reckoner.book import Book, result_units
-from reckoner.grids import BLOCK, CHUNK, Axis, Grid, axis, grid
-from reckoner.parameters import ParameterError, Parameters
+from reckoner.declare.parameters import ParameterError, Parameters
+from reckoner.sweep.grids import BLOCK, CHUNK, Axis, Grid, axis, grid
 
 MOST_POINTS = 1_000_000_000
 Column = float | npt.NDArray[np.float64]

@@ -21,15 +21,15 @@ import jinja2
 import nbformat
 
 from reckoner.book import Book
-from reckoner.formulas import Formula
+from reckoner.declare.formulas import Formula
+from reckoner.declare.tables import Constant
+from reckoner.declare.units import base_unit, number, shown
 from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_MEANINGS, Conclusions
-from reckoner.live import LiveFigure
-from reckoner.notebook import claims_table, second_table, verdict_pill
-from reckoner.sweep import Sweep, evaluate
-from reckoner.sweep_chart import Picture
-from reckoner.table import Table
-from reckoner.tables import Constant
-from reckoner.units import base_unit, number, shown
+from reckoner.show.live import LiveFigure
+from reckoner.show.notebook import claims_table, second_table, verdict_pill
+from reckoner.sweep.chart import Picture
+from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.table import Table
 
 
 class PageError(ValueError):

@@ -1,0 +1,1 @@
+"""The command line: a chapter rerun, its parameters listed, papermill's checks."""

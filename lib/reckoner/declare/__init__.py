@@ -1,0 +1,1 @@
+"""What a book declares: worksheets, parameters, formulas, units, and the data files behind them."""

@@ -1,0 +1,1 @@
+"""What a reader sees of it: sentences, figures, tables, pages."""

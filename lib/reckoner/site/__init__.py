@@ -1,0 +1,1 @@
+"""The book as a site: the build, and what Sphinx is taught."""
