@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from inference_economics import catalog, serving_fit
-from inference_economics.serving import bytes_of, kv_bytes_of
+from inference_economics.formulas.serving import bytes_of, kv_bytes_of
 
 SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "head_dim", "ffn_size", "vocabulary")
 

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inference_economics import batching, catalog
+from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.formulas import batching
+from inference_economics.worksheets import batching as batching_sheet
 
-CASE = batching.PARAMETERS.base({})
+CASE = batching_sheet.PARAMETERS.base({})
 """The article's case, in base units."""
 
 W, M = 70e9, 230e6  # weights of LLaMA-2 70B at one byte each; memory of a Groq card
@@ -27,7 +29,7 @@ batches = st.integers(1, 100_000)
 
 
 def concluded(**change):
-    return batching.conclude(**{**CASE, **change})
+    return batching_sheet.conclude(**{**CASE, **change})
 
 
 def cluster(batch, weights=W, cache=K, memory=M, price=6000.0, speed=500.0):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import capacity, catalog
+from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.formulas import capacity
 
 sizes = st.floats(min_value=1e6, max_value=1e15)
 

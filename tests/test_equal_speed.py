@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_economics import catalog, equal_speed, margins, occupancy, serving
-from inference_economics.batching import capital_cost
+from inference_economics import catalog
 from inference_economics.book import BOOK
-from inference_economics.kv_cache import model_kv_cache
+from inference_economics.formulas import equal_speed, margins, occupancy, serving
+from inference_economics.formulas.batching import capital_cost
+from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.worksheets import equal_speed as equal_speed_sheet
 
-CASE = equal_speed.PARAMETERS.base({})
+CASE = equal_speed_sheet.PARAMETERS.base({})
 """The chapter's case, in base units."""
 
 PRICES = ("card_price", "gpu_price", "host_share", "gpu_host_share", "busy_share", "lifetime")
@@ -21,7 +23,7 @@ YEAR = 365.25 * 86400.0
 
 
 def concluded(**change):
-    return equal_speed.conclude(**{**CASE, **change})
+    return equal_speed_sheet.conclude(**{**CASE, **change})
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +257,7 @@ def test_the_articles_speed_is_beyond_what_was_published():
 def test_prices_move_the_crossing():
     found = {
         name: concluded(**change).crossover_speed
-        for name, change in equal_speed.price_scenarios().items()
+        for name, change in equal_speed_sheet.price_scenarios().items()
     }
     own, article, listed = (
         found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
@@ -265,7 +267,7 @@ def test_prices_move_the_crossing():
 
 def test_published_points_have_sources():
     result = concluded()
-    points = equal_speed.published_points(CASE["model"], CASE["gpu"], 3072.0, 1024.0, result)
+    points = equal_speed_sheet.published_points(CASE["model"], CASE["gpu"], 3072.0, 1024.0, result)
     assert {point.kind for point in points} == {"article", "measured", "price asked"}
     for point in points:
         assert point.source.endswith(".csv") or point.source in catalog.constants()
@@ -303,7 +305,7 @@ def test_prices_may_be_arrays_while_physics_is_one_value():
 
 
 def test_every_choice_can_be_compared():
-    models = next(p for p in equal_speed.PARAMETERS if p.name == "model").choices
+    models = next(p for p in equal_speed_sheet.PARAMETERS if p.name == "model").choices
     for model in models:
         result = BOOK.conclude("equal_speed", {"model": model}).results
         assert result.top_speed > 0

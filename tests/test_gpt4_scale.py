@@ -8,10 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, gpt4_scale
+from inference_economics import catalog
 from inference_economics.book import BOOK
-from inference_economics.capacity import cards_to_hold
-from inference_economics.kv_cache import model_kv_cache
+from inference_economics.formulas import gpt4_scale
+from inference_economics.formulas.capacity import cards_to_hold
+from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
 from reckoner.declare.parameters import ParameterError
 
 CARDS = st.integers(2, 4096)
@@ -22,15 +24,15 @@ NETWORK = st.tuples(LATENCY, MESSAGE, BANDWIDTH)
 
 
 @pytest.fixture(scope="module")
-def article() -> gpt4_scale.Conclusions:
+def article() -> gpt4_scale_sheet.Conclusions:
     return BOOK.conclude_by_default("gpt4_scale").results
 
 
-def concluded(**values: object) -> gpt4_scale.Conclusions:
+def concluded(**values: object) -> gpt4_scale_sheet.Conclusions:
     return BOOK.conclude("gpt4_scale", values).results
 
 
-def test_the_article_rounds_the_cards_down(article: gpt4_scale.Conclusions) -> None:
+def test_the_article_rounds_the_cards_down(article) -> None:
     # 7826 cards of 230 MB hold 1,799,980 MB of the 1,800,000 MB.
     assert 7826 * 230 == 1_799_980
     assert article.cards == 7827
@@ -38,13 +40,13 @@ def test_the_article_rounds_the_cards_down(article: gpt4_scale.Conclusions) -> N
 
 
 def test_a_gib_reading_of_the_memory_would_hide_the_missing_card(
-    article: gpt4_scale.Conclusions,
+    article,
 ) -> None:
     # With 220 MiB = 230.686720 MB, the figure of Groq's paper, 7803 cards suffice.
     assert cards_to_hold(article.weights, 220 * 2**20) == 7803
 
 
-def test_stage_and_budget_by_hand(article: gpt4_scale.Conclusions) -> None:
+def test_stage_and_budget_by_hand(article) -> None:
     assert article.cards_per_stage == 98  # 7827 / 80 = 97.8
     assert article.cards_in_stages == 7840
     assert article.time_per_token == 0.002
@@ -54,7 +56,7 @@ def test_stage_and_budget_by_hand(article: gpt4_scale.Conclusions) -> None:
     assert article.read_time == pytest.approx(1.8e12 / 7840 / 80e12, rel=1e-12)
 
 
-def test_all_reduce_times_by_hand(article: gpt4_scale.Conclusions) -> None:
+def test_all_reduce_times_by_hand(article) -> None:
     # 98 cards, 1 µs a hop, 12288 numbers of 2 B over 16 x 4 lanes of 28 Gbit/s.
     volume = 2 * 97 / 98 * (24576 / 224e9 * 1e6)
     expected = {
@@ -74,7 +76,7 @@ def test_all_reduce_times_by_hand(article: gpt4_scale.Conclusions) -> None:
         assert time * 1e6 == pytest.approx(microseconds, rel=1e-9), network
 
 
-def test_no_torus_is_in_time_at_a_microsecond_a_hop(article: gpt4_scale.Conclusions) -> None:
+def test_no_torus_is_in_time_at_a_microsecond_a_hop(article) -> None:
     for torus in ("torus_2d", "torus_3d", "torus_2d_direct", "torus_3d_direct"):
         assert getattr(article, f"all_reduce_{torus}") > article.time_per_all_reduce
     assert article.all_reduce_direct < article.time_left_per_all_reduce
@@ -194,7 +196,9 @@ def test_experts_touched_against_drawn_ones() -> None:
     assert gpt4_scale.experts_of_batch(16, 2, 8) == pytest.approx(touched, rel=0.005)
 
 
-def test_experts_change_the_reading_and_not_the_cards(article: gpt4_scale.Conclusions) -> None:
+def test_experts_change_the_reading_and_not_the_cards(
+    article,
+) -> None:
     assert article.active_share == pytest.approx(280 / 1800, rel=1e-12)
     assert article.read_time_active == pytest.approx(article.read_time * 280 / 1800, rel=1e-12)
     one = concluded(batch_size=1)
@@ -254,7 +258,7 @@ def test_a_dense_model_is_one_expert(key: str) -> None:
     assert dense.read_time_active == dense.read_time
 
 
-def test_kv_cache_by_hand(article: gpt4_scale.Conclusions) -> None:
+def test_kv_cache_by_hand(article) -> None:
     # Key and value, 120 layers, one head of 128 numbers of one byte, 8192 tokens, 128 sequences.
     assert article.kv_cache == 2 * 120 * 1 * 128 * 1 * 8192
     assert article.kv_cache_batch == article.kv_cache * 128
@@ -277,7 +281,9 @@ def test_the_budget_is_the_token_shared_out(speed: float, layers: int) -> None:
     assert gpt4_scale.time_of_all_reduce(layer) * 2 * layers * speed == pytest.approx(1, rel=1e-12)
 
 
-def test_more_layers_mean_less_time_and_smaller_stages(article: gpt4_scale.Conclusions) -> None:
+def test_more_layers_mean_less_time_and_smaller_stages(
+    article,
+) -> None:
     rumour = concluded(layers=120)
     assert rumour.cards_per_stage == 66  # 7827 / 120 = 65.2
     assert rumour.time_per_all_reduce < article.time_per_all_reduce
@@ -291,9 +297,9 @@ def test_the_published_network_would_reach() -> None:
 def test_conclusions_run_on_arrays() -> None:
     inputs = BOOK.parameters("gpt4_scale").base({})
     layers = np.array([60, 80, 120])
-    together = gpt4_scale.conclude(**{**inputs, "layers": layers})
+    together = gpt4_scale_sheet.conclude(**{**inputs, "layers": layers})
     for index, number in enumerate(layers):
-        alone = gpt4_scale.conclude(**{**inputs, "layers": int(number)})
+        alone = gpt4_scale_sheet.conclude(**{**inputs, "layers": int(number)})
         for field in fields(alone):
             value = np.broadcast_to(getattr(together, field.name), layers.shape)[index]
             assert value == pytest.approx(getattr(alone, field.name), rel=1e-12), field.name

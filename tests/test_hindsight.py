@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import batching, catalog, hindsight, margins, predictions
+from inference_economics import catalog, predictions
 from inference_economics.book import BOOK
+from inference_economics.formulas import batching, hindsight, margins
 from inference_economics.predictions import Prediction, score
 from inference_economics.quantities import DATA
+from inference_economics.worksheets import hindsight as hindsight_sheet
 from reckoner.declare.tables import DataError
 from test_notebooks import digits_in
 
-CASE = hindsight.PARAMETERS.base({})
+CASE = hindsight_sheet.PARAMETERS.base({})
 """The defaults, in base units."""
 
 YEAR = 365.25 * 86400
@@ -30,7 +32,7 @@ counts = st.integers(1, 100_000)
 
 
 def concluded(**change):
-    return hindsight.conclude(**{**CASE, **change})
+    return hindsight_sheet.conclude(**{**CASE, **change})
 
 
 # Values worked by hand

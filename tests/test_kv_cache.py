@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, kv_cache
+from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.formulas import kv_cache
+from inference_economics.worksheets import kv_cache as kv_cache_sheet
 
 counts = st.integers(1, 10_000)
 sizes = st.floats(1.0, 1e15)
@@ -165,7 +167,7 @@ def test_the_outgrowing_context_is_the_first(
 ) -> None:
     """For every model, with and without windows, by trying it and one token less."""
     model = catalog.model(model_key)
-    results = kv_cache.conclude(model, 4096, width, precision, batch)
+    results = kv_cache_sheet.conclude(model, 4096, width, precision, batch)
     context = results.context_that_outgrows
 
     def cache_at(tokens: float) -> float:
@@ -197,10 +199,10 @@ def test_weights_and_cache_keep_their_own_precision() -> None:
 def test_arrays_conclude_what_numbers_conclude(key: str) -> None:
     model = catalog.model(key)
     contexts, batches = np.array([1.0, 128.0, 129.0, 4096.0, 1e6]), np.array([[1.0], [128.0]])
-    together = kv_cache.conclude(model, contexts, 1.0, 1.0, batches)
-    for field in fields(kv_cache.Conclusions):
+    together = kv_cache_sheet.conclude(model, contexts, 1.0, 1.0, batches)
+    for field in fields(kv_cache_sheet.Conclusions):
         found = np.broadcast_to(getattr(together, field.name), (2, 5))
         for row, batch in enumerate(batches.ravel()):
             for column, context in enumerate(contexts):
-                alone = kv_cache.conclude(model, float(context), 1.0, 1.0, float(batch))
+                alone = kv_cache_sheet.conclude(model, float(context), 1.0, 1.0, float(batch))
                 assert found[row, column] == getattr(alone, field.name), field.name

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import batching, catalog, margins
+from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.formulas import batching, margins
 from inference_economics.quantities import DATA
+from inference_economics.worksheets import batching as batching_sheet
+from inference_economics.worksheets import margins as margins_sheet
 
 DOLLARS = st.floats(1.0, 1e6)
 WATTS = st.floats(1.0, 1e4)
@@ -20,13 +23,13 @@ SECONDS = st.floats(1e6, 1e9)
 PRICES = st.floats(1e-9, 1e-6)
 
 
-def concluded(**given_values: Any) -> margins.Conclusions:
-    results: margins.Conclusions = BOOK.conclude("margins", given_values).results
+def concluded(**given_values: Any) -> margins_sheet.Conclusions:
+    results: margins_sheet.Conclusions = BOOK.conclude("margins", given_values).results
     return results
 
 
-def in_base_units(**changed: Any) -> margins.Conclusions:
-    return margins.conclude(**{**BOOK.parameters("margins").base({}), **changed})
+def in_base_units(**changed: Any) -> margins_sheet.Conclusions:
+    return margins_sheet.conclude(**{**BOOK.parameters("margins").base({}), **changed})
 
 
 # Formulas
@@ -98,9 +101,9 @@ def test_cards_and_throughput_are_those_of_batching() -> None:
 
 
 def test_shared_parameters_are_declared_once() -> None:
-    before = {parameter.name: parameter for parameter in batching.PARAMETERS}
+    before = {parameter.name: parameter for parameter in batching_sheet.PARAMETERS}
     own = {"gpu"}  # here it needs a power, there a compute
-    for parameter in margins.PARAMETERS:
+    for parameter in margins_sheet.PARAMETERS:
         if parameter.name in before and parameter.name not in own:
             assert parameter is before[parameter.name]
 

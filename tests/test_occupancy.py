@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, occupancy
+from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.catalog import Chip
-from inference_economics.gpt4_scale import mixture
+from inference_economics.formulas import occupancy
+from inference_economics.formulas.gpt4_scale import mixture
+from inference_economics.worksheets import occupancy as occupancy_sheet
 
-CASE = occupancy.PARAMETERS.base({})
+CASE = occupancy_sheet.PARAMETERS.base({})
 """The article's case, in base units."""
 
 GROQ = catalog.chip("groq_lpu")
@@ -37,7 +39,7 @@ FRONTIER = {name: value for name, value in CASE.items() if name != "asked_speed"
 
 
 def concluded(**change):
-    return occupancy.conclude(**{**CASE, **change})
+    return occupancy_sheet.conclude(**{**CASE, **change})
 
 
 def frontier(**change):
@@ -275,7 +277,7 @@ def test_uncertain_inputs_may_be_arrays_together():
 
 
 def test_every_chip_and_model_that_can_be_chosen_has_what_it_takes():
-    choices = {p.name: p for p in occupancy.PARAMETERS}
+    choices = {p.name: p for p in occupancy_sheet.PARAMETERS}
     for key in choices["chip"].choices:
         for name in choices["model"].choices:
             result = concluded(chip=catalog.chip(key), model=catalog.model(name))
@@ -290,17 +292,17 @@ def test_a_dense_model_reads_all_its_weights():
 
 
 def test_no_published_speed_beats_the_bound():
-    for row in occupancy.published():
+    for row in occupancy_sheet.published():
         assert 0 < row.speed < row.bound, row.label
         assert row.unexplained > 0, row.label
 
 
 def test_published_speeds_are_in_the_catalog():
-    for row in occupancy.published():
+    for row in occupancy_sheet.published():
         assert BOOK.constants[row.source].unit == "token/s"
 
 
 def test_the_unexplained_time_gives_the_published_speed_back():
-    row = next(r for r in occupancy.published() if r.source == "groq_llama2_70b.output_speed")
+    row = next(r for r in occupancy_sheet.published() if r.source == "groq_llama2_70b.output_speed")
     change = {"cards": row.cards, "tensor_parallel": row.tensor_parallel, "batch_size": 1}
     assert pipeline(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)

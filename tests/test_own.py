@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inference_economics import catalog, config_json, own
+from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.catalog import config_json, own
 from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
 from reckoner.site.build import attempt

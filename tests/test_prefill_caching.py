@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
-from inference_economics import prefill_caching as chapter
 from inference_economics.book import BOOK
+from inference_economics.formulas import prefill_caching as chapter
 from reckoner.declare.parameters import ParameterError
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "prefill_caching.ipynb"

@@ -12,12 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, predict, serving, serving_fit, serving_rows
+from inference_economics import catalog, predict, serving_fit, serving_rows
 from inference_economics.catalog import Chip, MissingConstantError
+from inference_economics.formulas import serving
+from inference_economics.formulas.serving import IDEAL, Constants, serve
 from inference_economics.measurements import PARTS, runs
-from inference_economics.serving import IDEAL, Constants, serve
+from inference_economics.worksheets import serving as serving_sheet
 
-CASE = serving.PARAMETERS.base({})
+CASE = serving_sheet.PARAMETERS.base({})
 """The chapter's case, in base units."""
 
 TABLE = serving_fit.book_rows()
@@ -31,7 +33,7 @@ engines = st.sampled_from(serving.ENGINES)
 
 
 def concluded(**change):
-    return serving.conclude(**{**CASE, **change})
+    return serving_sheet.conclude(**{**CASE, **change})
 
 
 def run(model="llama31_8b", chip="h100_sxm", split=8, batch=1, inputs=1024, outputs=1024):
@@ -184,7 +186,7 @@ def test_conclude_runs_on_arrays():
     swept = concluded(concurrency=batches)
     for place, batch in enumerate(batches):
         one = concluded(concurrency=batch)
-        for field in fields(serving.Conclusions):
+        for field in fields(serving_sheet.Conclusions):
             found = np.broadcast_to(getattr(swept, field.name), 3)[place]
             assert found == pytest.approx(getattr(one, field.name)), field.name
 

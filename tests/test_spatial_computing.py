@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
-from inference_economics import spatial_computing as chapter
+from inference_economics.formulas import spatial_computing as chapter
 
 positive = st.floats(1e-3, 1e12)
 sizes = st.integers(1, 10**6)

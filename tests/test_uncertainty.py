@@ -7,27 +7,31 @@ import time
 import numpy as np
 import pytest
 
-from inference_economics import catalog, equal_speed, occupancy, serving, uncertainty
+from inference_economics import catalog
 from inference_economics.book import BOOK
-from inference_economics.uncertainty import Range
+from inference_economics.formulas import equal_speed, serving, uncertainty
+from inference_economics.worksheets import equal_speed as equal_speed_sheet
+from inference_economics.worksheets import occupancy as occupancy_sheet
+from inference_economics.worksheets import uncertainty as uncertainty_sheet
+from inference_economics.worksheets.uncertainty import Range
 from reckoner.declare.tables import DataError, read_rows
 
 MODEL = catalog.model("llama2_70b")
 SEED = 5
-ROWS = {row.parameter: row for row in uncertainty.ranges()}
+ROWS = {row.parameter: row for row in uncertainty_sheet.ranges()}
 
 
 @pytest.fixture(scope="module")
 def draws():
-    return uncertainty.draw(64, SEED)
+    return uncertainty_sheet.draw(64, SEED)
 
 
 # Ranges
 
 
 def test_most_likely_values_are_the_declarations():
-    defaults = equal_speed.PARAMETERS.base({})
-    for row in uncertainty.ranges():
+    defaults = equal_speed_sheet.PARAMETERS.base({})
+    for row in uncertainty_sheet.ranges():
         assert row.values[1] == pytest.approx(defaults[row.parameter]), row.parameter
 
 
@@ -35,12 +39,12 @@ def test_every_number_of_the_comparison_has_a_range_or_is_chosen():
     """What is left out is a choice of the design, not something that one does not know."""
     chosen = {"bytes_per_parameter", "bytes_per_element", "target_speed", "node_cards"}
     chosen |= {"bytes_per_activation"}
-    numbers = {p.name for p in equal_speed.PARAMETERS if not isinstance(p.default, str)}
+    numbers = {p.name for p in equal_speed_sheet.PARAMETERS if not isinstance(p.default, str)}
     assert numbers - chosen == set(ROWS)
 
 
 def test_computed_ends_are_what_the_chapters_give():
-    unexplained = {row.source: row.unexplained for row in occupancy.published()}
+    unexplained = {row.source: row.unexplained for row in occupancy_sheet.published()}
     assert ROWS["layer_floor"].values[2] == pytest.approx(
         unexplained["llmperf_groq.output_speed"], rel=0.01
     )
@@ -83,7 +87,7 @@ def test_a_parameter_stands_once(tmp_path):
 # Distributions
 
 
-@pytest.mark.parametrize("row", uncertainty.ranges(), ids=lambda row: row.parameter)
+@pytest.mark.parametrize("row", uncertainty_sheet.ranges(), ids=lambda row: row.parameter)
 def test_distribution_keeps_its_range(row):
     shares = np.linspace(0, 1, 1001)
     values = row.at(shares)
@@ -105,7 +109,7 @@ def test_a_triangle_has_its_mean_and_its_peak():
 
 
 def test_samples_are_reproducible(draws):
-    again, other = uncertainty.draw(64, SEED), uncertainty.draw(64, SEED + 1)
+    again, other = uncertainty_sheet.draw(64, SEED), uncertainty_sheet.draw(64, SEED + 1)
     for name, values in draws.items():
         assert np.array_equal(values, again[name])
         assert not np.array_equal(values, other[name])
@@ -114,19 +118,19 @@ def test_samples_are_reproducible(draws):
 
 def test_costs_of_samples_are_those_of_the_chapter_before(draws):
     """One sample at a time, through that chapter's own conclusion."""
-    cost, gpu_cost = uncertainty.costs(MODEL, [30.0, 120.0], draws, equal_speed.GROWTH)
-    case = {**equal_speed.PARAMETERS.base({}), "model": MODEL}
+    cost, gpu_cost = uncertainty_sheet.costs(MODEL, [30.0, 120.0], draws, equal_speed.GROWTH)
+    case = {**equal_speed_sheet.PARAMETERS.base({}), "model": MODEL}
     for index in (0, 17, 500):
         one = {name: float(values[index]) for name, values in draws.items()}
         for place, speed in enumerate((30.0, 120.0)):
-            found = equal_speed.conclude(**{**case, **one, "target_speed": speed})
+            found = equal_speed_sheet.conclude(**{**case, **one, "target_speed": speed})
             assert cost[place, index] == pytest.approx(found.cost)
             assert gpu_cost[place, index] == pytest.approx(found.gpu_cost)
 
 
 def test_coarser_batches_change_little(draws):
     coarse, fine = (
-        uncertainty.part_of_cost(*uncertainty.costs(MODEL, [30.0], draws, growth))
+        uncertainty.part_of_cost(*uncertainty_sheet.costs(MODEL, [30.0], draws, growth))
         for growth in (uncertainty.GROWTH, 1.05)
     )
     assert np.mean(np.abs(coarse - fine)) < 0.02
@@ -149,12 +153,12 @@ def test_indices_find_the_inputs_of_a_known_function():
     """A sum of two inputs, one with twice the other's spread: four fifths, one fifth, no more."""
     shares = {
         name: (values - ROWS[name].values[0]) / (ROWS[name].values[2] - ROWS[name].values[0])
-        for name, values in uncertainty.draw(1024, SEED).items()
+        for name, values in uncertainty_sheet.draw(1024, SEED).items()
         if ROWS[name].distribution == "uniform" or name == "gpu_time_ratio"
     }
     one, two = (values - values.mean() for values in shares.values())
     result = one / np.std(one) + 2 * two / np.std(two)
-    table = uncertainty.indices(result, SEED).set_index("parameter")
+    table = uncertainty_sheet.indices(result, SEED).set_index("parameter")
     names = list(shares)
     assert table.loc[names[1], "first"] == pytest.approx(0.8, abs=0.08)
     assert table.loc[names[0], "first"] == pytest.approx(0.2, abs=0.08)
@@ -162,9 +166,9 @@ def test_indices_find_the_inputs_of_a_known_function():
 
 
 def test_indices_sum_to_no_more_than_the_whole():
-    draws = uncertainty.draw(512, SEED)
-    part = uncertainty.part_of_cost(*uncertainty.costs(MODEL, [26.6], draws))[0]
-    table = uncertainty.indices(part, SEED)
+    draws = uncertainty_sheet.draw(512, SEED)
+    part = uncertainty.part_of_cost(*uncertainty_sheet.costs(MODEL, [26.6], draws))[0]
+    table = uncertainty_sheet.indices(part, SEED)
     assert table["first"].sum() <= 1 + table["first_width"].max()
     assert table["total"].sum() >= 1 - table["total_width"].max()
     lower = table["total"] + table["total_width"] + table["first_width"]
@@ -173,8 +177,10 @@ def test_indices_sum_to_no_more_than_the_whole():
 
 
 def test_what_weighs_on_both_chips_alike_decides_nothing():
-    table = uncertainty.indices(
-        uncertainty.part_of_cost(*uncertainty.costs(MODEL, [26.6], uncertainty.draw(256, SEED)))[0],
+    table = uncertainty_sheet.indices(
+        uncertainty.part_of_cost(
+            *uncertainty_sheet.costs(MODEL, [26.6], uncertainty_sheet.draw(256, SEED))
+        )[0],
         SEED,
     ).set_index("parameter")
     for name in ("lifetime", "busy_share", "overhead", "electricity_price"):
@@ -191,17 +197,17 @@ PRICES = ("card_price", "gpu_price", "host_share", "gpu_host_share", "chip_power
 
 @pytest.fixture(scope="module")
 def evens():
-    return uncertainty.break_evens(MODEL, SPEEDS)
+    return uncertainty_sheet.break_evens(MODEL, SPEEDS)
 
 
 def test_break_even_makes_the_costs_equal(evens):
     """Exactly for prices; for what moves a frontier's steps, within one step."""
-    case = {**equal_speed.PARAMETERS.base({}), "model": MODEL}
+    case = {**equal_speed_sheet.PARAMETERS.base({}), "model": MODEL}
     for even in evens:
         if even.value is None:
             continue
         change = {even.parameter: even.value, "target_speed": even.target_speed}
-        ratio = equal_speed.conclude(**{**case, **change}).cost_ratio
+        ratio = equal_speed_sheet.conclude(**{**case, **change}).cost_ratio
         tolerance = 1e-3 if even.parameter in PRICES else 0.15
         assert ratio == pytest.approx(1, rel=tolerance), even
 
@@ -213,13 +219,13 @@ def test_break_even_price_is_that_of_the_chapter_before(evens):
 
 
 def test_never_means_never(evens):
-    case = {**equal_speed.PARAMETERS.base({}), "model": MODEL}
+    case = {**equal_speed_sheet.PARAMETERS.base({}), "model": MODEL}
     nothing = [even for even in evens if even.value is None]
     assert nothing
     for even in nothing:
         for end in ROWS[even.parameter].values:
             change = {even.parameter: end, "target_speed": even.target_speed}
-            ratio = equal_speed.conclude(**{**case, **change}).cost_ratio
+            ratio = equal_speed_sheet.conclude(**{**case, **change}).cost_ratio
             assert (ratio < 1) == even.likely_cheaper, even
 
 
@@ -257,5 +263,5 @@ def test_where_neither_serves_nobody_wins():
 
 def test_it_is_quick():
     start = time.perf_counter()
-    uncertainty.costs(MODEL, [26.6], uncertainty.draw(512, SEED))
+    uncertainty_sheet.costs(MODEL, [26.6], uncertainty_sheet.draw(512, SEED))
     assert time.perf_counter() - start < 15

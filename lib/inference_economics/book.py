@@ -30,7 +30,7 @@ CHAPTERS = (
 )
 
 BOOK = Book(
-    package="inference_economics",
+    package="inference_economics.worksheets",
     chapters=CHAPTERS,
     formulary=formulary,
     constants=catalog.constants(),

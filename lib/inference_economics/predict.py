@@ -10,14 +10,14 @@ import pandas as pd
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, MissingConstantError, Model
-from inference_economics.measurements import models_of_runs
-from inference_economics.serving import (
+from inference_economics.formulas.serving import (
     ENGINES,
     NEEDS_OF_CHIP,
     NEEDS_OF_MODEL,
     PRECISIONS,
     shape_of,
 )
+from inference_economics.measurements import models_of_runs
 from inference_economics.serving_rows import NEEDED, PREDICTED, predict
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import Constant, DataError, read_rows

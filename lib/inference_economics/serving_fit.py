@@ -20,9 +20,7 @@ from scipy.optimize import least_squares
 from scipy.stats import norm
 
 from inference_economics import catalog
-from inference_economics.measurements import models_of_runs, runs, static_runs
-from inference_economics.quantities import DATA
-from inference_economics.serving import (
+from inference_economics.formulas.serving import (
     ENGINES,
     IDEAL,
     OF_ENGINE,
@@ -38,6 +36,8 @@ from inference_economics.serving import (
     run_on,
     serve,
 )
+from inference_economics.measurements import models_of_runs, runs, static_runs
+from inference_economics.quantities import DATA
 from inference_economics.serving_rows import (
     PREDICTED,
     bound,

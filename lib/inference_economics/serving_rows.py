@@ -12,9 +12,8 @@ import pandas as pd
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
-from inference_economics.kv_cache import model_kv_cache
-from inference_economics.measurements import BLANK_PRECISION, models_of_runs, runs
-from inference_economics.serving import (
+from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.formulas.serving import (
     IDEAL,
     Constants,
     Run,
@@ -27,6 +26,7 @@ from inference_economics.serving import (
     serve,
     shape_of,
 )
+from inference_economics.measurements import BLANK_PRECISION, models_of_runs, runs
 
 # Rows of runs
 

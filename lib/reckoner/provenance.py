@@ -30,7 +30,7 @@ def provenance(book: Book) -> dict[str, str]:
 @cache
 def code_hash(module: str) -> str:
     """A hash of a chapter's package and of the machinery: equal ones give equal results."""
-    folders = {_folder(importlib.import_module(module)), Path(__file__).parent}
+    folders = {_folder(importlib.import_module(module.split(".")[0])), Path(__file__).parent}
     files = (path for folder in folders for path in folder.rglob("*"))
     return _hash(path for path in files if path.suffix in {".py", ".csv"})
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from inference_economics import catalog, own
+from inference_economics import catalog
+from inference_economics.catalog import own
 from reckoner.declare.parameters import OwnFile, Parameter
 from reckoner.declare.tables import DataError
 

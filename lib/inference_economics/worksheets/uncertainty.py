@@ -5,35 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, model_validator
 from SALib.analyze import sobol as sobol_analysis
 from SALib.sample import sobol as sobol_sample
 
-from inference_economics import catalog, equal_speed
+from inference_economics import catalog
 from inference_economics.catalog import Model
-from inference_economics.quantities import DATA, formula
+from inference_economics.formulas import equal_speed
+from inference_economics.formulas.uncertainty import (
+    GROWTH,
+    POINTS,
+    ROUNDS,
+    BreakEven,
+    Distribution,
+    Vector,
+    _turns,
+    part_of_cost,
+    quantiles_of_ratio,
+)
+from inference_economics.quantities import DATA
 from inference_economics.units import (
     Count,
     Dollars,
-    DollarsPerToken,
     Ratio,
     Seconds,
     Share,
     TokensPerSecond,
 )
+from inference_economics.worksheets import equal_speed as equal_speed_sheet
 from reckoner.declare.parameters import Parameter, Parameters
 from reckoner.declare.tables import Text, UnitName, read_rows
 from reckoner.declare.units import si
 
-Vector = npt.NDArray[np.float64]
-Distribution = Literal["triangular", "logtriangular", "uniform", "loguniform"]
-
-_DECLARED: dict[str, Parameter] = {p.name: p for p in equal_speed.PARAMETERS}
+_DECLARED: dict[str, Parameter] = {p.name: p for p in equal_speed_sheet.PARAMETERS}
 
 
 class Range(BaseModel):
@@ -126,10 +134,6 @@ def ranges() -> tuple[Range, ...]:
     return tuple(read_rows(DATA / "ranges.csv", Range, unique=("parameter",)))
 
 
-GROWTH = 1.3
-"""From one batch size to the next in the samples: coarser than in the chapter `equal_speed`."""
-
-
 def _problem() -> dict[str, Any]:
     names = [row.parameter for row in ranges()]
     return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
@@ -155,7 +159,7 @@ def likely() -> dict[str, float]:
 
 def _inputs(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `equal_speed.machines`."""
-    return {**equal_speed.PARAMETERS.base({}), "model": model, **values}
+    return {**equal_speed_sheet.PARAMETERS.base({}), "model": model, **values}
 
 
 def costs(
@@ -172,35 +176,6 @@ def costs(
     sram, hbm = equal_speed.machines(growth=growth, **_inputs(model, values))
     found = [np.broadcast_arrays(sram.cost(speed), hbm.cost(speed)) for speed in target_speeds]
     return np.array([pair[0] for pair in found]), np.array([pair[1] for pair in found])
-
-
-@formula(gives="cost_part", source="definition")
-def sram_part_of_cost(token_cost: DollarsPerToken, gpu_token_cost: DollarsPerToken) -> Share:
-    """SRAM's part of the sum of both costs: below one half SRAM is the cheaper.
-
-    Written so that it is one where only GPUs give the speed, and zero where only SRAM does.
-    """
-    return 1 / (1 + gpu_token_cost / token_cost)
-
-
-def part_of_cost(cost: Vector, gpu_cost: Vector) -> Vector:
-    """The same for arrays, and one half where neither gives the speed: no one is the cheaper."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.array(np.nan_to_num(sram_part_of_cost(cost, gpu_cost), nan=0.5))
-
-
-def quantiles_of_ratio(cost: Vector, gpu_cost: Vector, shares: Sequence[float]) -> Vector:
-    """Ratios of the costs that given shares of the samples stay below; without interpolation.
-
-    Infinite where only GPUs give the speed. Samples in which neither does are left out; NaN if
-    that is all of them.
-    """
-    possible = np.isfinite(cost) | np.isfinite(gpu_cost)
-    if not possible.any():
-        return np.full(len(shares), np.nan)
-    with np.errstate(divide="ignore"):
-        ratio = cost[possible] / gpu_cost[possible]
-    return np.array(np.quantile(ratio, shares, method="nearest"))
 
 
 def indices(part: Vector, seed: Count) -> pd.DataFrame:
@@ -234,30 +209,6 @@ def _without_spread() -> pd.DataFrame:
     names = [(row.parameter, row.label) for row in ranges()]
     numbers = dict.fromkeys(("first", "first_width", "total", "total_width"), 0.0)
     return pd.DataFrame(names, columns=["parameter", "label"]).assign(**numbers)
-
-
-# Break-even
-
-
-@dataclass(frozen=True)
-class BreakEven:
-    """The value of one input at which both chips cost the same, the others at their most likely.
-
-    Attributes:
-        parameter: the input.
-        target_speed: the speed that every user gets.
-        value: the value in base units; None if the cheaper one is so at every value.
-        likely_cheaper: whether SRAM is cheaper at the most likely value.
-    """
-
-    parameter: str
-    target_speed: float
-    value: float | None
-    likely_cheaper: bool
-
-
-POINTS = 200
-ROUNDS = 2
 
 
 def _domain(row: Range) -> Vector:
@@ -297,13 +248,6 @@ def _cheaper(model: Model, speeds: Sequence[float], row: Range, values: Vector) 
     return np.array(np.where(neither, np.nan, cost < gpu_cost))
 
 
-def _turns(values: Vector, cheaper: Vector) -> list[tuple[float, float]]:
-    """The pairs of neighbouring values between which the cheaper chip changes."""
-    known = np.flatnonzero(~np.isnan(cheaper))
-    places = np.flatnonzero(np.diff(cheaper[known]))
-    return [(float(values[known[i]]), float(values[known[i + 1]])) for i in places]
-
-
 def _break_even(
     model: Model, row: Range, speed: float, values: Vector, cheaper: Vector
 ) -> BreakEven:
@@ -320,8 +264,8 @@ def _break_even(
 
 
 # The chapter
-
 _SPEED = _DECLARED["target_speed"]
+
 
 PARAMETERS = Parameters(
     (

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from inference_economics import catalog, margins, prefill_caching
-from inference_economics.batching import (
+from inference_economics import catalog
+from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.batching import (
     capital_cost,
     cluster_for,
     memory_of_batch,
     requests_held,
 )
-from inference_economics.capacity import cards_to_hold, price_of_cluster, weights
-from inference_economics.catalog import Chip, Model
-from inference_economics.choices import BUSY_SHARE, among, chip_choice, is_sram
-from inference_economics.kv_cache import kv_cache_of_batch, model_kv_cache, name_parameters
-from inference_economics.margins import (
+from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster, weights
+from inference_economics.formulas.hindsight import (
+    LARGE,
+    affordable_price,
+    busy_share_needed,
+    busy_time,
+    racks_for,
+    sweep_time,
+)
+from inference_economics.formulas.kv_cache import kv_cache_of_batch, model_kv_cache, name_parameters
+from inference_economics.formulas.margins import (
     cost_per_token_of_life,
     electricity_of_card,
     price_with_electricity,
 )
-from inference_economics.prefill_caching import (
+from inference_economics.formulas.prefill_caching import (
     cost_of_tokens,
     kv_bandwidth,
     mean_input_price,
     memories_needed,
 )
-from inference_economics.quantities import DATA, formula
+from inference_economics.inputs import BUSY_SHARE, among, chip_choice, is_sram
 from inference_economics.units import (
     Bytes,
-    BytesPerSecond,
     Count,
     Dollars,
     DollarsPerJoule,
@@ -44,92 +48,14 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
-from reckoner.declare.numeric import ceil
+from inference_economics.worksheets import margins as margins_sheet
+from inference_economics.worksheets import prefill_caching as prefill_caching_sheet
 from reckoner.declare.parameters import Parameter, Parameters
-from reckoner.declare.tables import Constant, Text, read_rows
 
+_MARGINS = margins_sheet.PARAMETERS
 
-@formula(gives="busy_time", source="definition")
-def busy_time(lifetime: Seconds, busy_share: Share) -> Seconds:
-    """Time for which hardware is busy in its life."""
-    return lifetime * busy_share
+_CACHING = prefill_caching_sheet.PARAMETERS
 
-
-@formula(gives="busy_share_needed", source="the cost of a token set equal to its price")
-def busy_share_needed(
-    capital_cost: DollarsPerThroughput, lifetime: Seconds, token_price: DollarsPerToken
-) -> Share:
-    """Share of its life in which hardware must be busy for a price of tokens to pay for it.
-
-    Above one, the price does not pay for it even when it is busy day and night.
-    """
-    return capital_cost / (lifetime * token_price)
-
-
-@formula(gives="sweep_time", source="williams2009roofline")
-def sweep_time(memory: Bytes, memory_bandwidth: BytesPerSecond) -> Seconds:
-    """Time to read a whole memory once; no step that uses all of it is shorter."""
-    return memory / memory_bandwidth
-
-
-@formula(gives="racks", source="definition")
-def racks_for(cards: Count, rack_cards: Count) -> Count:
-    """Whole racks that a number of cards fills."""
-    return ceil(cards / rack_cards)
-
-
-@formula(gives="affordable_price", source="the capital cost, solved for the price of a card")
-def affordable_price(
-    target_cost: DollarsPerThroughput, throughput: TokensPerSecond, cards: Count
-) -> Dollars:
-    """Price of a card at which a cluster costs as much per token/s as another machine."""
-    return target_cost * throughput / cards
-
-
-class Event(BaseModel):
-    """A row of timeline.csv: the day of a fact that a chart of this chapter shows.
-
-    Attributes:
-        id: its name.
-        chart: the chart.
-        date: year and month, and the day where it is known.
-        date_seen: whether the date was seen with the fact; a recalled one is marked on the page.
-        fact: address of the catalog row.
-        maker: whose chip or service.
-        model: what it runs, for readers.
-        kind: measured by others, the vendor's own figure, or a price asked.
-        note: doubts about the date.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Text
-    chart: Text
-    date: str = Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")
-    date_seen: bool
-    fact: Text
-    maker: Text
-    model: str
-    kind: str
-    note: str
-
-    @property
-    def row(self) -> Constant:
-        """The fact."""
-        return catalog.constant(self.fact)
-
-
-def timeline(chart: str) -> list[Event]:
-    """The dated facts of a chart, oldest first."""
-    rows = read_rows(DATA / "timeline.csv", Event, unique=("id", "fact"))
-    return sorted((row for row in rows if row.chart == chart), key=lambda row: row.date)
-
-
-LARGE = "gpt4_rumour"
-"""The model that stands for what the article calls GPT-4: its size is a rumour."""
-
-_MARGINS = margins.PARAMETERS
-_CACHING = prefill_caching.PARAMETERS
 
 PARAMETERS = Parameters(
     (

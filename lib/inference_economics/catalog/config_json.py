@@ -128,7 +128,7 @@ def _counted(shape: Mapping[str, float]) -> dict[str, float]:
 
 def _frame(shape: Mapping[str, float]) -> float:
     """Everything but the feed-forward networks: attention, norms and embeddings."""
-    from inference_economics.capacity import SHAPE, dense_parameters
+    from inference_economics.formulas.capacity import SHAPE, dense_parameters
 
     sizes = {name: shape.get(name, 0.0) for name in SHAPE} | {"ffn_size": 0.0}
     latent = "kv_rank" in shape

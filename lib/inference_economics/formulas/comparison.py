@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inference_economics import catalog
-from inference_economics.batching import capital_cost, cluster_throughput, memory_of_batch
-from inference_economics.capacity import cards_to_hold, price_by_compute, price_of_cluster, weights
 from inference_economics.catalog import Chip, Model
-from inference_economics.choices import ARTICLE, BYTES_PER_PARAMETER, is_sram, model_choice
-from inference_economics.kv_cache import (
-    BATCH_SIZE,
-    BYTES_PER_ELEMENT,
-    CONTEXT_LENGTH,
-    NEEDS,
-    kv_cache_of_batch,
-    model_kv_cache,
-    name_parameters,
+from inference_economics.formulas.batching import capital_cost, cluster_throughput
+from inference_economics.formulas.capacity import (
+    cards_to_hold,
+    price_by_compute,
+    price_of_cluster,
 )
-from inference_economics.prefill_caching import active_parameters
+from inference_economics.formulas.prefill_caching import active_parameters
+from inference_economics.inputs import is_sram
 from inference_economics.quantities import formula
 from inference_economics.units import (
     Bytes,
@@ -27,12 +22,9 @@ from inference_economics.units import (
     Dollars,
     DollarsPerThroughput,
     FlopPerSecond,
-    Ratio,
-    Tokens,
     TokensPerSecond,
 )
 from reckoner.declare.numeric import minimum
-from reckoner.declare.parameters import Parameter, Parameters
 
 
 @formula(gives="compute_reached", source="austin2025scaling, inference chapter")
@@ -66,8 +58,11 @@ def request_speed(
 
 
 OWN = "own"
+
 """The choice that stands for a chip whose numbers the reader types in."""
+
 FASTEST = 100_000.0
+
 """Upper bound of a speed limit, in token/s; it stands for none, as memory or compute then binds."""
 
 
@@ -109,8 +104,11 @@ def offer(key: str) -> Chip:
 
 
 SLOTS = (1, 2, 3)
+
 OFFERED = (*filter(peak, catalog.chips("memory", "memory_bandwidth")), OWN)
+
 STARTING = {1: "groq_lpu", 2: "h100_96gb", 3: "rtx_4090"}
+
 NUMBERS = {
     "memory": ("GB", "memory of one card", 1e-3, 1e5),
     "memory_bandwidth": ("TB/s", "memory bandwidth of one card", 1e-3, 1e5),
@@ -118,77 +116,6 @@ NUMBERS = {
     "price": ("USD", "price of one card", 1.0, 1e7),
     "speed_limit": ("token/s", "output speed of a request, at most", 0.1, FASTEST),
 }
-
-
-def _choice(slot: int) -> Parameter:
-    return Parameter(
-        name=f"chip_{slot}",
-        default=STARTING[slot],
-        unit="name",
-        label=f"chip {slot}",
-        help="A chip of the catalog, or your own; its numbers can be changed below.",
-        source=ARTICLE,
-        choices=OFFERED,
-        resolve=offer,
-        aliases=catalog.chip_aliases(),
-    )
-
-
-def _number(slot: int, quantity: str) -> Parameter:
-    unit, label, low, high = NUMBERS[quantity]
-    declared = Parameter(
-        name=f"{quantity}_{slot}",
-        default=low,
-        unit=unit,
-        label=f"{label}, chip {slot}",
-        help="As the catalog or the article has it, unless given.",
-        source="the catalog; for Groq's card and the H100, the article",
-        low=low,
-        high=high,
-        follows=(f"chip_{slot}", quantity),
-    )
-    starting = declared.of(offer(STARTING[slot]))
-    assert starting is not None, f"{STARTING[slot]} has no {quantity}"
-    return replace(declared, default=starting)
-
-
-PARAMETERS = Parameters(
-    (
-        model_choice("llama2_70b", *NEEDS),
-        BYTES_PER_PARAMETER,
-        BYTES_PER_ELEMENT,
-        CONTEXT_LENGTH,
-        BATCH_SIZE,
-        *(
-            declared
-            for slot in SLOTS
-            for declared in (_choice(slot), *(_number(slot, quantity) for quantity in NUMBERS))
-        ),
-    )
-)
-
-
-@dataclass(frozen=True)
-class Conclusions:
-    """What the chapter concludes; one number each for one set of parameters, or arrays."""
-
-    needed: Bytes
-    cards_1: Count
-    cards_2: Count
-    cards_3: Count
-    cluster_price_1: Dollars
-    cluster_price_2: Dollars
-    cluster_price_3: Dollars
-    speed_1: TokensPerSecond
-    speed_2: TokensPerSecond
-    speed_3: TokensPerSecond
-    cost_1: DollarsPerThroughput
-    cost_2: DollarsPerThroughput
-    cost_3: DollarsPerThroughput
-    cost_1_to_2: Ratio
-    cost_1_to_3: Ratio
-    speed_1_to_2: Ratio
-    speed_1_to_3: Ratio
 
 
 @dataclass(frozen=True)
@@ -219,53 +146,3 @@ def serve(model: Model, chip: Chip, batch_size: Count, needed: Bytes) -> Served:
     price = price_of_cluster(cards, chip.price)
     cost = capital_cost(price, cluster_throughput(batch_size, speed))
     return Served(cards, price, by_bandwidth, by_compute, speed, cost)
-
-
-def conclude(
-    model: Model,
-    bytes_per_parameter: Bytes,
-    bytes_per_element: Bytes,
-    context_length: Tokens,
-    batch_size: Count,
-    chip_1: Chip,
-    chip_2: Chip,
-    chip_3: Chip,
-) -> Conclusions:
-    """What a token per second costs on three chips, each holding model and KV cache in its memory.
-
-    Args:
-        model: its nominal parameter count is used where it has one, as in the article.
-        bytes_per_parameter: bytes a weight takes.
-        bytes_per_element: bytes an element of the KV cache takes.
-        context_length: tokens for which each request's KV cache has room.
-        batch_size: requests decoded together.
-        chip_1: as `offer` gives it, with the numbers of this run.
-        chip_2: the same.
-        chip_3: the same.
-    """
-    cache = model_kv_cache(model, context_length, bytes_per_element)
-    needed = memory_of_batch(
-        weights(name_parameters(model), bytes_per_parameter), kv_cache_of_batch(cache, batch_size)
-    )
-    first, second, third = (
-        serve(model, chip, batch_size, needed) for chip in (chip_1, chip_2, chip_3)
-    )
-    return Conclusions(
-        needed=needed,
-        cards_1=first.cards,
-        cards_2=second.cards,
-        cards_3=third.cards,
-        cluster_price_1=first.price,
-        cluster_price_2=second.price,
-        cluster_price_3=third.price,
-        speed_1=first.speed,
-        speed_2=second.speed,
-        speed_3=third.speed,
-        cost_1=first.cost,
-        cost_2=second.cost,
-        cost_3=third.cost,
-        cost_1_to_2=first.cost / second.cost,
-        cost_1_to_3=first.cost / third.cost,
-        speed_1_to_2=first.speed / second.speed,
-        speed_1_to_3=first.speed / third.speed,
-    )

@@ -16,8 +16,8 @@ from typing import Any
 import pint
 from pydantic import ValidationError
 
-from inference_economics import catalog, config_json
-from inference_economics.catalog import Chip, Model
+from inference_economics import catalog
+from inference_economics.catalog import Chip, Model, config_json
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import Constant, DataError, fault_of
 from reckoner.declare.units import quantity

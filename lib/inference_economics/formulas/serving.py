@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -11,33 +11,29 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from inference_economics import catalog, own
-from inference_economics.catalog import Chip, Model
-from inference_economics.choices import ARTICLE, among, chip_choice, is_sram, model_choice
-from inference_economics.gpt4_scale import experts_of_batch, message_bytes
-from inference_economics.kv_cache import model_kv_cache
+from inference_economics import catalog
+from inference_economics.catalog import Chip, Model, own
+from inference_economics.formulas.gpt4_scale import experts_of_batch, message_bytes
+from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.formulas.prefill_caching import attention_width
 from inference_economics.measurements import BLANK_PRECISION
-from inference_economics.prefill_caching import attention_width
 from inference_economics.quantities import DATA, formula
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
     Count,
     FlopPerSecond,
-    Ratio,
     Seconds,
     Share,
     Tokens,
     TokensPerSecond,
 )
 from reckoner.declare.numeric import maximum, minimum
-from reckoner.declare.parameters import Parameter, Parameters
 from reckoner.declare.tables import Text, UnitName, read_rows
 from reckoner.declare.units import si
 
+
 # One decoding step
-
-
 @formula(gives="weights_read", source="follows from tensor and expert parallelism")
 def weights_read(
     common_bytes: Bytes,
@@ -139,8 +135,6 @@ def decode_time(
 
 
 # Prefill, and what it takes from everyone
-
-
 @formula(gives="attention_time", source="pope2022scaling; austin2025scaling, transformers chapter")
 def attention_time(
     layers: Count,
@@ -197,8 +191,6 @@ def time_per_output_token(
 
 
 # Memory and queues
-
-
 @formula(gives="requests_in_memory", source="definition")
 def requests_in_memory(
     memory_share: Share,
@@ -258,11 +250,14 @@ def throughput_of_chip(
 
 
 # What a model, an engine and the fit bring
-
 SERVING = "serving_model"
+
 PRECISIONS = ("bf16", "fp8", "fp4", "int4")
+
 ENGINES = ("trtllm", "vllm", "sglang")
+
 NEEDS_OF_CHIP = ("memory", "memory_bandwidth", "fp16_compute")
+
 NEEDS_OF_MODEL = ("layers", "hidden_size", "heads", "kv_heads", "head_dim", "vocabulary")
 
 
@@ -423,8 +418,11 @@ class Constants:
 
 
 OF_HARDWARE = tuple(field.name for field in fields(Constants))[:5]
+
 OF_ENGINE = tuple(field.name for field in fields(Constants))[5:]
+
 IDEAL = Constants(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+
 """The datasheet's chip: full bandwidth and compute, no latency, and no newcomers."""
 
 
@@ -497,6 +495,7 @@ def intervals(level: float = 0.9) -> Mapping[tuple[str, bool], Mapping[str, floa
 
 
 ENOUGH = 40
+
 """Residuals that give a group intervals of its own."""
 
 
@@ -800,8 +799,6 @@ def run_on(
 
 
 # The chapter
-
-
 def _serves(key: str) -> bool:
     """Whether enough is known of a model's feed-forward networks."""
     model = own.model(key)
@@ -824,169 +821,3 @@ def engine_of(key: str) -> Engine:
 
 
 OWN = "this book"
-
-PARAMETERS = Parameters(
-    (
-        among(_serves, model_choice("llama31_70b", *NEEDS_OF_MODEL)),
-        among(
-            lambda key: not is_sram(key),
-            chip_choice("chip", "h100_sxm", "the GPU", *NEEDS_OF_CHIP, "link_bandwidth"),
-        ),
-        Parameter(
-            name="tensor_parallel",
-            default=8,
-            unit="count",
-            label="GPUs that split every layer",
-            help="The article's measured H100s were eight in one machine.",
-            source=ARTICLE,
-            low=1,
-            high=8,
-        ),
-        Parameter(
-            name="concurrency",
-            default=128,
-            unit="count",
-            label="requests in flight",
-            help="The batch size of the measurement that the article compares with.",
-            source=ARTICLE,
-            low=1,
-            high=1024,
-        ),
-        Parameter(
-            name="input_tokens",
-            default=1024,
-            unit="token",
-            label="input tokens of a request",
-            help="The most common length of the measurements.",
-            source=OWN,
-            low=1,
-            high=131072,
-        ),
-        Parameter(
-            name="output_tokens",
-            default=1024,
-            unit="token",
-            label="output tokens of a request",
-            help="The most common length of the measurements.",
-            source=OWN,
-            low=2,
-            high=131072,
-        ),
-        Parameter(
-            name="precision",
-            default="fp8",
-            unit="name",
-            label="format of the weights",
-            help="Eight bits, as in the article; of the experts alone where it has fewer.",
-            source=ARTICLE,
-            choices=PRECISIONS,
-        ),
-        Parameter(
-            name="engine",
-            default="vllm",
-            unit="name",
-            label="the serving engine",
-            help="One of those that were fitted.",
-            source=OWN,
-            choices=ENGINES,
-            resolve=engine_of,
-        ),
-    )
-)
-
-
-@dataclass(frozen=True)
-class Conclusions:
-    """What the chapter concludes; one number each for one set of parameters, or arrays."""
-
-    output_time: Seconds
-    output_time_low: Seconds
-    output_time_high: Seconds
-    speed: TokensPerSecond
-    speed_low: TokensPerSecond
-    speed_high: TokensPerSecond
-    throughput: TokensPerSecond
-    first_token_time: Seconds
-    request_time: Seconds
-    decode_time: Seconds
-    weights_time: Seconds
-    product_time: Seconds
-    kv_time: Seconds
-    floor_time: Seconds
-    reduce_time: Seconds
-    host_time: Seconds
-    prefill_time: Seconds
-    prefill_per_token: Seconds
-    requests_in_memory: Count
-    running: Count
-    kv_cache: Bytes
-    ideal_output_time: Seconds
-    ideal_speed: TokensPerSecond
-    optimism: Ratio
-
-
-def conclude(
-    model: Model,
-    chip: Chip,
-    tensor_parallel: Count,
-    concurrency: Count,
-    input_tokens: Tokens,
-    output_tokens: Tokens,
-    precision: str,
-    engine: Engine,
-) -> Conclusions:
-    """How fast a model is served, what takes the time, and where the datasheet would put it.
-
-    Args:
-        model: the model.
-        chip: the GPU.
-        tensor_parallel: GPUs that split every layer.
-        concurrency: requests in flight.
-        input_tokens: input tokens of a request.
-        output_tokens: output tokens of a request.
-        precision: format of the weights.
-        engine: the serving engine, whose constants are used.
-    """
-    run = run_on(
-        model,
-        chip,
-        tensor_parallel,
-        concurrency,
-        input_tokens,
-        output_tokens,
-        bytes_of(precision),
-        kv_bytes_of(engine.key, precision),
-        engine.key,
-    )
-    around = intervals()[engine.key, model.has("experts")]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        served = serve(run, fitted()[engine.key])
-        eight_bit = chip.values.get("fp8_compute", run.compute)
-        peak = eight_bit if precision == "fp8" else run.compute
-        ideal = serve(replace(run, compute=peak), IDEAL)
-        return Conclusions(
-            output_time=served.output_time,
-            output_time_low=served.output_time * around["output_time_low"],
-            output_time_high=served.output_time * around["output_time_high"],
-            speed=1 / served.output_time,
-            speed_low=1 / (served.output_time * around["output_time_high"]),
-            speed_high=1 / (served.output_time * around["output_time_low"]),
-            throughput=served.throughput,
-            first_token_time=served.first_token_time,
-            request_time=served.request_time,
-            decode_time=served.decode_time,
-            weights_time=served.weights_time,
-            product_time=served.product_time,
-            kv_time=served.kv_time,
-            floor_time=served.floor_time,
-            reduce_time=served.reduce_time,
-            host_time=served.host_time,
-            prefill_time=served.prefill_time,
-            prefill_per_token=served.prefill_per_token,
-            requests_in_memory=served.requests_in_memory,
-            running=served.running,
-            kv_cache=run.kv_cache,
-            ideal_output_time=ideal.decode_time,
-            ideal_speed=1 / ideal.decode_time,
-            optimism=served.output_time / ideal.decode_time,
-        )

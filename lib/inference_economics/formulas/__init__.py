@@ -1,0 +1,1 @@
+"""The formulas, by subject: pure functions of named quantities."""

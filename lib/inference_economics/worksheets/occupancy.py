@@ -1,0 +1,288 @@
+"""What a chip's own limits allow a spatial pipeline to serve: the chapter `occupancy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference_economics import catalog
+from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.batching import cluster_throughput
+from inference_economics.formulas.capacity import parameter_count, weights
+from inference_economics.formulas.gpt4_scale import (
+    mixture,
+    time_of_token,
+)
+from inference_economics.formulas.kv_cache import NEEDS, model_kv_cache
+from inference_economics.formulas.occupancy import (
+    _NODE,
+    GROQ_CARDS,
+    NETWORK_ARGUMENTS,
+    PUBLISHED_BYTES,
+    SPEEDS,
+    Published,
+    _computes,
+    cards_for,
+    compute_ceiling,
+    compute_for,
+    critical_micro_batch,
+    peak_compute,
+    read_ceiling,
+    spatial_frontier,
+    spatial_pipeline,
+    unexplained_in_layer,
+    utilization_for,
+)
+from inference_economics.inputs import (
+    ARTICLE,
+    BYTES_PER_PARAMETER,
+    among,
+    chip_choice,
+    model_choice,
+)
+from inference_economics.units import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    FlopPerSecond,
+    Seconds,
+    Share,
+    Tokens,
+    TokensPerSecond,
+)
+from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
+from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
+from reckoner.declare.parameters import Parameter, Parameters
+
+
+def _share(name: str, label: str) -> Parameter:
+    return Parameter(
+        name=name,
+        default=1.0,
+        unit="share",
+        label=label,
+        help="All of it is the chip's limit; no chip reaches that.",
+        source="assumption: the chip's own limit",
+        low=0.01,
+        high=1.0,
+    )
+
+
+_NETWORK = gpt4_scale_sheet.PARAMETERS
+
+
+PARAMETERS = Parameters(
+    (
+        model_choice("llama2_70b", *NEEDS, "hidden_size"),
+        among(
+            _computes,
+            chip_choice("chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth"),
+        ),
+        BYTES_PER_PARAMETER,
+        BYTES_PER_ELEMENT,
+        CONTEXT_LENGTH,
+        BATCH_SIZE,
+        Parameter(
+            name="asked_speed",
+            default=500.0,
+            unit="token/s",
+            label="output speed asked for every request",
+            help="The article keeps it for every batch size.",
+            source=ARTICLE,
+            low=1.0,
+            high=1e6,
+        ),
+        Parameter(
+            name="tensor_parallel",
+            default=int(_NODE.si),
+            unit="count",
+            label="cards that share each layer (one stage)",
+            help="As many as a Groq node connects with each other directly.",
+            source=_NODE.source,
+            low=1,
+            high=10000,
+        ),
+        Parameter(
+            name="node_cards",
+            default=int(_NODE.si),
+            unit="count",
+            label="cards that one link connects with each other",
+            help="A stage of more cards crosses the whole dragonfly in each all-reduce.",
+            source=_NODE.source,
+            low=1,
+            high=10000,
+        ),
+        _NETWORK["hop_latency"],
+        _NETWORK["link_bandwidth"],
+        _NETWORK["bytes_per_activation"],
+        _share("bandwidth_share", "share of the SRAM's bandwidth that is reached"),
+        _share("compute_share", "share of the peak compute that is reached"),
+        Parameter(
+            name="layer_floor",
+            default=0.0,
+            unit="us",
+            label="further time in each layer that no limit here explains",
+            help="Zero for the limits alone. The chapter shows what published speeds leave for it.",
+            source="assumption: the chip's own limits alone",
+            low=0.0,
+            high=1000.0,
+        ),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """What the chapter concludes; one number each for one set of parameters, or arrays.
+
+    The fields with `asked` are what the asked speed takes; the ceilings are throughputs.
+    """
+
+    weights: Bytes
+    kv_cache: Bytes
+    cards: Count
+    stages: Count
+    micro_batch: Tokens
+    occupancy: Share
+    critical_micro_batch: Tokens
+    card_read_time: Seconds
+    read_time: Seconds
+    compute_time: Seconds
+    kv_time: Seconds
+    all_reduce_time: Seconds
+    layer_time: Seconds
+    hand_over_time: Seconds
+    time_per_token: Seconds
+    speed: TokensPerSecond
+    throughput: TokensPerSecond
+    compute_ceiling: TokensPerSecond
+    read_ceiling: TokensPerSecond
+    asked_time: Seconds
+    asked_speed: TokensPerSecond
+    asked_throughput: TokensPerSecond
+    asked_compute: FlopPerSecond
+    asked_utilization: Share
+    time_left_in_layer: Seconds
+
+
+def conclude(
+    model: Model,
+    chip: Chip,
+    bytes_per_parameter: Bytes,
+    bytes_per_element: Bytes,
+    context_length: Tokens,
+    batch_size: Count,
+    asked_speed: TokensPerSecond,
+    tensor_parallel: Count,
+    node_cards: Count,
+    hop_latency: Seconds,
+    link_bandwidth: BytesPerSecond,
+    bytes_per_activation: Bytes,
+    bandwidth_share: Share,
+    compute_share: Share,
+    layer_floor: Seconds,
+) -> Conclusions:
+    """What the chips' own limits allow a batch on the smallest cluster that holds it.
+
+    Args:
+        model: its weights, shape and experts.
+        chip: its memory, memory bandwidth and peak compute.
+        bytes_per_parameter: bytes a weight takes.
+        bytes_per_element: bytes an element of the KV cache takes.
+        context_length: tokens for which each request's KV cache has room.
+        batch_size: requests in decode.
+        asked_speed: output speed asked for every request.
+        tensor_parallel: cards of each stage.
+        node_cards: cards that are connected directly with each other.
+        hop_latency: time to cross one link.
+        link_bandwidth: bandwidth of all links of one card, each way.
+        bytes_per_activation: bytes of a number in a message.
+        bandwidth_share: share of the memory bandwidth that is reached.
+        compute_share: share of the peak compute that is reached.
+        layer_floor: further time in each layer.
+    """
+    found = spatial_frontier(
+        model,
+        chip,
+        batch_size,
+        tensor_parallel,
+        bytes_per_parameter,
+        bytes_per_element,
+        context_length,
+        node_cards=node_cards,
+        hop_latency=hop_latency,
+        link_bandwidth=link_bandwidth,
+        bytes_per_activation=bytes_per_activation,
+        bandwidth_share=bandwidth_share,
+        compute_share=compute_share,
+        layer_floor=layer_floor,
+    )
+    _, _, active, _ = mixture(model)
+    compute, bandwidth = peak_compute(chip), chip.memory_bandwidth
+    asked_time = time_of_token(asked_speed)
+    asked_throughput = cluster_throughput(batch_size, asked_speed)
+    asked_compute = compute_for(active, asked_throughput)
+    read_bytes = found.read_time * model.layers * tensor_parallel * bandwidth_share * bandwidth
+    return Conclusions(
+        weights=weights(parameter_count(model), bytes_per_parameter),
+        kv_cache=model_kv_cache(model, context_length, bytes_per_element),
+        cards=found.cards,
+        stages=found.stages,
+        micro_batch=found.micro_batch,
+        occupancy=found.occupancy,
+        critical_micro_batch=critical_micro_batch(compute, bytes_per_parameter, bandwidth),
+        card_read_time=chip.memory / bandwidth,
+        read_time=found.read_time,
+        compute_time=found.layer_compute_time,
+        kv_time=found.layer_kv_time,
+        all_reduce_time=found.all_reduce_time,
+        layer_time=found.layer_time,
+        hand_over_time=found.hand_over_time,
+        time_per_token=found.time_per_token,
+        speed=found.speed,
+        throughput=found.throughput,
+        compute_ceiling=compute_ceiling(found.cards, compute, active),
+        read_ceiling=read_ceiling(found.cards, bandwidth, found.micro_batch, read_bytes),
+        asked_time=asked_time,
+        asked_speed=asked_speed,
+        asked_throughput=asked_throughput,
+        asked_compute=asked_compute,
+        asked_utilization=utilization_for(asked_compute, found.cards, compute),
+        time_left_in_layer=unexplained_in_layer(asked_time, found.time_per_token, model.layers),
+    )
+
+
+def published(**changes: Any) -> tuple[Published, ...]:
+    """The published speeds beside what the limits allow one request alone.
+
+    Args:
+        **changes: arguments of `spatial_pipeline` that replace the defaults, in base units.
+    """
+    given = PARAMETERS.base({})
+    shared = {name: given[name] for name in NETWORK_ARGUMENTS} | changes
+    found = []
+    for label, model_key, chip_key, source in SPEEDS:
+        model, chip = catalog.model(model_key), catalog.chip(chip_key)
+        size = PUBLISHED_BYTES[chip_key]
+        sizes = (size, size, given["context_length"])
+        cards = int(cards_for(model, chip, 1, *sizes))
+        if chip_key == "groq_lpu" and model_key in GROQ_CARDS:
+            cards = int(catalog.value(GROQ_CARDS[model_key]))
+        widths = np.arange(1, cards + 1)
+        pipelines = spatial_pipeline(model, chip, 1, cards, widths, *sizes, **shared)
+        best = int(np.argmax(pipelines.speed))
+        speed, time = catalog.value(source), float(pipelines.time_per_token[best])
+        found.append(
+            Published(
+                label=label,
+                source=source,
+                cards=cards,
+                tensor_parallel=int(widths[best]),
+                speed=speed,
+                bound=float(pipelines.speed[best]),
+                unexplained=float(unexplained_in_layer(time_of_token(speed), time, model.layers)),
+            )
+        )
+    return tuple(found)
