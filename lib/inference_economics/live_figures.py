@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_economics.formulas.comparison import NUMBERS, SLOTS
+from inference_economics.machines.datasheet import NUMBERS, SLOTS
 from reckoner.show.live import Curve, Live
 
 LIVE = {
