@@ -36,13 +36,13 @@ OF_BOOK = "inference_economics."
 QUIET = ("catalog", "choices", "formulas", "hindsight", "machines", "serving", "units")
 """The parts of the book's library that read no data before someone asks."""
 
-IMPORTS_AND_READS = """
+IMPORTS_AND_READS = r"""
 import importlib, sys
 read = []
 sys.addaudithook(lambda event, args: event == "open" and read.append(str(args[0])))
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(*{path for path in read if path.endswith(".csv")})
+print(*{path for path in read if path.endswith(".csv")}, sep="\n")
 """
 
 
@@ -126,4 +126,4 @@ def test_data_are_read_when_asked_for_and_not_by_an_import():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert not done.returncode, done.stderr
-    assert [Path(path).name for path in done.stdout.split()] == ["quantities.csv"]
+    assert [Path(path).name for path in done.stdout.splitlines()] == ["quantities.csv"]

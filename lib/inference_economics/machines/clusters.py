@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.equal_speed import (
@@ -164,10 +163,6 @@ ENGINE = "vllm"
 
 LEVEL = 0.9
 """Share of measurements that the interval of the GPU's predictions is to hold."""
-
-_HOST = catalog.value("dgx_h100.price") / (
-    catalog.value("dgx_h100.gpus") * catalog.value("article.h100_price")
-)
 
 
 def interval(engine: str, model: Model) -> tuple[float, float]:
