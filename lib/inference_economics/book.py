@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
@@ -48,6 +49,6 @@ BOOK = Book(
 )
 
 
-def open_chapter(name: str, **parameters: Any) -> Chapter:
-    """A chapter with the parameters of its notebook's parameters cell."""
-    return Chapter(BOOK, name, **parameters)
+def open_chapter(name: str, given: Mapping[str, Any] | None = None, **values: Any) -> Chapter:
+    """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
+    return Chapter(BOOK, name, {**(given or {}), **values})
