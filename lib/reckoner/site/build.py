@@ -32,6 +32,7 @@ from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
 from reckoner.show import live
 from reckoner.show.pages import PageError, Pages
+from reckoner.site.reach import reach
 
 BUILD = Path("_build")
 EXECUTED = BUILD / "notebooks"
@@ -203,7 +204,8 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
 
     Args:
         book: the book.
-        library: the folder of the packages; an edit anywhere in it counts.
+        library: the folder of the packages. An edit anywhere in it counts for claims and site, for
+            a notebook one in what it can reach.
     """
     code = sorted(
         str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv", ".js"} and p.is_file()
@@ -218,7 +220,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
                 "name": name,
                 "title": lambda task, notebook=notebook: f"run {notebook}",
                 "actions": [(execute, (notebook, target))],
-                "file_dep": [str(notebook), *code],
+                "file_dep": [str(notebook), __file__, *reach(book, name, notebook, library)],
                 "targets": [str(target)],
             }
 
