@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reckoner.book import Book, result_units
+from reckoner.book import Book
 from reckoner.declare.parameters import ParameterError, Parameters
 from reckoner.sweep.grids import BLOCK, CHUNK, Axis, Grid, axis, grid
 
@@ -126,7 +126,7 @@ class Sweep:
     @cached_property
     def units(self) -> dict[str, str]:
         """The unit of each result."""
-        return result_units(self.module)
+        return self.book.units(self.chapter)
 
     @cached_property
     def combinations(self) -> list[dict[str, Any]]:
