@@ -37,6 +37,7 @@ class Book:
         cover: chapter and name of the figure that stands for the book.
         data: the folder of the data files.
         distribution: the name under which the packages are installed, which has a version.
+        home: name of the module that has the book as `BOOK`, for the workers of a sweep.
     """
 
     package: str
@@ -50,6 +51,7 @@ class Book:
     cover: tuple[str, str] | None = None
     data: Path | None = None
     distribution: str = ""
+    home: str = ""
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.
@@ -65,6 +67,19 @@ class Book:
         """The declared parameters of a chapter."""
         declared: Parameters = self.module(chapter).PARAMETERS
         return declared
+
+    def units(self, chapter: str) -> dict[str, str]:
+        """The unit of each result of a chapter, by name, in order."""
+        return result_units(self.module(chapter))
+
+    def may_be_missing(self, chapter: str) -> frozenset[str]:
+        """The results of a chapter that are NaN where there is no such value."""
+        names: frozenset[str] = getattr(self.module(chapter), "MAY_BE_MISSING", frozenset())
+        return names
+
+    def results(self, chapter: str, values: Mapping[str, Any]) -> Any:
+        """A chapter's results, as attributes, from a value of every parameter in base units."""
+        return self.module(chapter).conclude(**self.parameters(chapter).joined(values))
 
     def conclude(self, chapter: str, values: Mapping[str, Any]) -> Conclusions:
         """What a chapter concludes from `values`, given in the units of its declarations."""

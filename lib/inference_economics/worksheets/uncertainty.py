@@ -267,6 +267,13 @@ def _break_even(
 _SPEED = _DECLARED["target_speed"]
 
 
+MAY_BE_MISSING = frozenset(
+    {
+        "median_ratio", "low_ratio", "high_ratio", "likely_ratio",
+        "break_even_floor", "break_even_price",
+    }
+)  # fmt: skip
+"""Results that are NaN where neither gives the speed, or where no value makes the costs equal."""
 PARAMETERS = Parameters(
     (
         _DECLARED["model"],
@@ -280,6 +287,7 @@ PARAMETERS = Parameters(
             source="this book",
             low=8,
             high=2048,
+            power_of=2,
         ),
         Parameter(
             name="seed",

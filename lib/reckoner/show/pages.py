@@ -28,7 +28,8 @@ from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_ME
 from reckoner.show.live import LiveFigure
 from reckoner.show.notebook import claims_table, second_table, verdict_pill
 from reckoner.sweep.chart import Picture
-from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.evaluate import evaluate
+from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import Table
 
 

@@ -16,8 +16,8 @@ from reckoner.declare.parameters import ParameterError, nearest
 from reckoner.files import write_whole
 from reckoner.show import figures
 from reckoner.site.one_page import shell, style_sheet
-from reckoner.sweep.evaluate import Sweep
-from reckoner.sweep.grids import Axis
+from reckoner.sweep.axes import Axis
+from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import heading
 
 ACROSS, COLOURS, MAP = 200, 6, 40
