@@ -193,9 +193,7 @@ def per_point(batches: int) -> float:
     tasks = Sweep(BOOK, "batching", values)
     evaluate(tasks.task(0, ""))
     start = time.perf_counter()
-    count = sum(
-        len(evaluate(tasks.task(number % tasks.chunks, ""))) for number in range(12)
-    )
+    count = sum(len(evaluate(tasks.task(number % tasks.chunks, ""))) for number in range(12))
     return (time.perf_counter() - start) / count
 
 

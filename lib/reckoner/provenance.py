@@ -29,7 +29,9 @@ def provenance(book: Book) -> dict[str, str]:
 @cache
 def code_hash(package: str) -> str:
     """A hash of a book's package and of the machinery: equal ones give equal results."""
-    files = (path for folder in (_folder(package), _folder("reckoner")) for path in folder.rglob("*"))
+    files = (
+        path for folder in (_folder(package), _folder("reckoner")) for path in folder.rglob("*")
+    )
     return _hash(path for path in files if path.suffix in {".py", ".csv"})
 
 

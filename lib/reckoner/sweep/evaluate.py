@@ -35,8 +35,7 @@ def evaluate(task: Task) -> pa.RecordBatch:
     )  # fmt: skip
     for points, fixed, numbers in _blocks(task):
         found.fill(points.start - task.points.start, len(points), fixed, numbers)
-    arrays = [pa.array(row, from_pandas=True) for row in found.results]
-    return pa.record_batch([*arrays, found.error_column()], [*names, "error"])
+    return found.batch()
 
 
 def book_at(module: str) -> Book:
@@ -83,7 +82,9 @@ class _Found:
     results: Vector
     errors: dict[int, str] = field(default_factory=dict)
 
-    def fill(self, start: int, size: int, fixed: dict[str, Any], numbers: dict[str, Vector]) -> None:
+    def fill(
+        self, start: int, size: int, fixed: dict[str, Any], numbers: dict[str, Vector]
+    ) -> None:
         """Fill in the results of some points; where all fail together, of each half alone."""
         try:
             with np.errstate(all="ignore"):
@@ -99,20 +100,22 @@ class _Found:
             self.fill(start, half, fixed, {n: column[:half] for n, column in numbers.items()})
             rest = {n: column[half:] for n, column in numbers.items()}
             self.fill(start + half, size - half, fixed, rest)
-        else:
-            self._note_what_is_no_number(start, size)
 
-    def _note_what_is_no_number(self, start: int, size: int) -> None:
+    def batch(self) -> pa.RecordBatch:
+        """Every result, empty where it is not a number, and the errors."""
+        columns = []
         for name, row in zip(self.names, self.results, strict=True):
+            gaps = np.isnan(row)
+            if not gaps.any():
+                columns.append(pa.array(row))
+                continue
+            columns.append(pa.array(row, mask=gaps))
             if name not in self.missing:
-                for place in np.flatnonzero(np.isnan(row[start : start + size])):
-                    self.errors.setdefault(start + int(place), f"{name} is not a number")
-
-    def error_column(self) -> pa.Array:
+                for place in np.flatnonzero(gaps).tolist():
+                    self.errors.setdefault(place, f"{name} is not a number")
         size = self.results.shape[1]
-        if not self.errors:
-            return pa.nulls(size, pa.string())
-        return pa.array([self.errors.get(place) for place in range(size)], pa.string())
+        errors = [self.errors.get(place) for place in range(size)] if self.errors else [None] * size
+        return pa.record_batch([*columns, pa.array(errors, pa.string())], [*self.names, "error"])
 
 
 def _one_each(name: str, value: Any, size: int) -> Any:

@@ -81,7 +81,9 @@ class Job:
         return not done
 
     def _plan(self) -> dict[str, Any]:
-        own = (path for values in self.sweep.combinations for path in self._own_files(values).values())
+        own = (
+            path for values in self.sweep.combinations for path in self._own_files(values).values()
+        )
         files = [Path(path) for path in dict.fromkeys(own)]
         files += [self.notebook] if self.notebook else []
         return {
