@@ -86,11 +86,12 @@ def test_where_powers_are_needed_others_are_refused_and_the_nearest_named(value)
     if value in powers:
         assert samples.check(value) == value
         return
-    with pytest.raises(ParameterError, match=r"^samples: expected a power of 2 from 8 to 2048") as e:
+    expected = r"^samples: expected a power of 2 from 8 to 2048"
+    with pytest.raises(ParameterError, match=expected) as refused:
         samples.check(value)
     if 8 < value < 2048 and value == int(value):
         below, above = (f(p for p in powers if s * p > s * value) for f, s in ((max, -1), (min, 1)))
-        assert str(e.value).endswith(f"got {int(value)}. Near it: {below} and {above}")
+        assert str(refused.value).endswith(f"got {int(value)}. Near it: {below} and {above}")
 
 
 def test_samples_that_are_no_power_of_two_are_refused_by_the_chapter():

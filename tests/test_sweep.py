@@ -163,7 +163,7 @@ def test_arrays_give_what_single_points_give(chapter):
             given = {**fixed, parameter.name: ",".join(map(str, values))}
             sweep = swept(chapter, {n: t for n, t in given.items() if t != "None"}, 2)
             results, errors = evaluated(sweep)
-            missing = BOOK.may_be_missing(chapter)
+            missing = BOOK.worksheet(chapter).optional
             assert all(text.endswith("is not a number") for text in errors.values())
             for place, point in enumerate(sweep.checked(range(sweep.count))):
                 with np.errstate(all="ignore"):
@@ -233,7 +233,7 @@ def test_what_may_be_missing_is_empty_and_no_failure(tmp_path):
     assert table["error"].isna().all()
     units = BOOK.units("uncertainty")
     missing = {n for n, unit in units.items() if table[heading(n, unit)].isna()[1]}
-    assert missing and missing <= BOOK.may_be_missing("uncertainty") <= set(units)
+    assert missing and missing <= BOOK.worksheet("uncertainty").optional <= set(units)
     assert "likely_ratio" in missing and table[heading("likely_ratio", "ratio")].notna()[0]
 
 
@@ -281,7 +281,7 @@ def test_a_chunk_is_read_as_it_was_written(tmp_path):
 def test_a_worker_with_other_code_is_refused(tmp_path):
     task = swept("batching", GRID).task(0, "another")
     with pytest.raises(SweepError, match="other formulas or data"):
-        make_chunk(0, task, tmp_path / "chunk", "")
+        make_chunk(task, tmp_path / "chunk", "")
     assert not list(tmp_path.iterdir())
 
 
@@ -289,7 +289,7 @@ def test_a_worker_on_another_machine_returns_its_chunk(tmp_path):
     job = Job(swept("batching", GRID), tmp_path / "t.csv")
     task = pickle.loads(pickle.dumps(job.sweep.task(0, code_hash("inference_economics"))))
     path = job.parts.path(0)
-    made = make_chunk(0, task, path, "a plan that is not here")
+    made = make_chunk(task, path, "a plan that is not here")
     assert made.content is not None
     assert not list(tmp_path.iterdir())
     assert job._store(made) == 0

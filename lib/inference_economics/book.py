@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.hindsight.predictions import scored
 from inference_economics.live_figures import LIVE
-from inference_economics.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.declare.tables import read_rows
@@ -49,6 +50,6 @@ BOOK = Book(
 )
 
 
-def open_chapter(name: str, **parameters: Any) -> Chapter:
-    """A chapter with the parameters of its notebook's parameters cell."""
-    return Chapter(BOOK, name, **parameters)
+def open_chapter(name: str, given: Mapping[str, Any] | None = None, **values: Any) -> Chapter:
+    """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
+    return Chapter(BOOK, name, {**(given or {}), **values})

@@ -1,15 +1,119 @@
-"""Parameters that several chapters share."""
+"""The inputs of the worksheets: how one is declared, and those that several chapters share.
 
-from collections.abc import Callable
+An input is declared where it stands, as the default of a worksheet's argument. Its own default is
+the address of a catalog row wherever a row has it; the row brings unit and source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from inference_economics import catalog
 from inference_economics.catalog import own
 from reckoner.declare.parameters import OwnFile, Parameter
 from reckoner.declare.tables import DataError
+from reckoner.declare.units import si
 
 ARTICLE = "Li 2024 (the article)"
+
+
+def given(
+    default: str | float | Callable[[], float],
+    label: str,
+    help: str,
+    *,
+    low: float,
+    high: float,
+    unit: str = "",
+    source: str = ARTICLE,
+    whole: bool = False,
+) -> Any:
+    """A number that a reader may change.
+
+    Args:
+        default: a catalog row's address, a number in `unit`, or a function that computes one.
+        label: what it is, in a few words.
+        help: one sentence more.
+        low: smallest value allowed, in `unit`.
+        high: largest value allowed.
+        unit: the unit in which a reader gives it; the row's if it is empty.
+        source: where the default comes from; "row" for the source of the row.
+        whole: whether it is a whole number.
+    """
+
+    def declared(name: str) -> Parameter:
+        address = default if isinstance(default, str) else ""
+        row = catalog.constant(address) if address else None
+        shown = unit or (row.unit if row else "")
+        if row:
+            value = row.value if shown == row.unit else row.si / si(1.0, shown)
+        else:
+            value = default() if callable(default) else default
+        number = int(value) if whole else float(f"{float(value):.12g}")
+        said = row.source if row and source == "row" else source
+        compute = default if callable(default) else None
+        return Parameter(
+            name, number, shown, label, help, said, low, high, address=address, compute=compute
+        )
+
+    return declared
+
+
+def chip(
+    default: str,
+    label: str,
+    *needs: str,
+    help: str = "A chip of the catalog.",
+    only: Callable[[str], bool] | None = None,
+) -> Any:
+    """A chip chosen by name: one for which the quantities `needs` are known.
+
+    Args:
+        default: its key.
+        label: what it is here, in a few words.
+        *needs: the quantities that it must have.
+        help: one sentence more.
+        only: whether a key, or a file's path, may be chosen.
+    """
+
+    def declared(name: str) -> Parameter:
+        choice = replace(chip_choice(name, default, label, *needs), help=help)
+        return among(only, choice) if only else choice
+
+    return declared
+
+
+def model(default: str, *needs: str, only: Callable[[str], bool] | None = None) -> Any:
+    """A model chosen by name; see `chip`."""
+
+    def declared(name: str) -> Parameter:
+        choice = replace(model_choice(default, *needs), name=name)
+        return among(only, choice) if only else choice
+
+    return declared
+
+
+def one_of(
+    choices: Sequence[str],
+    default: str,
+    label: str,
+    help: str,
+    *,
+    source: str,
+    resolve: Callable[[str], Any] | None = None,
+) -> Any:
+    """Another name that a reader may choose; `resolve` turns it into what the worksheet takes."""
+    return lambda name: Parameter(
+        name, default, "name", label, help, source, choices=choices, resolve=resolve
+    )
+
+
+def changed(shared: Any, **changes: Any) -> Any:
+    """A shared input, declared otherwise in some fields of `Parameter`."""
+    return lambda name: replace(shared(name), **changes)
 
 
 def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
@@ -57,11 +161,6 @@ def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str
     return check
 
 
-def is_sram(key: str) -> bool:
-    """Whether the chip keeps its weights in SRAM."""
-    return own.memory_kind(key) == "SRAM"
-
-
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
     """A model chosen by name among those for which the quantities `needs` are known."""
     return Parameter(
@@ -98,3 +197,161 @@ BYTES_PER_PARAMETER = Parameter(
     low=0.125,
     high=8.0,
 )
+
+MODEL_BYTES = given(
+    "article.bytes_per_parameter",
+    "bytes of one weight",
+    "Half a byte for int4, one for int8 (the article), two for fp16.",
+    low=0.125, high=8.0,
+)  # fmt: skip
+CACHE_BYTES = given(
+    "article.bytes_per_element",
+    "bytes of one element of the KV cache",
+    "The article keeps the cache in int8 like the weights.",
+    low=0.125, high=8.0,
+)  # fmt: skip
+CONTEXT = given(
+    "llama2_70b.context_length",
+    "tokens of one sequence, input and output together",
+    "The article takes the longest context of LLaMA-2.",
+    unit="token", low=1, high=1e8, whole=True,
+)  # fmt: skip
+BATCH = given(
+    "article.batch_size",
+    "sequences decoded together",
+    "The batch size of the measurement that the article compares with.",
+    low=1, high=1e6, whole=True,
+)  # fmt: skip
+CARD_PRICE = given(
+    "article.groq_card_price",
+    "price of one SRAM card",
+    "The article's rounded estimate.",
+    low=1.0, high=1e7,
+)  # fmt: skip
+GPU_PRICE = given(
+    "article.h100_price",
+    "price of one GPU",
+    "The article's price of an H100.",
+    low=1.0, high=1e7,
+)  # fmt: skip
+SPEED = given(
+    "article.groq_output_speed",
+    "output speed of every request on the cluster",
+    "The article keeps it for every batch size.",
+    low=0.1, high=1e6,
+)  # fmt: skip
+GPU_THROUGHPUT = given(
+    "perplexity_h100.throughput_per_gpu",
+    "throughput of one GPU",
+    "Read by the article from a chart of Perplexity's: eight H100s at the same batch size.",
+    low=0.1, high=1e6,
+)  # fmt: skip
+CARD_COST = given(
+    "article.groq_card_cost",
+    "cost price of one SRAM card",
+    "The article's guess of what making it costs, without research and software.",
+    low=1.0, high=1e7,
+)  # fmt: skip
+GPU_COST = given(
+    "article.h100_cost",
+    "cost price of one GPU",
+    "The article's guess of what making it costs, without research and software.",
+    low=1.0, high=1e7,
+)  # fmt: skip
+ELECTRICITY_PRICE = given(
+    "electricity.us_industrial_2023",
+    "price of electricity",
+    "US industry, mean of 2023; the article names no price.",
+    source="row", low=0.001, high=2.0,
+)  # fmt: skip
+OVERHEAD = given(
+    "data_centre.pue_2023",
+    "energy of the data centre per energy of its cards (PUE)",
+    "Mean of a survey of 2023; the large clouds report less.",
+    source="row", low=1.0, high=5.0,
+)  # fmt: skip
+LIFETIME = given(
+    "server_life.amazon",
+    "years that a card is used",
+    "The large clouds write servers off over five to six years.",
+    source="row", unit="year", low=0.1, high=50.0,
+)  # fmt: skip
+CARD_POWER = given(
+    "groq_lpu.power",
+    "power of one SRAM card (TDP)",
+    "Set it when you choose another chip; no document of the maker was seen for it.",
+    low=0.1, high=1e5,
+)  # fmt: skip
+LOAD = given(
+    1.0,
+    "share of its TDP that a card draws on average",
+    "The article reckons with the full TDP.",
+    unit="share", low=0.01, high=1.0,
+)  # fmt: skip
+HOP_LATENCY = given(
+    "tpu_ici.hop_latency",
+    "time to cross one link",
+    "That of a TPU's link. For Groq no time of one hop was seen.",
+    source="row", unit="us", low=0.001, high=1000.0,
+)  # fmt: skip
+LINK_BANDWIDTH = given(
+    "groq_lpu.link_bandwidth_cabled",
+    "bandwidth of all links of one card, each way",
+    "That of the first Groq chip over cables; set it together with the chip.",
+    source="row", unit="GB/s", low=0.1, high=1e5,
+)  # fmt: skip
+BYTES_PER_ACTIVATION = given(
+    "bf16.bytes_per_parameter",
+    "bytes that one number of a message takes",
+    "Half precision, as in the measured all-reduces of the catalog.",
+    source="assumption: fp16", low=0.5, high=8.0,
+)  # fmt: skip
+NODE_CARDS = given(
+    "groq_node.fully_connected_cards",
+    "cards that one link connects with each other",
+    "A stage of more cards crosses the whole dragonfly in each all-reduce.",
+    source="row", whole=True, low=1, high=10000,
+)  # fmt: skip
+BANDWIDTH_SHARE = given(
+    1.0,
+    "share of the SRAM's bandwidth that is reached",
+    "All of it is the chip's limit; no chip reaches that.",
+    source="assumption: the chip's own limit", unit="share", low=0.01, high=1.0,
+)  # fmt: skip
+COMPUTE_SHARE = given(
+    1.0,
+    "share of the peak compute that is reached",
+    "All of it is the chip's limit; no chip reaches that.",
+    source="assumption: the chip's own limit", unit="share", low=0.01, high=1.0,
+)  # fmt: skip
+LAYER_FLOOR = given(
+    0.0,
+    "further time in each layer that no limit here explains",
+    "Zero for the limits alone. The chapter shows what published speeds leave for it.",
+    source="assumption: the chip's own limits alone", unit="us", low=0.0, high=1000.0,
+)  # fmt: skip
+HIT_RATE = given(
+    "deepseek_production.cache_hit_rate",
+    "share of input tokens that are found in the cache",
+    "DeepSeek's, over one day of production.",
+    source="deepseek2025infra", unit="share", low=0.0, high=1.0,
+)  # fmt: skip
+CACHED_PRICE_RATIO = given(
+    "openai_prompt_caching.cached_price_ratio_high",
+    "price of a cached input token as a share of the full price",
+    "The smallest discount in the catalog.",
+    source="OpenRouter, prompt caching", low=0.0, high=1.0,
+)  # fmt: skip
+
+
+def _busy_share() -> float:
+    nodes, most = (catalog.value(f"deepseek_production.{name}") for name in ("nodes", "nodes_peak"))
+    return round(nodes / most, 1)
+
+
+BUSY = given(
+    _busy_share,
+    "share of its life in which the hardware is busy",
+    "DeepSeek's mean number of nodes in use over its highest, rounded.",
+    source="DeepSeek open-infra-index Day 6 (2025-03-01)", unit="share", low=0.01, high=1.0,
+)  # fmt: skip

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
 from reckoner.declare.formulas import Formulary
 from reckoner.declare.parameters import Parameters
 from reckoner.declare.tables import Constant
-from reckoner.declare.units import unit_of
+from reckoner.declare.worksheet import Run, Worksheet
 from reckoner.ledger import Claim, Conclusions, Ledger, Measured
 
 
@@ -21,11 +21,10 @@ from reckoner.ledger import Claim, Conclusions, Ledger, Measured
 class Book:
     """What the machinery needs to know of a book.
 
-    A chapter is a module of `package` with `PARAMETERS`, a dataclass `Conclusions` whose fields
-    carry units, and `conclude(**parameters) -> Conclusions`.
+    A chapter is a module of `package` with a worksheet named `conclude`.
 
     Attributes:
-        package: name of the package with the chapters' modules.
+        package: name of the package with the chapters' worksheets.
         chapters: their names in reading order.
         formulary: the formulas and symbols.
         constants: the catalog's rows by address.
@@ -63,31 +62,38 @@ class Book:
             raise ValueError(f"no chapter {chapter!r}; there are {', '.join(self.chapters)}")
         return importlib.import_module(f"{self.package}.{chapter}")
 
+    def worksheet(self, chapter: str) -> Worksheet:
+        """The worksheet of a chapter."""
+        module = self.module(chapter)
+        if not isinstance(module.conclude, Worksheet):
+            old: Any = _old(module)
+            return old  # type: ignore[no-any-return]
+        sheet: Worksheet = module.conclude
+        return sheet
+
     def parameters(self, chapter: str) -> Parameters:
         """The declared parameters of a chapter."""
-        declared: Parameters = self.module(chapter).PARAMETERS
-        return declared
+        return self.worksheet(chapter).parameters
 
     def units(self, chapter: str) -> dict[str, str]:
-        """The unit of each result of a chapter, by name, in order."""
-        return result_units(self.module(chapter))
-
-    def may_be_missing(self, chapter: str) -> frozenset[str]:
-        """The results of a chapter that are NaN where there is no such value."""
-        names: frozenset[str] = getattr(self.module(chapter), "MAY_BE_MISSING", frozenset())
-        return names
+        """The unit of each result of a chapter, by its name."""
+        return self.worksheet(chapter).units
 
     def results(self, chapter: str, values: Mapping[str, Any]) -> Any:
-        """A chapter's results, as attributes, from a value of every parameter in base units."""
-        return self.module(chapter).conclude(**self.parameters(chapter).joined(values))
+        """A chapter's results, as attributes, for values in base units or arrays of them."""
+        return self.worksheet(chapter)(**self.parameters(chapter).joined(values))
+
+    def run(self, chapter: str, values: Mapping[str, Any]) -> Run:
+        """A chapter's run for checked values in the units of its declarations, with its trace."""
+        return self.worksheet(chapter).run(**self.parameters(chapter).assemble(values))
 
     def conclude(self, chapter: str, values: Mapping[str, Any]) -> Conclusions:
         """What a chapter concludes from `values`, given in the units of its declarations."""
-        module, parameters = self.module(chapter), self.parameters(chapter)
+        parameters = self.parameters(chapter)
         checked = parameters.check(values)
-        results = module.conclude(**parameters.base(checked))
+        results = self.worksheet(chapter)(**parameters.assemble(checked))
         given = {p.name: p.words(checked[p.name]) for p in parameters}
-        return Conclusions(results, result_units(module), given)
+        return Conclusions(results, self.units(chapter), given)
 
     @cached_property
     def _by_default(self) -> dict[str, Conclusions]:
@@ -120,7 +126,34 @@ class Book:
         return self.constants[address]
 
 
-def result_units(module: ModuleType) -> dict[str, str]:
-    """The unit of each single-number result of a chapter, by name."""
+def _old(module: ModuleType) -> Any:
+    """A chapter that is not yet a worksheet."""
+    from typing import get_type_hints
+
+    from reckoner.declare.units import unit_of
+
     hints = get_type_hints(module.Conclusions, include_extras=True)
-    return {name: unit_of(hint) for name, hint in hints.items()}
+
+    class Old:
+        parameters = module.PARAMETERS
+        units: Any = {  # noqa: RUF012
+            name: unit_of(hint) for name, hint in hints.items()
+        }
+        optional: Any = getattr(module, "MAY_BE_MISSING", frozenset())
+        function = module.conclude
+
+        def __call__(self, **inputs: Any) -> Any:
+            return module.conclude(**inputs)
+
+        def run(self, **inputs: Any) -> Any:
+            from types import SimpleNamespace as S
+
+            from reckoner.declare.trace import Trace
+
+            sheet = S(lines={}, parameters=module.PARAMETERS, units={})
+            trace = Trace((lambda: 0).__code__)
+            return S(
+                results=module.conclude(**inputs), inputs=inputs, lines={}, sheet=sheet, trace=trace
+            )
+
+    return Old()

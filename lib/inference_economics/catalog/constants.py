@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from inference_economics.quantities import DATA
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import Constant, DataError, Text, read_rows
+from reckoner.declare.trace import read
 
 FILES = ("chips", "models", "prices", "history", "served", "hindsight", "serving")
 
@@ -56,6 +57,25 @@ class ModelName(BaseModel):
     attention: Text
 
 
+class _Values(dict[str, Any]):
+    """A record's constants by quantity; a trace notes which are read."""
+
+    def __init__(self, key: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._key = key
+
+    def __getitem__(self, quantity: str) -> Any:
+        return read(f"{self._key}.{quantity}", super().__getitem__(quantity))
+
+    def get(self, quantity: str, default: Any = None) -> Any:
+        if quantity not in self:
+            return default
+        return self[quantity]
+
+    def __reduce__(self) -> Any:
+        return _Values, (self._key, dict(self))
+
+
 @dataclass(frozen=True)
 class Record:
     """A chip or a model: its constants in base units, as attributes.
@@ -69,6 +89,9 @@ class Record:
     key: str
     name: str
     values: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _Values(self.key, self.values))
 
     def __getattr__(self, quantity: str) -> Any:
         if quantity.startswith("__"):
@@ -132,7 +155,8 @@ def constant(address: str) -> Constant:
 
 def value(address: str) -> float:
     """The value at `key.quantity` in base units."""
-    return constant(address).si
+    found: float = read(address, constant(address).si)
+    return found
 
 
 @cache

@@ -7,21 +7,20 @@ the order in which its author wrote it.
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import re
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
-import latexify
-import latexify.exceptions
-
+from reckoner.declare.latex import NoLatexError, latex, return_of
+from reckoner.declare.trace import running
 from reckoner.declare.units import shown, unit_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_FUNCTIONS = {"maximum": r"\max", "minimum": r"\min", "log2": r"\log_2 "}
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,10 @@ class Formulary:
 
     symbols: Mapping[str, Symbol]
     formulas: dict[str, Formula] = field(default_factory=dict)
+    procedures: dict[str, str] = field(default_factory=dict)
 
     def formula(self, *, gives: str, source: str) -> Callable[[F], F]:
-        """Register a function as a formula of the book; the function stays as it is.
+        """Register a function as a formula of the book; a trace notes its calls.
 
         Args:
             gives: the quantity it computes, a name in the quantity table.
@@ -121,9 +121,18 @@ class Formulary:
             if taken and taken.module != function.__module__:
                 raise ValueError(f"{function.__name__} is already a formula of {taken.module}")
             self.formulas[function.__name__] = Formula(function, gives, source, inputs, unit)
-            return function
+            return _noted(function, deep=True)
 
         return register
+
+    def procedure(self, function: F) -> F:
+        """Register a computation that is more than a formula, such as a search or a fit.
+
+        Where a number comes from it is named by the first line of its docstring; the formulas
+        that it calls are not told apart.
+        """
+        self.procedures[function.__name__] = (inspect.getdoc(function) or "").split("\n")[0]
+        return _noted(function, deep=False)
 
     def __getitem__(self, formula: str | Callable[..., Any]) -> Formula:
         name = formula if isinstance(formula, str) else formula.__name__
@@ -157,21 +166,25 @@ class Formulary:
         return self.equation(formula), _body(known, numbers, numeric=True), result
 
 
+def _noted(function: F, deep: bool) -> F:
+    """The same function, whose calls a trace notes."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        trace = running()
+        if trace is None:
+            return function(*args, **kwargs)
+        arguments = signature.bind(*args, **kwargs)
+        return trace.call(function.__name__, function, arguments, deep)
+
+    return cast(F, noted)
+
+
 def _body(known: Formula, names: Mapping[str, str], numeric: bool = False) -> str:
     """The right-hand side as LaTeX, with `names` in place of the arguments."""
-    stand_ins = {name: f"Q{index}q" for index, name in enumerate(known.inputs)}
     try:
-        latex = latexify.get_latex(known.function, identifiers=stand_ins, use_signature=False)
-    except latexify.exceptions.LatexifyError as error:
-        raise ValueError(f"{known.module}.{known.name}: no LaTeX for it ({error})") from error
-    latex = latex.split(" = ", 1)[-1]
-    latex = latex.replace(r"\mathopen{}", "").replace(r"\mathclose{}", "")
-    for function, written in _FUNCTIONS.items():
-        latex = latex.replace(rf"\mathrm{{{function}}}", written)
-    latex = re.sub(r"\\mathrm\{root\} \\left\( (.*?), (.*?) \\right\)", r"\\sqrt[\2]{\1}", latex)
-    token = r"\\mathrm\{(Q\d+q)\}"
-    if numeric:
-        latex = re.sub(rf"(\d|\}}|\\right[)\]]) +(?={token}|\\left\(|\\frac)", r"\1 \\cdot ", latex)
-        latex = re.sub(rf"({token}) +(?=\\left\()", r"\1 \\cdot ", latex)
-    by_stand_in = {stand_in: names[name] for name, stand_in in stand_ins.items()}
-    return re.sub(token, lambda match: f"{{{by_stand_in[match.group(1)]}}}", latex)
+        tree = ast.parse(textwrap.dedent(inspect.getsource(known.function)))
+        return latex(return_of(tree), names.__getitem__, numeric)
+    except NoLatexError as error:
+        raise ValueError(f"{known.module}.{known.name}: {error}") from error

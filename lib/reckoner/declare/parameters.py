@@ -55,6 +55,9 @@ class Parameter:
             takes.
         own: the file that may be given instead of a name.
         aliases: shorter names that may be given for some of the choices.
+        address: the row of the data that the default is, if it is one.
+        compute: the function that computes the default, if one does.
+        numbers: the parameters that follow this choice.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
         power_of: the number of which only whole powers are allowed; 0 where all numbers are.
@@ -73,6 +76,9 @@ class Parameter:
     follows: tuple[str, str] | None = None
     own: OwnFile | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+    compute: Callable[[], float] | None = None
+    numbers: tuple[Parameter, ...] = ()
     power_of: int = 0
 
     @property

@@ -127,7 +127,7 @@ class LiveFigure:
             values[declared.name] = alt.param(name=declared.name, value=declared.default)
         if across is not None:
             values[self.live.across] = across
-        results = self.book.module(self.live.chapter).conclude(**parameters.assemble(values))
+        results = self.book.worksheet(self.live.chapter)(**parameters.assemble(values))
         units = self.book.conclude_by_default(self.live.chapter).units
         return {name: _expression(getattr(results, name)) for name in units}
 

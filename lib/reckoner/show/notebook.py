@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import altair as alt
 import pandas as pd
-from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Markdown
 
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import shown
-from reckoner.ledger import Claim
+from reckoner.ledger import Claim, Conclusions, Entry
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
+from reckoner.show.marks import linked, mark
 
 VERDICT_SIGNS = {
     "reproduced": "✓", "rounded": "≈", "differs": "✗",
@@ -33,35 +32,40 @@ class Chapter:
     Args:
         book: the book.
         name: the chapter's name.
-        **given: the values of its parameters cell.
+        given: the values of its parameters cell by name, among others: a notebook's globals.
 
     Attributes:
+        run: the worksheet's run from them.
         inputs: the parameters in base units, names resolved.
+        lines: the value of each line of the worksheet, results and steps on the way.
         results: what the chapter concludes from them.
         words: each of its results as a reader sees it, by name.
         by_default: whether the parameters are the defaults; only then are claims judged.
 
     Raises:
-        ParameterError: a parameter is unknown, of the wrong type or out of bounds.
+        ParameterError: a parameter is of the wrong type or out of bounds.
     """
 
-    def __init__(self, book: Book, name: str, **given: Any) -> None:
+    def __init__(self, book: Book, name: str, given: Mapping[str, Any]) -> None:
         parameters = book.parameters(name)
-        for injected in _injected():
-            parameters[injected]
-        checked = parameters.check(given)
+        checked = parameters.check({p.name: given[p.name] for p in parameters if p.name in given})
         self.book = book
         self.name = name
         self.by_default = checked == parameters.defaults
-        self.inputs = SimpleNamespace(**parameters.base(checked))
-        self._concluded = book.conclude(name, checked)
-        self.results = self._concluded.results
-        self.words = SimpleNamespace(**self._concluded.words(digits=3))
+        self.run = book.run(name, checked)
+        self.inputs = SimpleNamespace(**self.run.inputs)
+        self.lines = SimpleNamespace(**self.run.lines)
+        self.results = self.run.results
+        words = {p.name: p.words(checked[p.name]) for p in parameters}
+        self._concluded = Conclusions(self.results, book.units(name), words)
+        self.words = SimpleNamespace(
+            **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
+        )
         self._numbered: set[str] = set()
 
     def say(self, text: str) -> Markdown:
         """A passage of the text; a dollar amount in it never opens mathematics."""
-        return Markdown(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip()))
+        return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip())))
 
     def equation(self, name: str, label: bool = True) -> Markdown:
         """A formula in symbols, numbered, with the meaning and unit of each symbol."""
@@ -81,24 +85,29 @@ class Chapter:
             f"{{ref}}`{formula.module.split('.')[-1]}.{formula.name} <{formula.anchor}>`."
         )
 
-    def worked(self, name: str, **values: float) -> Markdown:
-        """A formula in symbols, then in numbers, then its result.
+    def worked(self, line: str, formula: str | None = None, **values: Any) -> Markdown:
+        """The formula that gave a line its value: in symbols, in numbers, and its result.
 
         The first time that a chapter shows a formula of its own, it is numbered and its symbols
         are explained.
 
         Args:
-            name: a formula of the book.
-            **values: its arguments in base units.
+            line: a line of the worksheet.
+            formula: another formula on the way to it.
         """
-        symbols, numbers, result = self.book.formulary.worked(name, values)
+        if values:  # as long as a notebook still passes arguments
+            name, arguments = line, values
+        else:
+            call = self.run.call(line, formula)
+            name, arguments = call.name, dict(call.arguments)
+        symbols, numbers, result = self.book.formulary.worked(name, arguments)
         left, _, right = symbols.replace(r"\frac", r"\dfrac").partition(" = ")
         numbers = numbers.replace(r"\frac", r"\dfrac")
-        formula = self.book.formulary[name]
-        own = formula.module.split(".")[-1] == self.name
+        known = self.book.formulary[name]
+        own = known.module.split(".")[-1] == self.name
         first = own and name not in self._numbered
         self._numbered.add(name)
-        end = f" ({formula.label})\n\n{self._where(formula)}" if first else ""
+        end = f" ({known.label})\n\n{self._where(known)}" if first else ""
         return Markdown(
             f"$$\n\\begin{{aligned}}\n{left} &= {right} \\\\\n&= {numbers} \\\\\n"
             f"&= {result}\n\\end{{aligned}}\n$${end}"
@@ -114,7 +123,8 @@ class Chapter:
 
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""
-        return HTML(f'<div class="table-scroll" tabindex="0">{figures.table_html(table)}</div>')
+        body = linked(figures.table_html(table))
+        return HTML(f'<div class="table-scroll" tabindex="0">{body}</div>')
 
     def passages(self, table: pd.DataFrame) -> HTML:
         """A table of sentences rather than numbers; on a phone each row becomes a card."""
@@ -122,7 +132,7 @@ class Chapter:
             f"<tr>{''.join(map(_cell, table.columns, row))}</tr>"
             for row in table.itertuples(index=False)
         )
-        return HTML(_table(table.columns, rows))
+        return HTML(linked(_table(table.columns, rows)))
 
     def verdicts(self, *claim_ids: str) -> HTML:
         """The named claims: as printed, as computed, and the verdict.
@@ -148,21 +158,6 @@ class Chapter:
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it."""
         return str(shown(value, unit, digits))
-
-
-def _injected() -> list[str]:
-    """The names that papermill set in this kernel, in a cell that begins with "# Parameters"."""
-    shell = get_ipython()
-    cells = shell.user_ns.get("In", []) if shell else []
-    return [
-        target.id
-        for source in cells
-        if source.startswith("# Parameters\n")
-        for statement in ast.parse(source).body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name) and not target.id.startswith("PAPERMILL_")
-    ]
 
 
 def printed(claim: Claim) -> str:
@@ -198,11 +193,20 @@ def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
             anchor = f' id="ledger-{claim.id}"'
         rows.append(
             f"<tr{anchor}>{_cell('Claim', name, raw=True)}{_cell('Article', printed(claim))}"
-            f"{_cell('Computed', entry.computed)}"
+            f"{_cell('Computed', linked(html.escape(_computed(entry))), raw=True)}"
             f"{_cell('Verdict', verdict_pill(entry.verdict), raw=True)}"
             f"{_cell('Why', entry.reason)}</tr>"
         )
     return _table(("Claim", "Article", "Computed", "Verdict", "Why"), "".join(rows))
+
+
+def _computed(entry: Entry) -> str:
+    """The computed figures, each marked as the chapter's result that it is."""
+    claim, figures = entry.claim, entry.computed.split(", ")
+    if len(figures) != len(claim.results):
+        return entry.computed
+    marked = (mark(f"{claim.chapter}.{n}", f) for n, f in zip(claim.results, figures, strict=True))
+    return ", ".join(marked)
 
 
 def second_table(book: Book) -> str:

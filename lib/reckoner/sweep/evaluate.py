@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from reckoner.book import Book
 from reckoner.sweep.axes import axis
-from reckoner.sweep.points import Task, Vector, columns
+from reckoner.sweep.points import Columns, Task, Vector, columns
 
 BLOCK = 8_192
 """How many points are evaluated at once: arrays that stay in a processor's cache."""
@@ -27,15 +26,23 @@ def evaluate(task: Task) -> pa.RecordBatch:
     keep their results. A result that the chapter lets be missing is empty without an error. An
     infinite result says that there is none, such as no batch at parity.
     """
-    book = book_at(task.book)
-    names = list(book.units(task.chapter))
-    found = _Found(
-        partial(book.results, task.chapter), names, book.may_be_missing(task.chapter),
-        np.empty((len(names), len(task.points))),
-    )  # fmt: skip
-    for points, fixed, numbers in _blocks(task):
-        found.fill(points.start - task.points.start, len(points), fixed, numbers)
-    return found.batch()
+    book, size = book_at(task.book), len(task.points)
+    results = {name: np.empty(size) for name in book.units(task.chapter)}
+    errors: dict[int, str] = {}
+    for start, stop, fixed, numbers in _blocks(task):
+        rows = {name: column[start:stop] for name, column in results.items()}
+        _fill(partial(book.results, task.chapter), fixed, numbers, rows, errors, start)
+    gaps = {name: np.isnan(column) for name, column in results.items()}
+    optional = book.worksheet(task.chapter).optional
+    for name in (name for name in results if name not in optional):
+        for place in np.flatnonzero(gaps[name]).tolist():
+            errors.setdefault(place, f"{name} is not a number")
+    arrays = [
+        pa.array(column, mask=gaps[name] if gaps[name].any() else None)
+        for name, column in results.items()
+    ]
+    texts = [errors.get(place) for place in range(size)] if errors else [None] * size
+    return pa.record_batch([*arrays, pa.array(texts, pa.string())], [*results, "error"])
 
 
 def book_at(module: str) -> Book:
@@ -52,70 +59,40 @@ def _values(module: str, chapter: str, name: str, text: str) -> Vector:
     return values
 
 
-def _blocks(task: Task) -> Iterator[tuple[range, dict[str, Any], dict[str, Vector]]]:
-    """The points in blocks of one combination of names, with what does not vary, and what does."""
+def _blocks(task: Task) -> Iterator[tuple[int, int, dict[str, Any], Columns]]:
+    """Blocks of one combination of names: where in the chunk, what does not vary, and what does."""
     axes = {n: _values(task.book, task.chapter, n, text) for n, text in task.numbers.items()}
-    each = math.prod(map(len, axes.values()))
-    start, first = task.points.start, task.points.start // each
+    each, origin = math.prod(map(len, axes.values())), task.points.start
+    start = origin
     while start < task.points.stop:
         combination = start // each
-        points = range(start, min(start + BLOCK, (combination + 1) * each, task.points.stop))
-        yield points, task.fixed[combination - first], columns(axes, points)
-        start = points.stop
+        stop = min(start + BLOCK, (combination + 1) * each, task.points.stop)
+        fixed = task.fixed[combination - origin // each]
+        yield start - origin, stop - origin, fixed, columns(axes, range(start, stop))
+        start = stop
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What the points of a chunk give.
-
-    Attributes:
-        conclude: the chapter's function of one mapping.
-        names: its results.
-        missing: those that may be missing.
-        results: a row for each.
-        errors: what went wrong, by the point's place in the chunk.
-    """
-
-    conclude: Callable[[Mapping[str, Any]], Any]
-    names: list[str]
-    missing: frozenset[str]
-    results: Vector
-    errors: dict[int, str] = field(default_factory=dict)
-
-    def fill(
-        self, start: int, size: int, fixed: dict[str, Any], numbers: dict[str, Vector]
-    ) -> None:
-        """Fill in the results of some points; where all fail together, of each half alone."""
-        try:
-            with np.errstate(all="ignore"):
-                found = self.conclude({**fixed, **numbers})
-                for name, row in zip(self.names, self.results, strict=True):
-                    row[start : start + size] = _one_each(name, getattr(found, name), size)
-        except Exception as error:  # whatever a formula raises belongs to its point
-            if size == 1:
-                self.results[:, start] = math.nan
-                self.errors[start] = f"{type(error).__name__}: {error}"
-                return
-            half = size // 2
-            self.fill(start, half, fixed, {n: column[:half] for n, column in numbers.items()})
-            rest = {n: column[half:] for n, column in numbers.items()}
-            self.fill(start + half, size - half, fixed, rest)
-
-    def batch(self) -> pa.RecordBatch:
-        """Every result, empty where it is not a number, and the errors."""
-        columns = []
-        for name, row in zip(self.names, self.results, strict=True):
-            gaps = np.isnan(row)
-            if not gaps.any():
-                columns.append(pa.array(row))
-                continue
-            columns.append(pa.array(row, mask=gaps))
-            if name not in self.missing:
-                for place in np.flatnonzero(gaps).tolist():
-                    self.errors.setdefault(place, f"{name} is not a number")
-        size = self.results.shape[1]
-        errors = [self.errors.get(place) for place in range(size)] if self.errors else [None] * size
-        return pa.record_batch([*columns, pa.array(errors, pa.string())], [*self.names, "error"])
+def _fill(
+    conclude: Any, fixed: Mapping[str, Any], numbers: Columns, rows: Columns,
+    errors: dict[int, str], start: int,
+) -> None:  # fmt: skip
+    """Fill in the results of some points; where they fail together, of each half alone."""
+    size = len(next(iter(rows.values())))
+    try:
+        with np.errstate(all="ignore"):
+            found = conclude({**fixed, **numbers})
+        for name, row in rows.items():
+            row[:] = _one_each(name, getattr(found, name), size)
+    except Exception as error:  # whatever a formula raises belongs to its point
+        if size == 1:
+            errors[start] = f"{type(error).__name__}: {error}"
+            for row in rows.values():
+                row[:] = math.nan
+            return
+        half = size // 2
+        for part in (slice(0, half), slice(half, size)):
+            some, own = ({n: c[part] for n, c in taken.items()} for taken in (numbers, rows))
+            _fill(conclude, fixed, some, own, errors, start + part.start)
 
 
 def _one_each(name: str, value: Any, size: int) -> Any:

@@ -33,11 +33,10 @@ class Made:
     notebook: str | None = None
 
 
-def make_chunk(number: int, task: Task, path: Path, plan: str) -> Made:
+def make_chunk(task: Task, path: Path, plan: str) -> Made:
     """Evaluate a chunk and store it.
 
     Args:
-        number: which chunk.
         task: its points.
         path: where it goes.
         plan: the text of the plan beside it. A worker that does not see the same plan there is on
@@ -45,18 +44,18 @@ def make_chunk(number: int, task: Task, path: Path, plan: str) -> Made:
     """
     refuse_other_code(task)
     content = as_file(evaluate(task))
-    if not _same(path.with_name("plan.json"), plan):
-        return Made(number, content.to_pybytes())
+    beside = path.with_name("plan.json")
+    if not beside.exists() or beside.read_text(encoding="utf-8") != plan:
+        return Made(task.number, content.to_pybytes())
     write_whole(path, content)
-    return Made(number)
+    return Made(task.number)
 
 
-def run_notebook(number: int, task: Task, text: str, parameters: Mapping[str, Any]) -> Made:
+def run_notebook(task: Task, text: str, parameters: Mapping[str, Any]) -> Made:
     """Run a notebook at one point; where it stops, no result of the point stands.
 
     Args:
-        number: which chunk.
-        task: its one point.
+        task: the point.
         text: the notebook.
         parameters: what replaces its parameters.
     """
@@ -73,7 +72,7 @@ def run_notebook(number: int, task: Task, text: str, parameters: Mapping[str, An
     if error:
         nothing = [pa.nulls(1, kind) for kind in found.schema.types[:-1]]
         found = pa.record_batch([*nothing, pa.array([error])], schema=found.schema)
-    return Made(number, as_file(found).to_pybytes(), kept)
+    return Made(task.number, as_file(found).to_pybytes(), kept)
 
 
 def refuse_other_code(task: Task) -> None:
@@ -84,10 +83,3 @@ def refuse_other_code(task: Task) -> None:
     """
     if task.code != code_hash(book_at(task.book).package):
         raise SweepError("a worker has other formulas or data than this copy of the book")
-
-
-def _same(path: Path, text: str) -> bool:
-    try:
-        return path.read_text(encoding="utf-8") == text
-    except OSError:
-        return False

@@ -23,6 +23,7 @@ MOST_POINTS = 1_000_000_000
 CHUNK = 262_144
 """How many points make a chunk: a file, and a row group of the table."""
 Vector = npt.NDArray[np.float64]
+Columns = dict[str, Vector]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Task:
     """One chunk, with all that another process needs to evaluate it.
 
     Attributes:
+        number: which chunk.
         book: name of the module that has the book.
         chapter: name of the chapter.
         code: hash of the code and data that must evaluate it.
@@ -38,6 +40,7 @@ class Task:
         fixed: what does not vary, in base units, for each combination of names that is met.
     """
 
+    number: int
     book: str
     chapter: str
     code: str
@@ -87,16 +90,16 @@ class Sweep:
             p.name: axis(p, self.given[p.name]) for p in self.parameters if p.name in self.given
         }
 
-    @property
+    @cached_property
     def swept(self) -> list[Axis]:
         """The axes with more than one value."""
         return [found for found in self.axes.values() if len(found) > 1]
 
-    @property
+    @cached_property
     def names(self) -> list[Axis]:
         return [found for found in self.swept if found.parameter.by_name]
 
-    @property
+    @cached_property
     def numbers(self) -> list[Axis]:
         return [found for found in self.swept if not found.parameter.by_name]
 
@@ -132,7 +135,7 @@ class Sweep:
         start = number * self.chunk
         return range(start, min(start + self.chunk, self.count))
 
-    def columns(self, points: range) -> dict[str, Vector]:
+    def columns(self, points: range) -> Columns:
         """The numbers that vary, in the units of the declarations."""
         return columns({found.name: np.asarray(found.values) for found in self.numbers}, points)
 
@@ -152,10 +155,10 @@ class Sweep:
             {p.name: p.base(values[p.name]) for p in self.parameters if p.name not in numbers}
             for values in met
         ]
-        return Task(self.book.home, self.chapter, code, points, numbers, fixed)
+        return Task(number, self.book.home, self.chapter, code, points, numbers, fixed)
 
 
-def columns(axes: Mapping[str, Vector], points: range) -> dict[str, Vector]:
+def columns(axes: Columns, points: range) -> Columns:
     """The value of each axis at some points of the axes' product, through it again and again."""
     if not axes:
         return {}

@@ -81,11 +81,8 @@ class Job:
         return not done
 
     def _plan(self) -> dict[str, Any]:
-        own = (
-            path for values in self.sweep.combinations for path in self._own_files(values).values()
-        )
-        files = [Path(path) for path in dict.fromkeys(own)]
-        files += [self.notebook] if self.notebook else []
+        own = [file for v in self.sweep.combinations for file in self._own_files(v).values()]
+        files = [*map(Path, dict.fromkeys(own)), *([self.notebook] if self.notebook else [])]
         return {
             "chapter": self.sweep.chapter,
             "parameters": dict(self.sweep.given),
@@ -122,11 +119,11 @@ class Job:
 
     def _bar(self, missing: list[int]) -> Any:
         """The progress and the time left, on the error stream."""
-        count = self.sweep.count
+        count, ahead = self.sweep.count, sum(len(self.sweep.span(number)) for number in missing)
+        hidden = None if self.shown is None else not self.shown
         return tqdm(
-            total=count, initial=count - sum(len(self.sweep.span(number)) for number in missing),
-            unit="point", unit_scale=count > 9999,
-            disable=None if self.shown is None else not self.shown,
+            total=count, initial=count - ahead, unit="point", unit_scale=count > 9999,
+            disable=hidden,
         )  # fmt: skip
 
     def _finished(self, missing: list[int]) -> Generator[int]:
@@ -151,9 +148,9 @@ class Job:
         task = self.sweep.task(number, self.code)
         if self.notebook is None:
             path = self.parts.path(number).absolute()
-            return partial(make_chunk, number, task, path, self.parts.plan)
+            return partial(make_chunk, task, path, self.parts.plan)
         values = next(self.sweep.checked(task.points))
-        return partial(run_notebook, number, task, self._text, values | self._own_files(values))
+        return partial(run_notebook, task, self._text, values | self._own_files(values))
 
     def _store(self, made: Made) -> int:
         if made.notebook is not None:

@@ -90,16 +90,12 @@ class Table:
             else self._chosen[p.name].take(combination)
             for p in self.sweep.parameters
         ]
+        results = [found.column(name) for name in self.results]
         texts = [notebook_name(number)] * self.notebooks + [*self.provenance.values()]
-        return pa.record_batch(
-            [
-                *parameters,
-                *(found.column(name) for name in self.results),
-                found.column("error").dictionary_encode(),
-                *(pa.DictionaryArray.from_arrays(_zeros(len(points)), [text]) for text in texts),
-            ],
-            schema=self.schema,
-        )
+        same = np.zeros(len(points), np.int32)
+        rest = [pa.DictionaryArray.from_arrays(same, [text]) for text in texts]
+        errors = found.column("error").dictionary_encode()
+        return pa.record_batch([*parameters, *results, errors, *rest], schema=self.schema)
 
     @cached_property
     def _chosen(self) -> dict[str, pa.Array]:
@@ -131,7 +127,3 @@ def _type(parameter: Parameter) -> pa.DataType:
     if parameter.by_name:
         return _TEXT
     return pa.int64() if isinstance(parameter.default, int) else pa.float64()
-
-
-def _zeros(size: int) -> Any:
-    return np.zeros(size, np.int32)

@@ -1,0 +1,1 @@
+"""What the chapters' notebooks show: their pictures, and the turns that their sentences take."""

@@ -1,0 +1,149 @@
+"""The few kinds of chart that a book draws, each in one call; `figure` puts them together.
+
+Data are curves: for each kind of thing its places across and upwards. One number stands for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from reckoner.show.figures import colour
+
+Curves = Mapping[str, tuple[Any, Any]]
+"""By the name of a kind: its places across, and how high."""
+
+SOLID, DASHED, DOTTED, MIXED = (1, 0), (8, 4), (2, 3), (6, 2, 1, 2)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of numbers.
+
+    Attributes:
+        title: what it shows, with its unit in parentheses.
+        log: whether its scale is logarithmic.
+        scale: further properties of the scale, such as zero, nice or domain.
+        ticks: properties of the axis itself, such as format or values.
+    """
+
+    title: str
+    log: bool = False
+    scale: Mapping[str, Any] = field(default_factory=dict)
+    ticks: Mapping[str, Any] = field(default_factory=dict)
+
+    def channel(self, channel: type[alt.X | alt.Y], name: str) -> Any:
+        """The Altair channel of a column."""
+        scale = {**({"type": "log"} if self.log else {}), **self.scale}
+        given: dict[str, Any] = {"title": self.title}
+        if scale:
+            given["scale"] = alt.Scale(**scale)
+        if self.ticks:
+            given["axis"] = alt.Axis(**self.ticks)
+        return channel(f"{name}:Q", **given)
+
+
+@dataclass(frozen=True)
+class Names:
+    """An axis of names, in the order in which they are given."""
+
+    title: str
+    order: Sequence[str]
+
+    def channel(self, channel: type[alt.X | alt.Y], name: str) -> Any:
+        """The Altair channel of a column."""
+        return channel(f"{name}:N", sort=list(self.order), title=self.title)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one kind is drawn: a colour of the book, the dashes of its line, the shape of its dot."""
+
+    colour: str = "1"
+    dash: Sequence[int] = SOLID
+    shape: str = "circle"
+
+
+Kinds = Mapping[str, Style]
+"""The legend: each kind's style, in the order in which they are listed."""
+
+
+def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict[str, Any]:
+    """Channels that tell kinds apart by colour and, for those who see none, by dash or shape."""
+    channel = {"dash": "strokeDash", "shape": "shape"}[by]
+    marks: list[Any] = [list(s.dash) if by == "dash" else s.shape for s in kinds.values()]
+    scales = {"color": [colour(style.colour) for style in kinds.values()], channel: marks}
+    made = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}
+    return {
+        name: made[name]("kind:N", title=title, scale=alt.Scale(domain=list(kinds), range=values))
+        for name, values in scales.items()
+    }
+
+
+def table(curves: Curves) -> pd.DataFrame:
+    """Curves as rows with the columns x, y and kind."""
+    frames = [
+        pd.DataFrame({"x": np.atleast_1d(xs), "y": ys, "kind": kind})
+        for kind, (xs, ys) in curves.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def lines(curves: Curves, x: Axis, y: Axis, kinds: Kinds, **mark: Any) -> Any:
+    """A line for each kind; a missing value is a gap."""
+    chart = alt.Chart(table(curves)).mark_line(**mark)
+    return chart.encode(*_places(x, y), **told_apart(kinds))
+
+
+def dots(curves: Curves, x: Axis | Names, y: Axis | Names, kinds: Kinds, **mark: Any) -> Any:
+    """Dots of several kinds, told apart by colour and shape."""
+    chart = alt.Chart(table(curves)).mark_point(**{"filled": True, "opacity": 1, **mark})
+    return chart.encode(*_places(x, y), **told_apart(kinds, "shape"))
+
+
+def points(xs: Any, ys: Any, x: Axis, y: Axis | Names, style: str = "1", **mark: Any) -> Any:
+    """Dots in one colour, without a legend."""
+    shown = {"size": 80, "filled": True, "color": colour(style), **mark}
+    return alt.Chart(_frame(xs, ys)).mark_point(**shown).encode(*_places(x, y))
+
+
+def texts(xs: Any, ys: Any, labels: Any, x: Axis, y: Axis | Names, **mark: Any) -> Any:
+    """A text at each place; `align`, `dx` and `dy` say where beside it."""
+    shown = {"align": "left", "color": colour("text"), **mark}
+    chart = alt.Chart(_frame(xs, ys).assign(label=labels)).mark_text(**shown)
+    return chart.encode(*_places(x, y), text="label:N")
+
+
+def rules(at: Any, axis: Axis, across: bool = False, **mark: Any) -> Any:
+    """Straight lines at places of the horizontal axis, or of the vertical one if `across`."""
+    chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at)})).mark_rule(**mark)
+    return chart.encode(axis.channel(alt.Y if across else alt.X, "at"))
+
+
+def spans(
+    lows: Any, highs: Any, ys: Any, x: Axis, y: Names, style: str = "grid", **mark: Any
+) -> Any:
+    """A bar of a line from one value to another for each name."""
+    data = pd.DataFrame({"x": lows, "high": highs, "y": ys})
+    chart = alt.Chart(data).mark_rule(**{"color": colour(style), "strokeWidth": 3, **mark})
+    return chart.encode(*_places(x, y), x2="high:Q")
+
+
+def figure(*layers: Any, title: str, description: str, height: int = 320) -> alt.LayerChart:
+    """Layers as one chart with title, and a description for those who do not see it."""
+    chart: Any = alt.layer(*layers)
+    made: alt.LayerChart = chart.properties(title=title, description=description, height=height)
+    return made
+
+
+def _frame(xs: Any, ys: Any) -> pd.DataFrame:
+    return pd.DataFrame({"x": np.atleast_1d(xs), "y": ys})
+
+
+def _places(x: Axis | Names, y: Axis | Names) -> tuple[Any, Any]:
+    return x.channel(alt.X, "x"), y.channel(alt.Y, "y")
