@@ -261,7 +261,9 @@ def test_headings_are_unique_and_only_repetitions_are_left_out(tmp_path, chapter
 
 def test_a_result_that_repeats_a_parameter_has_one_column(tmp_path):
     sweep = swept("occupancy", {"node_cards": "1,2", "asked_speed": "300,400"})
-    table = written(Job(sweep, tmp_path / "t.parquet", look=Picture(sweep).look))
+    picture = Picture(sweep, ["asked_speed"])
+    table = written(Job(sweep, tmp_path / "t.parquet", look=picture.look))
+    assert "<svg" in picture.html()
     assert table.column_names.count("asked_speed [token/s]") == 1
     assert table["asked_speed [token/s]"].to_pylist() == [300, 300, 400, 400]
     margins = written(Job(swept("margins", {"lifetime": "1,2"}), tmp_path / "m.parquet"))

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +47,6 @@ class Axis:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    def first(self) -> Any:
-        """The first value, as the declaration's check takes it."""
-        return self.values[0] if self.parameter.by_name else float(self.values[0])
 
 
 def axis(parameter: Parameter, text: str) -> Axis:

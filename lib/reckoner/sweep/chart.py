@@ -68,18 +68,16 @@ class Picture:
             rows[_column(axis)] = [axis.parameter.words(name) for name in rows[_column(axis)]]
         self._rows.append(rows)
 
-    def write(self, output: Path, pages: Path) -> list[Path]:
+    def write(self, output: Path, pages: Path) -> None:
         """Write the picture as SVG and as a page beside the table."""
         if not self.wanted:
-            return []
-        svg, page = (output.with_suffix(ending) for ending in (".svg", ".html"))
+            return
         given = ", ".join(f"{name}={text}" for name, text in self.sweep.given.items())
         title = f"A sweep of {html.escape(self.sweep.chapter)}"
         about = html.escape(f"{self.sweep.count:,} points: {given}")
         body = f"<h1>{title}</h1>\n<p>{about}</p>\n{self.html()}"
-        write_whole(svg, figures.to_svg(self._chart()))
-        write_whole(page, shell(title, body, style_sheet(pages)))
-        return [svg, page]
+        write_whole(output.with_suffix(".svg"), figures.to_svg(self._chart()))
+        write_whole(output.with_suffix(".html"), shell(title, body, style_sheet(pages)))
 
     def html(self) -> str:
         """The picture with its data as HTML."""

@@ -48,12 +48,7 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
 def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:
     """Have all pieces done, some ahead of the workers; what a dying worker held is done again.
 
-    Args:
-        found: the cluster.
-        pieces: what is to be called, in order.
-
-    Yields:
-        What each piece gives, as they are finished.
+    Yields what each piece gives, as they are finished.
 
     Raises:
         SweepError: the cluster went away, or a piece killed every worker that took it.
@@ -65,12 +60,9 @@ def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:
     del handed_in  # or a worker would keep what these gave
     for future, result in running:
         if future.status != "finished":
-            raise SweepError(f"the cluster gave up: {_why(result)}. Run the same command again")
+            error = result[1] if isinstance(result, tuple) else result
+            why = f"{type(error).__name__}: {error}"
+            raise SweepError(f"the cluster gave up: {why}. Run the same command again")
         future.release()
         running.update(itertools.islice(waiting, 1))
         yield result
-
-
-def _why(result: Any) -> str:
-    error = result[1] if isinstance(result, tuple) else result
-    return f"{type(error).__name__}: {error}"

@@ -74,11 +74,6 @@ class Parts:
         for left in (*self.folder.glob(".*"), *(path for file in made for path in partials(file))):
             left.unlink(missing_ok=True)
 
-    @property
-    def finished(self) -> bool:
-        """Whether the table is made."""
-        return self.output.exists()
-
     def path(self, number: int) -> Path:
         """The file of a chunk."""
         return self.folder / f"{number:06d}.arrow"

@@ -36,11 +36,8 @@ class Made:
 def make_chunk(task: Task, path: Path, plan: str) -> Made:
     """Evaluate a chunk and store it.
 
-    Args:
-        task: its points.
-        path: where it goes.
-        plan: the text of the plan beside it. A worker that does not see the same plan there is on
-            another machine, and hands the file's content back.
+    A worker that does not see the same plan beside the path is on another machine, and hands the
+    file's content back.
     """
     refuse_other_code(task)
     content = as_file(evaluate(task))
@@ -52,13 +49,7 @@ def make_chunk(task: Task, path: Path, plan: str) -> Made:
 
 
 def run_notebook(task: Task, text: str, parameters: Mapping[str, Any]) -> Made:
-    """Run a notebook at one point; where it stops, no result of the point stands.
-
-    Args:
-        task: the point.
-        text: the notebook.
-        parameters: what replaces its parameters.
-    """
+    """Run a notebook's text at one point; where it stops, no result of the point stands."""
     refuse_other_code(task)
     with tempfile.TemporaryDirectory() as folder:
         notebook, executed = Path(folder) / "notebook.ipynb", Path(folder) / "executed.ipynb"
@@ -76,10 +67,6 @@ def run_notebook(task: Task, text: str, parameters: Mapping[str, Any]) -> Made:
 
 
 def refuse_other_code(task: Task) -> None:
-    """See that this process has the formulas for which the sweep was planned.
-
-    Raises:
-        SweepError: it has others, as a worker on another machine may.
-    """
+    """See that this process, maybe on another machine, has the formulas that were planned."""
     if task.code != code_hash(book_at(task.book).package):
         raise SweepError("a worker has other formulas or data than this copy of the book")

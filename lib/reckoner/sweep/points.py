@@ -109,7 +109,7 @@ class Sweep:
 
         A number that is swept stands there with its first value.
         """
-        first = {name: found.first() for name, found in self.axes.items()}
+        first = {name: found.values[0] for name, found in self.axes.items()}
         keys = [found.name for found in self.names]
         return [
             self.parameters.check({**first, **dict(zip(keys, chosen, strict=True))})

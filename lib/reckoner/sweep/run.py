@@ -13,13 +13,14 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
+from reckoner.declare.parameters import ParameterError
 from reckoner.execute import cores
 from reckoner.files import write_whole
 from reckoner.provenance import code_hash, provenance
 from reckoner.sweep.parts import Parts, read
 from reckoner.sweep.pieces import Made, make_chunk, run_notebook
 from reckoner.sweep.points import Sweep
-from reckoner.sweep.table import Table, check_ending, notebook_name
+from reckoner.sweep.table import Table, notebook_name
 
 FEW = 100_000
 """So many points are evaluated sooner than other processes start."""
@@ -50,7 +51,10 @@ class Job:
     failed: int = 0
 
     def __post_init__(self) -> None:
-        check_ending(self.output)
+        if self.output.suffix not in (".csv", ".parquet"):
+            raise ParameterError(
+                f"{self.output.name}: the table's name must end in .csv or .parquet"
+            )
         self.code = code_hash(self.sweep.book.package)
         self.table = Table(self.sweep, provenance(self.sweep.book), self.notebook is not None)
         self.parts = Parts(self.output, self._plan())
@@ -62,19 +66,16 @@ class Job:
         return self.output.with_name(self.output.name + ".notebooks")
 
     def run(self, finish: Callable[[], object] = lambda: None) -> bool:
-        """Do what is not done yet, then write the table.
+        """Do what is not done yet, then write the table; False if it is written already.
 
         Args:
             finish: called when all points are known, before the table has its name.
-
-        Returns:
-            Whether there was anything to do.
 
         Raises:
             SweepError: the folder is taken or is another sweep's, or the cluster went away.
         """
         with self.parts.locked():
-            done = self.parts.finished
+            done = self.output.exists()
             if not done:
                 self.table.write(self.output, self._batches(finish))
             self.parts.clear()

@@ -20,22 +20,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reckoner.declare.parameters import Parameter, ParameterError
+from reckoner.declare.parameters import Parameter
 from reckoner.files import whole
 from reckoner.sweep.points import Sweep
 
-ENDINGS = (".csv", ".parquet")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-
-
-def check_ending(path: Path) -> None:
-    """See that a table can be written under this name.
-
-    Raises:
-        ParameterError: its ending is not known.
-    """
-    if path.suffix not in ENDINGS:
-        raise ParameterError(f"{path.name}: the table's name must end in {' or '.join(ENDINGS)}")
 
 
 def heading(name: str, unit: str) -> str:
@@ -75,12 +64,7 @@ class Table:
         )
 
     def batch(self, number: int, found: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a chunk.
-
-        Args:
-            number: which chunk.
-            found: what `evaluate` gave for it.
-        """
+        """The rows of a chunk for which `evaluate` gave what is found."""
         points = self.sweep.span(number)
         combination = pa.array(np.arange(points.start, points.stop) // self.sweep.each)
         numbers = self.sweep.columns(points)
