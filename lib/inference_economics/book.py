@@ -46,6 +46,7 @@ BOOK = Book(
     cover=("batching", "fig-batching-cost"),
     data=DATA,
     distribution="trading-space-for-time",
+    home=__name__,
 )
 
 
