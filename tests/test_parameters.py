@@ -61,7 +61,7 @@ def test_any_value_is_taken_or_refused_clearly(value):
 
 def test_a_chapter_refuses_what_its_declaration_refuses():
     with pytest.raises(ParameterError, match="did you mean"):
-        open_chapter("capacity", modle="llama2_70b")
+        open_chapter("capacity", {"modle": "llama2_70b"})
 
 
 def test_a_shorter_name_stands_for_a_chip():

@@ -50,6 +50,6 @@ BOOK = Book(
 )
 
 
-def open_chapter(name: str, given: Mapping[str, Any] | None = None, **values: Any) -> Chapter:
+def open_chapter(name: str, given: Mapping[str, Any]) -> Chapter:
     """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
-    return Chapter(BOOK, name, {**(given or {}), **values})
+    return Chapter(BOOK, name, given)

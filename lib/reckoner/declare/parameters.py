@@ -227,6 +227,18 @@ class Parameters:
                 checked[p.name] = p.check(self._followed(p, checked) if value is None else value)
         return {name: checked[name] for name in self.defaults}
 
+    def refuse_misspelled(self, names: Mapping[str, Any]) -> None:
+        """See that no text or number among a notebook's names is almost a parameter's.
+
+        Raises:
+            ParameterError: one is; the message names the parameter that is meant.
+        """
+        for name, value in names.items():
+            near = difflib.get_close_matches(name, self.defaults, n=1, cutoff=0.8)
+            plain = isinstance(value, str | int | float) and name not in self.defaults
+            if near and plain:
+                self[name]
+
     def _followed(self, parameter: Parameter, chosen: Mapping[str, Any]) -> float:
         assert parameter.follows is not None, f"{parameter.name} follows nothing"
         choice = self[parameter.follows[0]]
