@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.formulas.comparison import NUMBERS, SLOTS
+from inference_economics.worksheets import spatial_computing
 from reckoner.show.live import Curve, Live
 
 LIVE = {
@@ -137,30 +138,7 @@ LIVE = {
                 "h100_sxm.power",
             ),
         ),
-        Live(
-            chapter="spatial_computing",
-            title="Output of one FPGA against the size of the model",
-            description=(
-                "Inferences per second of one FPGA that streams the weights from DRAM, and of one "
-                "among enough FPGAs to hold the model on chip."
-            ),
-            across="model_size",
-            span=(1.0, 1000.0),
-            across_title="Weights of the model (MB)",
-            curves=(
-                Curve("fitted_speed", "model on chip", "1"),
-                Curve("streamed_speed", "streamed from DRAM", "2"),
-            ),
-            unit="request/s",
-            unit_title="Output of one FPGA (inferences per second)",
-            sliders=("dram_bandwidth", "link_bandwidth", "reuse", "layer_width"),
-            choices=("fpga",),
-            sentence=(
-                "A model of {model_size} fits on {fpgas_to_fit} FPGAs, and each of them then does "
-                "{superlinear_speedup} times what one fed from DRAM does."
-            ),
-            constants=("{fpga}.memory", "{fpga}.narrow_compute"),
-        ),
+        spatial_computing.LIVE,
         Live(
             chapter="gpt4_scale",
             title="Time of one all-reduce against the time to cross a link",

@@ -220,9 +220,6 @@ def run_processor(inputs: int, depth: int) -> list[Slot]:
     return slots
 
 
-ASSUMPTION = "an assumption of this book: the article gives no size"
-
-
 def has_links(shards: Count) -> Count:
     """1 for a group of FPGAs, 0 for a lone one, which sends nothing."""
     return minimum(shards - 1, 1)

@@ -119,6 +119,20 @@ def texts(xs: Any, ys: Any, labels: Any, x: Axis, y: Axis | Names, **mark: Any) 
     return chart.encode(*_places(x, y), text="label:N")
 
 
+def long_strokes(chart: Any) -> Any:
+    """Lines with a legend whose strokes are long enough to tell their dashes apart."""
+    for channel in ("color", "strokeDash"):
+        chart.encoding[channel].legend = alt.Legend(symbolType="stroke", symbolSize=300)
+    return chart
+
+
+def heights(at: Any, labels: Any, y: Axis, **mark: Any) -> Any:
+    """A text at the left edge for each place of the vertical axis: what a level line is."""
+    shown = {"align": "left", "dx": 4, "color": colour("text"), "x": 0, **mark}
+    chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at), "label": labels})).mark_text(**shown)
+    return chart.encode(y.channel(alt.Y, "at"), text="label:N")
+
+
 def rules(at: Any, axis: Axis, across: bool = False, **mark: Any) -> Any:
     """Straight lines at places of the horizontal axis, or of the vertical one if `across`."""
     chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at)})).mark_rule(**mark)
