@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as chapter
+from inference_economics.machines.circuit import run_circuit, run_processor
 from inference_economics.worksheets.spatial_computing import conclude
 
 positive = st.floats(1e-3, 1e12)
@@ -182,8 +183,8 @@ def test_at_the_link_limit_arithmetic_and_sending_take_equally_long() -> None:
 
 @given(inputs=st.integers(1, 40), depth=st.integers(1, 12))
 def test_simulated_cycles_are_the_closed_forms(inputs: int, depth: int) -> None:
-    circuit = chapter.run_circuit(inputs, depth)
-    processor = chapter.run_processor(inputs, depth)
+    circuit = run_circuit(inputs, depth)
+    processor = run_processor(inputs, depth)
     assert circuit[-1].cycle == chapter.circuit_cycles(inputs, depth)
     assert processor[-1].cycle == chapter.processor_cycles(inputs, depth)
 
@@ -191,7 +192,7 @@ def test_simulated_cycles_are_the_closed_forms(inputs: int, depth: int) -> None:
 @given(inputs=st.integers(1, 40), depth=st.integers(1, 12))
 def test_both_machines_do_the_same_work_in_order(inputs: int, depth: int) -> None:
     work = set(itertools.product(range(1, inputs + 1), range(1, depth + 1)))
-    for run in (chapter.run_circuit(inputs, depth), chapter.run_processor(inputs, depth)):
+    for run in (run_circuit(inputs, depth), run_processor(inputs, depth)):
         assert len(run) == len(work) == len({(s.cycle, s.unit) for s in run})
         assert {(s.item, s.operation) for s in run} == work
         when = {(s.item, s.operation): s.cycle for s in run}

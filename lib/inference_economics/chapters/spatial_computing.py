@@ -12,6 +12,7 @@ from IPython.display import HTML, Markdown
 
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as spatial
+from inference_economics.machines.circuit import Slot
 from inference_economics.worksheets.spatial_computing import conclude
 from reckoner.declare.units import shown
 from reckoner.show.charts import (
@@ -150,9 +151,7 @@ def use_of_links(chapter: Chapter) -> str:
     )
 
 
-def cycle_by_cycle(
-    chapter: Chapter, processor: Sequence[spatial.Slot], circuit: Sequence[spatial.Slot]
-) -> HTML:
+def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequence[Slot]) -> HTML:
     """What each unit does in each cycle, on a processor and in a circuit."""
     runs = {"processor": processor, "circuit": circuit}
     slots = pd.DataFrame(
