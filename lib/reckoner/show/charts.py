@@ -148,10 +148,14 @@ def spans(
     return chart.encode(*_places(x, y), x2="high:Q")
 
 
-def figure(*layers: Any, title: str, description: str, height: int = 320) -> alt.LayerChart:
+def figure(
+    *layers: Any, title: str, description: str, height: int = 320
+) -> alt.Chart | alt.LayerChart:
     """Layers as one chart with title, and a description for those who do not see it."""
-    chart: Any = alt.layer(*layers)
-    made: alt.LayerChart = chart.properties(title=title, description=description, height=height)
+    chart: Any = alt.layer(*layers) if len(layers) > 1 else layers[0]
+    made: alt.Chart | alt.LayerChart = chart.properties(
+        title=title, description=description, height=height
+    )
     return made
 
 
