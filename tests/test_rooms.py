@@ -27,7 +27,6 @@ STILL_BORROW = {
         "hindsight",
         "margins",
         "occupancy",
-        "prefill_caching",
         "uncertainty",
     )
 }

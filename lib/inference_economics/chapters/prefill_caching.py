@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,23 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
-from inference_economics.catalog import Model, own
+from inference_economics.catalog import own
 from inference_economics.formulas import kv_cache as kv
 from inference_economics.formulas import prefill_caching as caching
 from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster
 from reckoner.declare.units import shown
-from reckoner.show.charts import (
-    Axis,
-    Curves,
-    Kinds,
-    Style,
-    figure,
-    heights,
-    lines,
-    long_strokes,
-    rules,
-    table,
-)
+from reckoner.show import charts
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 LENGTHS = np.logspace(3, 6, 31)
 CONTEXTS = np.logspace(3, 5.5, 26)
-PREFIX = Axis("Prefix (tokens)", log=True)
-CONTEXT = Axis("Context (tokens)", log=True, scale={"nice": False})
-CACHE = Axis("KV cache (GB)", log=True)
-TIME = Axis("Time (s)", log=True)
-COST = Axis("Capital cost (USD per token/s)", log=True)
+PREFIX = charts.Axis("Prefix (tokens)", log=True)
+CONTEXT = charts.Axis("Context (tokens)", log=True, scale={"nice": False})
+CACHE = charts.Axis("KV cache (GB)", log=True)
+TIME = charts.Axis("Time (s)", log=True)
+COST = charts.Axis("Capital cost (USD per token/s)", log=True)
 DASHES = ((1, 0), (4, 2), (2, 1), (1, 1))
 EARLY = (
     "openai_gpt_4_turbo", "openai_gpt_4_32k", "openai_gpt_3_5_turbo_0125",
@@ -56,15 +46,14 @@ def memory_kind(chapter: Chapter) -> str:
     return own.memory_kind(chapter.inputs.gpu.key)
 
 
-def prefix_bytes(chapter: Chapter, model: Model, tokens: Any) -> Any:
-    """The KV cache of prefixes of a model."""
-    per_token = kv.model_kv_bytes_per_token(model, chapter.inputs.bytes_per_element)
-    return kv.kv_cache(per_token, tokens)
-
-
-def _kinds(curves: Curves) -> Kinds:
+def _kinds(curves: charts.Curves) -> charts.Kinds:
     """Each kind in the next colour of the book."""
-    return {kind: Style(str(n + 1), DASHES[n]) for n, kind in enumerate(curves)}
+    return {kind: charts.Style(str(n + 1), DASHES[n]) for n, kind in enumerate(curves)}
+
+
+def _columns(x: charts.Axis, xs: Any, ys: Mapping[str, Any], unit: str) -> pd.DataFrame:
+    """What a chart shows as a table, with a column for each kind."""
+    return pd.DataFrame({x.title: xs} | {f"{kind} ({unit})": y for kind, y in ys.items()})
 
 
 def bytes_of_prefix(chapter: Chapter) -> HTML:
@@ -74,18 +63,18 @@ def bytes_of_prefix(chapter: Chapter) -> HTML:
     curves = {
         f"{model.name} ({own.attention(model.key)})": (
             LENGTHS,
-            prefix_bytes(chapter, model, LENGTHS) / 1e9,
+            kv.model_kv_cache(model, LENGTHS, given.bytes_per_element) / 1e9,
         )
         for model in map(own.model, keys)
     }
     room = given.gpu.memory / 1e9
-    sizes = table(curves)
+    sizes = charts.table(curves)
     sizes = sizes[sizes["x"].isin(LENGTHS[::5])][["kind", "x", "y"]]
     return chapter.figure(
-        figure(
-            long_strokes(lines(curves, PREFIX, CACHE, _kinds(curves))),
-            rules(room, CACHE, across=True, strokeDash=[2, 3], color=colour("muted")),
-            heights(room, [f"one {given.gpu.name}"], CACHE, dy=-7),
+        charts.figure(
+            charts.long_strokes(charts.lines(curves, PREFIX, CACHE, _kinds(curves))),
+            charts.rules(room, CACHE, across=True, strokeDash=[2, 3], color=colour("muted")),
+            charts.heights(room, [f"one {given.gpu.name}"], CACHE, dy=-7),
             title="The kind of attention decides how much a prefix takes",
             description=(
                 f"Lines of KV cache against prefix length for {len(curves)} models, with the "
@@ -129,54 +118,38 @@ def fast_enough(chapter: Chapter) -> list[str]:
 def times_of_prefix(chapter: Chapter) -> HTML:
     """The time to compute a prefix again and to load it, growing with its length."""
     given, words, hbm = chapter.inputs, chapter.words, memory_kind(chapter)
-    places = ("disk", "host memory", hbm)
-    sizes = prefix_bytes(chapter, given.model, LENGTHS)
+    sizes = kv.model_kv_cache(given.model, LENGTHS, given.bytes_per_element)
+    operations = caching.model_prefill_operations(given.model, LENGTHS)
+    again = caching.prefill_time(operations, given.chips, given.gpu.fp16_compute, given.utilization)
+    kinds = {
+        "computing again": charts.Style("2"),
+        "disk": charts.Style("5", (8, 4)),
+        "host memory": charts.Style("4", (3, 3)),
+        hbm: charts.Style("3", (10, 3, 2, 3)),
+    }
+    known = paths(chapter)
     seconds = {
-        "computing again": caching.prefill_time(
-            caching.model_prefill_operations(given.model, LENGTHS),
-            given.chips,
-            given.gpu.fp16_compute,
-            given.utilization,
-        )
-    } | {place: caching.load_time(sizes, paths(chapter)[place]) for place in places}
-    styles = (
-        Style("2"), Style("5", (8, 4)), Style("4", (3, 3)), Style("3", (10, 3, 2, 3))
-    )  # fmt: skip
+        way: caching.load_time(sizes, known[way]) if way in known else again for way in kinds
+    }
     curves = {way: (LENGTHS, time) for way, time in seconds.items()}
-    kinds = dict(zip(curves, styles, strict=True))
+    quick = [path for path in fast_enough(chapter) if path in kinds]
+    origin = "Even from disk" if "disk" in quick else f"From {quick[0]}" if quick else ""
     return chapter.figure(
-        figure(
-            long_strokes(lines(curves, PREFIX, TIME, kinds)),
-            title=_faster(chapter, places),
+        charts.figure(
+            charts.long_strokes(charts.lines(curves, PREFIX, TIME, kinds)),
+            title=(
+                f"{origin}, loading {words.prefix_tokens} is faster than computing"
+                if quick
+                else f"Computing {words.prefix_tokens} is faster than loading"
+            ),
             description=(
                 f"Lines of time against prefix length for {given.model.name}. A prefix of "
                 f"{words.prefix_tokens} takes {words.recompute_time} to compute, "
                 f"{words.load_time} to load from {hbm} and {words.load_time_disk} from disk."
             ),
         ),
-        pd.DataFrame({PREFIX.title: LENGTHS} | {f"{way} (s)": seconds[way] for way in seconds})[
-            ::3
-        ],
+        _columns(PREFIX, LENGTHS, seconds, "s")[::3],
     )
-
-
-def _faster(chapter: Chapter, places: tuple[str, ...]) -> str:
-    """Whether loading is the faster, and from where on."""
-    results, prefix = chapter.results, chapter.words.prefix_tokens
-    times = (results.load_time_disk, results.load_time_host, results.load_time)
-    quick = [p for p, time in zip(places, times, strict=True) if time < results.recompute_time]
-    if not quick:
-        return f"Computing {prefix} is faster than loading"
-    origin = "Even from disk" if "disk" in quick else f"From {quick[0]}"
-    return f"{origin}, loading {prefix} is faster than computing"
-
-
-def sharing(chapter: Chapter) -> str:
-    """Who computes the prefix."""
-    given = chapter.inputs
-    if given.chips > 1:
-        return f"{chapter.words.chips} {given.gpu.name} GPUs compute"
-    return f"One {given.gpu.name} computes"
 
 
 def slowest_path(chapter: Chapter) -> str:
@@ -209,22 +182,23 @@ def in_favour(chapter: Chapter) -> str:
 def early_prices(chapter: Chapter) -> pd.DataFrame:
     """What the call's input and output cost at the prices of early 2024."""
     given = chapter.inputs
-    rows = []
-    for api in EARLY:
-        price_in, price_out = (catalog.value(f"{api}.{side}_price") for side in ("input", "output"))
-        cost_in = caching.cost_of_tokens(given.input_tokens, price_in)
-        cost_out = caching.cost_of_tokens(given.output_tokens, price_out)
-        balance = caching.break_even_input(given.output_tokens, price_out, price_in)
-        rows.append(
-            {
-                "API": catalog.constant(f"{api}.input_price").subject,
-                "Input (USD per million)": price_in * 1e6,
-                "Output (USD per million)": price_out * 1e6,
-                "Input to output (ratio)": cost_in / cost_out,
-                "Equal at (input tokens)": balance,
-            }
-        )
-    return pd.DataFrame(rows)
+    price_in, price_out = (
+        np.array([catalog.value(f"{api}.{side}_price") for api in EARLY])
+        for side in ("input", "output")
+    )
+    cost_in = caching.cost_of_tokens(given.input_tokens, price_in)
+    cost_out = caching.cost_of_tokens(given.output_tokens, price_out)
+    return pd.DataFrame(
+        {
+            "API": [catalog.constant(f"{api}.input_price").subject for api in EARLY],
+            "Input (USD per million)": price_in * 1e6,
+            "Output (USD per million)": price_out * 1e6,
+            "Input to output (ratio)": cost_in / cost_out,
+            "Equal at (input tokens)": caching.break_even_input(
+                given.output_tokens, price_out, price_in
+            ),
+        }
+    )
 
 
 def shares_of_peak(chapter: Chapter) -> pd.DataFrame:
@@ -256,13 +230,6 @@ def shares_of_peak(chapter: Chapter) -> pd.DataFrame:
     )
 
 
-def what_the_share_decides(chapter: Chapter, most: float) -> str:
-    """Whether the share of peak matters for the GPU's memory, if it asks at most for `most`."""
-    if most >= chapter.inputs.gpu.memory_bandwidth:
-        return "matters"
-    return f"decides nothing about {memory_kind(chapter)}. For slower paths it matters"
-
-
 def slow_disk(least: float, most: float) -> str:
     """What a disk that is read in small blocks gives, against the least and the most needed."""
     slow = catalog.value("nvme_ssd.read_bandwidth_measured")
@@ -274,14 +241,6 @@ def slow_disk(least: float, most: float) -> str:
     else:
         reading = "enough for some of these shares and too slow for others"
     return f"{shown(slow, 'B/s')} instead of its nominal {shown(nominal, 'B/s')}, {reading}"
-
-
-def beside_weights(chapter: Chapter) -> str:
-    """What the GPUs' memory has room for beside the weights."""
-    held = f"the memory of {chapter.words.chips} {chapter.inputs.gpu.name}"
-    if chapter.results.tokens_beside_weights > 0:
-        return f"{held} has room for {chapter.words.tokens_beside_weights} beside them"
-    return f"{held} has no room for anything beside them"
 
 
 def discounts(chapter: Chapter) -> pd.DataFrame:
@@ -303,18 +262,6 @@ def discounts(chapter: Chapter) -> pd.DataFrame:
     )
 
 
-def noun(count: float, one: str, more: str) -> str:
-    """The noun that follows a count."""
-    return one if count == 1 else more
-
-
-def binding(chapter: Chapter) -> str:
-    """Which demand decides how many memories are needed."""
-    gpu = chapter.inputs.gpu
-    by_bandwidth = chapter.results.hybrid_bandwidth / gpu.memory_bandwidth
-    return "bandwidth" if by_bandwidth > chapter.lines.batch_cache / gpu.memory else "room"
-
-
 def wires(chapter: Chapter) -> str:
     """What a card's links could carry, where that is known."""
     chip = chapter.inputs.chip
@@ -324,17 +271,11 @@ def wires(chapter: Chapter) -> str:
     return f", of the {links} that all its links carry one way over cables"
 
 
-def prefix_at_speed(chapter: Chapter) -> str:
-    """Whether one GPU can read a prefix at the speed asked."""
-    if chapter.results.gpus_to_read_prefix > 1:
-        return "So a long prefix and a high speed, which the article wants together, collide"
-    return "A prefix is still within reach"
-
-
 def cost_against_context(chapter: Chapter) -> HTML:
     """The cluster's cost growing with the context, by where the KV cache is."""
     given, step, words, hbm = chapter.inputs, chapter.lines, chapter.words, memory_kind(chapter)
-    cache = kv.kv_cache_of_batch(kv.kv_cache(step.kv_bytes_per_token, CONTEXTS), given.batch_size)
+    one = kv.kv_cache(step.kv_bytes_per_token, CONTEXTS)
+    cache = kv.kv_cache_of_batch(one, given.batch_size)
     memories = caching.memories_needed(
         cache, given.gpu.memory, caching.kv_bandwidth(cache, given.speed),
         given.gpu.memory_bandwidth,
@@ -350,8 +291,8 @@ def cost_against_context(chapter: Chapter) -> HTML:
     curves = {place: (CONTEXTS, cost) for place, cost in costs.items()}
     in_sram, in_hbm = (cost[-1] for cost in costs.values())
     return chapter.figure(
-        figure(
-            long_strokes(lines(curves, CONTEXT, COST, _kinds(curves))),
+        charts.figure(
+            charts.long_strokes(charts.lines(curves, CONTEXT, COST, _kinds(curves))),
             title=(
                 f"At {words.speed} a long KV cache is cheaper in "
                 f"{hbm if in_hbm < in_sram else 'SRAM'}"
@@ -363,10 +304,7 @@ def cost_against_context(chapter: Chapter) -> HTML:
             ),
             height=300,
         ),
-        pd.DataFrame(
-            {CONTEXT.title: CONTEXTS}
-            | {f"{place} (USD per token/s)": cost for place, cost in costs.items()}
-        )[::2],
+        _columns(CONTEXT, CONTEXTS, costs, "USD per token/s")[::2],
     )
 
 

@@ -15,27 +15,14 @@ from inference_economics.formulas import spatial_computing as spatial
 from inference_economics.machines.circuit import Slot
 from inference_economics.worksheets.spatial_computing import conclude
 from reckoner.declare.units import shown
-from reckoner.show.charts import (
-    Axis,
-    Style,
-    dots,
-    figure,
-    heights,
-    lines,
-    long_strokes,
-    points,
-    rules,
-    table,
-    texts,
-    told_apart,
-)
+from reckoner.show import charts
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter, printed
 
-GROUP = Axis("FPGAs that share the model (count)", log=True)
-SPEED = Axis("Speed per FPGA (inputs/s)", log=True)
-MACHINES = Axis("Machines in the network (count)", log=True)
-TRIP = Axis("Mean round trip (µs)", log=True)
+GROUP = charts.Axis("FPGAs that share the model (count)", log=True)
+SPEED = charts.Axis("Speed per FPGA (inputs/s)", log=True)
+MACHINES = charts.Axis("Machines in the network (count)", log=True)
+TRIP = charts.Axis("Mean round trip (µs)", log=True)
 REUSES = np.array([1, 4, 16, 64])
 """Inputs that share one reading of the weights."""
 
@@ -81,17 +68,19 @@ def speed_against_group(chapter: Chapter) -> HTML:
         f"links of {gigabits(rate)}": (count, speed_of_groups(chapter, count, rate))
         for rate in rates
     }
-    styles = (Style("1"), Style("2", (4, 2)))
-    said = table(curves).rename(columns={"x": "FPGAs (count)", "y": SPEED.title, "kind": "Links"})
-    few = said["FPGAs (count)"].isin([*count[:: max(1, len(count) // 16)], fit])
+    styles = (charts.Style("1"), charts.Style("2", (4, 2)))
+    kinds = dict(zip(curves, styles, strict=False))
+    alone, label = "one FPGA, all from DRAM", f"{fit:,} FPGAs: the model fits"
+    streamed, fitted = results.streamed_speed, results.fitted_speed
+    said = charts.table(curves)
+    few = said["x"].isin([*count[:: max(1, len(count) // 16)], fit])
     return chapter.figure(
-        figure(
-            long_strokes(lines(curves, GROUP, SPEED, dict(zip(curves, styles, strict=False)))),
-            rules(results.streamed_speed, SPEED, across=True, strokeDash=[2, 3]),
-            heights(results.streamed_speed, ["one FPGA, all from DRAM"], SPEED, dy=11),
-            points(fit, results.fitted_speed, GROUP, SPEED, "text", size=90),
-            texts(fit, results.fitted_speed, [f"{fit:,} FPGAs: the model fits"], GROUP, SPEED,
-                  dx=-4, dy=-14),
+        charts.figure(
+            charts.long_strokes(charts.lines(curves, GROUP, SPEED, kinds)),
+            charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
+            charts.heights(streamed, [alone], SPEED, dy=11),
+            charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
+            charts.texts(fit, fitted, [label], GROUP, SPEED, dx=-4, dy=-14),
             title=(
                 "Each FPGA does most while the model fits on chip and the links keep up"
                 if results.superlinear_speedup > 1
@@ -99,12 +88,12 @@ def speed_against_group(chapter: Chapter) -> HTML:
             ),
             description=(
                 f"Line chart of inputs per second and FPGA for one to {last:,} FPGAs. One fed from "
-                f"DRAM gives {shown(results.streamed_speed, 'count')}; with {fit:,} each gives "
-                f"{shown(results.fitted_speed, 'count')}; the links end the flat part."
+                f"DRAM gives {shown(streamed, 'count')}; with {fit:,} each gives "
+                f"{shown(fitted, 'count')}; the links end the flat part."
             ),
         ),
-        said.loc[few, ["Links", "FPGAs (count)", SPEED.title]],
-    )  # fmt: skip
+        said.loc[few, ["kind", "x", "y"]].set_axis(["Links", "FPGAs (count)", SPEED.title], axis=1),
+    )
 
 
 def growth(chapter: Chapter) -> str:
@@ -184,7 +173,7 @@ def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequenc
         x=alt.X("Middle:Q", title=clock), text="Input:N"
     )
     return chapter.figure(
-        figure(
+        charts.figure(
             cells,
             names,
             title=(
@@ -229,17 +218,17 @@ def round_trips(chapter: Chapter) -> HTML:
             [trip * 1e6 for trip in measured.values()],
         ),
     }
-    kinds = dict(zip(curves, (Style("3"), Style("5", shape="square")), strict=True))
-    trips = table(curves)
+    kinds = dict(zip(curves, (charts.Style("3"), charts.Style("5", shape="square")), strict=True))
+    trips = charts.table(curves)
     line = alt.Chart(trips).mark_line(strokeWidth=1.5)
     return chapter.figure(
-        figure(
+        charts.figure(
             line.encode(
                 MACHINES.channel(alt.X, "x"),
                 TRIP.channel(alt.Y, "y"),
-                told_apart(kinds, "shape")["color"],
+                charts.told_apart(kinds, "shape")["color"],
             ),
-            dots(curves, MACHINES, TRIP, kinds, size=70, opacity=0.7),
+            charts.dots(curves, MACHINES, TRIP, kinds, size=70, opacity=0.7),
             title="In a large network switches are faster than a torus",
             description=(
                 f"Line chart of mean round trips. At {shown(largest, 'count')} machines a square "

@@ -44,8 +44,7 @@ def conclude(
     ),
     chips: Count = inputs.given(
         "article.gpu_machine_gpus", "GPUs that share the prefill",
-        "One server of the kind that the article compares with.",
-        low=1, high=1e5, whole=True,
+        "One server of the kind that the article compares with.", low=1, high=1e5, whole=True,
     ),
     utilization: Share = inputs.given(
         0.5, "share of the GPUs' peak fp16 compute that a prefill reaches",
@@ -55,20 +54,17 @@ def conclude(
     ),
     prefix_tokens: Tokens = inputs.given(
         "article.prefix_tokens", "tokens of the prefix that is kept",
-        "The lower end of what the article has in mind.",
-        low=1, high=1e8, whole=True,
+        "The lower end of what the article has in mind.", low=1, high=1e8, whole=True,
     ),
     bytes_per_element: Bytes = inputs.CACHE_BYTES,
     bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
     input_tokens: Tokens = inputs.given(
         "article.input_tokens", "input tokens of one call",
-        "The lower end of what the article names.",
-        low=1, high=1e8, whole=True,
+        "The lower end of what the article names.", low=1, high=1e8, whole=True,
     ),
     output_tokens: Tokens = inputs.given(
         "article.output_tokens", "output tokens of one call",
-        "The upper end of what the article names.",
-        low=1, high=1e8, whole=True,
+        "The upper end of what the article names.", low=1, high=1e8, whole=True,
     ),
     input_price: DollarsPerToken = inputs.given(
         "openai_gpt_4_turbo.input_price", "price of input tokens",
@@ -87,18 +83,15 @@ def conclude(
     ),
     card_price: Dollars = inputs.given(
         "article.groq_card_price", "price of one SRAM card",
-        "The article's, by compute and rounded.",
-        low=1e-3, high=1e7,
+        "The article's, by compute and rounded.", low=1e-3, high=1e7,
     ),
     memory_price: Dollars = inputs.given(
         "article.h100_price", "price of one GPU's memory",
-        "An upper bound: the article's price of a whole H100.",
-        low=1e-3, high=1e7,
+        "An upper bound: the article's price of a whole H100.", low=1e-3, high=1e7,
     ),
     speed: TokensPerSecond = inputs.given(
         "article.groq_output_speed", "output speed of each request",
-        "The speed that Groq is known for.",
-        low=0.1, high=1e6,
+        "The speed that Groq is known for.", low=0.1, high=1e6,
     ),
     batch_size: Count = inputs.BATCH,
     context_length: Tokens = inputs.CONTEXT,

@@ -61,8 +61,7 @@ def conclude(
     ),
     dram_bandwidth: BytesPerSecond = inputs.given(
         "article.fpga_dram_bandwidth", "bandwidth of the FPGA's DRAM, two channels together",
-        "The article's figure for DDR4.",
-        low=0.1, high=1e5,
+        "The article's figure for DDR4.", low=0.1, high=1e5,
     ),
     link_bandwidth: BytesPerSecond = inputs.given(
         "clicknp.line_rate", "bandwidth of a link between FPGAs, each way",
@@ -70,43 +69,35 @@ def conclude(
         source="ClickNP, SIGCOMM 2016, line rate", low=0.01, high=1e5,
     ),
     stream_inputs: Count = inputs.given(
-        5, "inputs in the stream of the small example",
-        "For the picture of cycles.",
+        5, "inputs in the stream of the small example", "For the picture of cycles.",
         unit="count", source=ASSUMPTION, low=1, high=1e9, whole=True,
     ),
     circuit_depth: Count = inputs.given(
-        4, "operations for each input of the small example",
-        "For the picture of cycles.",
+        4, "operations for each input of the small example", "For the picture of cycles.",
         unit="count", source=ASSUMPTION, low=1, high=12, whole=True,
     ),
     torus_width: Count = inputs.given(
-        "catapult_v1.torus_width", "FPGAs along one side of the torus",
-        "The first Catapult.",
+        "catapult_v1.torus_width", "FPGAs along one side of the torus", "The first Catapult.",
         source="Putnam et al., ISCA 2014", low=2, high=1e4, whole=True,
     ),
     torus_height: Count = inputs.given(
         "catapult_v1.torus_height", "FPGAs along the other side of the torus",
-        "The first Catapult.",
-        source="Putnam et al., ISCA 2014", low=2, high=1e4, whole=True,
+        "The first Catapult.", source="Putnam et al., ISCA 2014", low=2, high=1e4, whole=True,
     ),
     fpgas: Count = inputs.given(
         "article.datacenter_fpgas", "FPGAs in the thought experiment's data center",
-        "The article's figure.",
-        low=1, high=1e8, whole=True,
+        "The article's figure.", low=1, high=1e8, whole=True,
     ),
     datacenter_compute: OpPerSecond = inputs.given(
-        "ignite_2016.compute", "combined compute of these FPGAs",
-        "The article's figure.",
+        "ignite_2016.compute", "combined compute of these FPGAs", "The article's figure.",
         low=1e-6, high=1e6,
     ),
     words: Count = inputs.given(
-        "ignite_2016.words", "words of Wikipedia",
-        "As said at the demonstration in 2016.",
+        "ignite_2016.words", "words of Wikipedia", "As said at the demonstration in 2016.",
         source="reports of Ignite 2016", low=1.0, high=1e15,
     ),
     translation_time: Seconds = inputs.given(
-        "ignite_2016.translation_time_high", "time to translate them",
-        "The article's upper bound.",
+        "ignite_2016.translation_time_high", "time to translate them", "The article's upper bound.",
         low=1e-6, high=1e9,
     ),
 ) -> Lines:  # fmt: skip
