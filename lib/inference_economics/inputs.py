@@ -18,6 +18,8 @@ from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
 
 ARTICLE = "Li 2024 (the article)"
+PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
+"""What a chip is compared by."""
 
 
 def given(

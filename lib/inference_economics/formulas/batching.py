@@ -122,9 +122,6 @@ def cluster_for(
     return Cluster(needed, cards, price, throughput, capital_cost(price, throughput))
 
 
-PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
-
-
 def corrections() -> dict[str, dict[str, float]]:
     """The article's inputs put right, by name: alone, then together; each row changes `conclude`'s.
 

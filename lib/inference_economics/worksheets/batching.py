@@ -24,16 +24,15 @@ from inference_economics.units import (
 )
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
-
-PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
+from reckoner.show.live import Curve, Live
 
 
 @worksheet
 def conclude(
     model: Model = inputs.model("llama2_70b", *NEEDS),
     chip: Chip = inputs.chip("groq_lpu", "the chip of the cluster", "memory"),
-    gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *PROPERTIES),
-    consumer: Chip = inputs.chip("rtx_4090", "the consumer card", *PROPERTIES, "price"),
+    gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *inputs.PROPERTIES),
+    consumer: Chip = inputs.chip("rtx_4090", "the consumer card", *inputs.PROPERTIES, "price"),
     bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
     bytes_per_element: Bytes = inputs.CACHE_BYTES,
     context_length: Tokens = inputs.CONTEXT,
@@ -121,4 +120,43 @@ def conclude(
     return locals()
 
 
+LIVE = Live(
+    chapter="batching",
+    title="Capital cost against batch size",
+    description=(
+        "Capital cost per token/s of the SRAM cluster falls with the batch size towards "
+        "the cost of the KV cache alone; that of the GPU is a level line."
+    ),
+    across="batch_size",
+    span=(1.0, 10000.0),
+    across_title="Batch size (requests)",
+    curves=(
+        Curve("cost", "SRAM cluster", "1"),
+        Curve("gpu_cost", "GPU as measured", "2"),
+        Curve("consumer_cost", "consumer card, at most", "3"),
+    ),
+    unit="USD/(token/s)",
+    unit_title="Capital cost (USD per token/s)",
+    sliders=(
+        "context_length",
+        "bytes_per_parameter",
+        "bytes_per_element",
+        "card_price",
+        "speed",
+        "gpu_price",
+        "gpu_throughput",
+    ),
+    choices=("model",),
+    sentence=(
+        "At batch {batch_size} the cluster has {cards} cards and costs {cost}, which is "
+        "{cost_ratio} times the GPU's {gpu_cost}."
+    ),
+    constants=(
+        "groq_lpu.memory",
+        "article.groq_card_price",
+        "article.groq_output_speed",
+        "h100_sxm.price",
+        "perplexity_h100.throughput_per_gpu",
+    ),
+)
 PARAMETERS = conclude.parameters

@@ -22,6 +22,7 @@ from inference_economics.inputs import ARTICLE, BYTES_PER_PARAMETER, model_choic
 from inference_economics.units import Bytes, BytesPerToken, Count, Ratio, Tokens
 from reckoner.declare.parameters import Parameter, Parameters
 from reckoner.declare.units import si
+from reckoner.show.live import Curve, Live
 
 CONTEXT_LENGTH = Parameter(
     name="context_length",
@@ -128,3 +129,30 @@ def conclude(
             model, weight_bytes, batch_size, per_token
         ),
     )
+
+
+LIVE = Live(
+    chapter="kv_cache",
+    title="Memory of the KV cache and of the weights against batch size",
+    description=(
+        "The KV cache of a batch grows in proportion to the batch size and crosses the "
+        "level line of the weights."
+    ),
+    across="batch_size",
+    span=(1.0, 10000.0),
+    across_title="Batch size (requests)",
+    curves=(
+        Curve("kv_cache_batch", "KV cache of the batch", "1"),
+        Curve("weights", "weights", "2"),
+    ),
+    unit="GB",
+    unit_title="Memory (GB)",
+    sliders=("context_length", "bytes_per_element", "bytes_per_parameter"),
+    choices=("model",),
+    sentence=(
+        "At batch {batch_size} and a context of {context_length} the KV cache of {model} "
+        "takes {kv_cache_batch} and the weights {weights}; the cache is the larger from "
+        "batch {batch_that_outgrows} on."
+    ),
+    constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
+)

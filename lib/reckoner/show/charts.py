@@ -73,20 +73,36 @@ Kinds = Mapping[str, Style]
 """The legend: each kind's style, in the order in which they are listed."""
 
 
-def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict[str, Any]:
+def styles(*names: str) -> Kinds:
+    """Kinds without a colour of their own: each takes the next colour, dash and shape."""
+    dashes, shapes = (SOLID, DASHED, DOTTED, MIXED), ("circle", "square", "triangle-up", "cross")
+    return {name: Style(str(n + 1), dashes[n], shapes[n]) for n, name in enumerate(names)}
+
+
+def told_apart(
+    kinds: Kinds,
+    by: str = "dash",
+    title: str | None = None,
+    legend: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Channels that tell kinds apart by colour and, for those who see none, by dash or shape."""
+    shown: dict[str, Any] = {"legend": alt.Legend(**legend)} if legend else {}
     channel = {"dash": "strokeDash", "shape": "shape"}[by]
     marks: list[Any] = [list(s.dash) if by == "dash" else s.shape for s in kinds.values()]
     scales = {"color": [colour(style.colour) for style in kinds.values()], channel: marks}
     made = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}
     return {
-        name: made[name]("kind:N", title=title, scale=alt.Scale(domain=list(kinds), range=values))
+        name: made[name](
+            "kind:N", title=title, scale=alt.Scale(domain=list(kinds), range=values), **shown
+        )
         for name, values in scales.items()
     }
 
 
-def table(curves: Curves) -> pd.DataFrame:
-    """Curves as rows with the columns x, y and kind."""
+def table(curves: Curves | pd.DataFrame) -> pd.DataFrame:
+    """Curves as rows with the columns x, y and kind; such rows stay as they are."""
+    if isinstance(curves, pd.DataFrame):
+        return curves
     frames = [
         pd.DataFrame({"x": np.atleast_1d(xs), "y": ys, "kind": kind})
         for kind, (xs, ys) in curves.items()
@@ -94,16 +110,30 @@ def table(curves: Curves) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def lines(curves: Curves, x: Axis, y: Axis, kinds: Kinds, **mark: Any) -> Any:
-    """A line for each kind; a missing value is a gap."""
+def lines(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Axis,
+    kinds: Kinds,
+    legend: Mapping[str, Any] | None = None,
+    **mark: Any,
+) -> Any:
+    """A line for each kind; a missing value is a gap. `legend` holds properties of the legend."""
     chart = alt.Chart(table(curves)).mark_line(**mark)
-    return chart.encode(*_places(x, y), **told_apart(kinds))
+    return chart.encode(*_places(x, y), **told_apart(kinds, legend=legend))
 
 
-def dots(curves: Curves, x: Axis | Names, y: Axis | Names, kinds: Kinds, **mark: Any) -> Any:
+def dots(
+    curves: Curves | pd.DataFrame,
+    x: Axis | Names,
+    y: Axis | Names,
+    kinds: Kinds,
+    legend: Mapping[str, Any] | None = None,
+    **mark: Any,
+) -> Any:
     """Dots of several kinds, told apart by colour and shape."""
     chart = alt.Chart(table(curves)).mark_point(**{"filled": True, "opacity": 1, **mark})
-    return chart.encode(*_places(x, y), **told_apart(kinds, "shape"))
+    return chart.encode(*_places(x, y), **told_apart(kinds, "shape", legend=legend))
 
 
 def points(xs: Any, ys: Any, x: Axis, y: Axis | Names, style: str = "1", **mark: Any) -> Any:
@@ -134,10 +164,14 @@ def spans(
     return chart.encode(*_places(x, y), x2="high:Q")
 
 
-def figure(*layers: Any, title: str, description: str, height: int = 320) -> alt.LayerChart:
+def figure(
+    *layers: Any, title: str, description: str, height: int = 320
+) -> alt.Chart | alt.LayerChart:
     """Layers as one chart with title, and a description for those who do not see it."""
-    chart: Any = alt.layer(*layers)
-    made: alt.LayerChart = chart.properties(title=title, description=description, height=height)
+    chart: Any = alt.layer(*layers) if len(layers) > 1 else layers[0]
+    made: alt.Chart | alt.LayerChart = chart.properties(
+        title=title, description=description, height=height
+    )
     return made
 
 

@@ -131,12 +131,13 @@ class Chapter:
         return HTML(_table(table.columns, rows))
 
     def verdicts(self, *claim_ids: str) -> HTML:
-        """The named claims: as printed, as computed, and the verdict.
+        """The named claims, or all of the chapter: as printed, as computed, and the verdict.
 
         With parameters other than the defaults nothing is judged: the table shows the printed
         figure and the one computed from the parameters of this run.
         """
-        claims = [self.book.ledger[claim_id] for claim_id in claim_ids]
+        own = (claim.id for claim in self.book.claims if claim.chapter == self.name)
+        claims = [self.book.ledger[claim_id] for claim_id in claim_ids or own]
         if self.by_default:
             return HTML(claims_table(self.book, claims))
         rows = "".join(
