@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown
 
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
-from reckoner.declare.units import shown
+from reckoner.declare.units import base_unit, shown
 from reckoner.ledger import Claim, Conclusions
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
@@ -151,6 +151,11 @@ class Chapter:
         if not claim.results:
             return "a fact, the same for all parameters"
         return self.book.ledger.computed_words(claim, self._concluded)
+
+    def printed(self, claim_id: str) -> str:
+        """The first printed figure of a claim, in the units and digits of this book."""
+        claim = self.book.ledger[claim_id]
+        return self.shown(claim.printed_values[0], base_unit(claim.units[0]))
 
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it."""
