@@ -41,7 +41,7 @@ def map_of_chips(chapter: Chapter) -> HTML:
 
     return chapter.figure(
         figure(
-            dots(places, MEMORY, BANDWIDTH, kinds, {"title": "Memory"}, opacity=0.9),
+            dots(places, MEMORY, BANDWIDTH, kinds, "Memory", opacity=0.9),
             name(chip, dx=-6, dy=18),
             name(gpu, align="center", dy=32),
             title="At equal size SRAM is far faster than the other memories",
@@ -121,7 +121,7 @@ def every_model(chapter: Chapter) -> HTML:
     fewest, most = (chapter.shown(n, "count") for n in (places["x"].min(), places["x"].max()))
     return chapter.figure(
         figure(
-            dots(places, cards, names, styles(*BYTES), {"title": "Precision"}, opacity=0.7),
+            dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
             title=f"Cards of {chip.name} that hold a model's weights",
             description=(
                 f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "

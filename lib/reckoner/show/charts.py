@@ -79,22 +79,14 @@ def styles(*names: str) -> Kinds:
     return {name: Style(str(n + 1), dashes[n], shapes[n]) for n, name in enumerate(names)}
 
 
-def told_apart(
-    kinds: Kinds,
-    by: str = "dash",
-    title: str | None = None,
-    legend: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict[str, Any]:
     """Channels that tell kinds apart by colour and, for those who see none, by dash or shape."""
-    shown: dict[str, Any] = {"legend": alt.Legend(**legend)} if legend else {}
     channel = {"dash": "strokeDash", "shape": "shape"}[by]
     marks: list[Any] = [list(s.dash) if by == "dash" else s.shape for s in kinds.values()]
     scales = {"color": [colour(style.colour) for style in kinds.values()], channel: marks}
     made = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}
     return {
-        name: made[name](
-            "kind:N", title=title, scale=alt.Scale(domain=list(kinds), range=values), **shown
-        )
+        name: made[name]("kind:N", title=title, scale=alt.Scale(domain=list(kinds), range=values))
         for name, values in scales.items()
     }
 
@@ -115,12 +107,12 @@ def lines(
     x: Axis,
     y: Axis,
     kinds: Kinds,
-    legend: Mapping[str, Any] | None = None,
+    legend: str | None = None,
     **mark: Any,
 ) -> Any:
-    """A line for each kind; a missing value is a gap. `legend` holds properties of the legend."""
+    """A line for each kind; a missing value is a gap. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_line(**mark)
-    return chart.encode(*_places(x, y), **told_apart(kinds, legend=legend))
+    return chart.encode(*_places(x, y), **told_apart(kinds, title=legend))
 
 
 def dots(
@@ -128,12 +120,25 @@ def dots(
     x: Axis | Names,
     y: Axis | Names,
     kinds: Kinds,
-    legend: Mapping[str, Any] | None = None,
+    legend: str | None = None,
     **mark: Any,
 ) -> Any:
-    """Dots of several kinds, told apart by colour and shape."""
+    """Dots of several kinds, told apart by colour and shape. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_point(**{"filled": True, "opacity": 1, **mark})
-    return chart.encode(*_places(x, y), **told_apart(kinds, "shape", legend=legend))
+    return chart.encode(*_places(x, y), **told_apart(kinds, "shape", legend))
+
+
+def bars(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Names,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """Bars from the left, told apart by colour. `legend` is the legend's title."""
+    chart = alt.Chart(table(curves)).mark_bar(**mark)
+    return chart.encode(*_places(x, y), color=told_apart(kinds, title=legend)["color"])
 
 
 def points(xs: Any, ys: Any, x: Axis, y: Axis | Names, style: str = "1", **mark: Any) -> Any:
