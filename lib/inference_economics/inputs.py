@@ -16,6 +16,7 @@ from inference_economics.catalog import own
 from reckoner.declare.parameters import OwnFile, Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
+from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
 PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
@@ -42,7 +43,7 @@ def given(
         low: smallest value allowed, in `unit`.
         high: largest value allowed.
         unit: the unit in which a reader gives it; the row's if it is empty.
-        source: where the default comes from; "row" for the source of the row.
+        source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
     """
 
@@ -55,8 +56,14 @@ def given(
         else:
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
-        said = row.source if row and source == "row" else source
-        return Parameter(name, number, shown, label, help, said, low, high, address=address)
+        if row and source == "row":
+            said = row.source
+        else:
+            said = catalog.constants()[source].source if source in catalog.constants() else source
+        compute = default if callable(default) else None
+        return Parameter(
+            name, number, shown, label, help, said, low, high, address=address, compute=compute
+        )
 
     return declared
 
@@ -160,11 +167,6 @@ def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str
     return check
 
 
-def is_sram(key: str) -> bool:
-    """Whether the chip keeps its weights in SRAM."""
-    return own.memory_kind(key) == "SRAM"
-
-
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
     """A model chosen by name among those for which the quantities `needs` are known."""
     return Parameter(
@@ -201,6 +203,12 @@ BYTES_PER_PARAMETER = Parameter(
     low=0.125,
     high=8.0,
 )
+
+
+def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
+    """An input as another worksheet declares it, otherwise in some fields of `Parameter`."""
+    return lambda _: replace(sheet.parameters[name], **changes)
+
 
 MODEL_BYTES = given(
     "article.bytes_per_parameter",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
+from inference_economics.catalog.own import is_sram
 from inference_economics.formulas import capacity
 from inference_economics.units import Bytes, Count, Dollars, Ratio
 from reckoner.declare.worksheet import Lines, worksheet
@@ -13,7 +14,7 @@ from reckoner.show.live import Curve, Live
 @worksheet
 def conclude(
     model: Model = inputs.model("llama2_70b", "nominal_parameters"),
-    chip: Chip = inputs.chip("groq_lpu", "the SRAM chip", *inputs.PROPERTIES, only=inputs.is_sram),
+    chip: Chip = inputs.chip("groq_lpu", "the SRAM chip", *inputs.PROPERTIES, only=is_sram),
     gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *inputs.PROPERTIES),
     bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
     gpu_price: Dollars = inputs.changed(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
+from inference_economics.choices import sram_with_compute as _computes
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.capacity import parameter_count, weights
 from inference_economics.formulas.gpt4_scale import (
@@ -17,21 +15,10 @@ from inference_economics.formulas.gpt4_scale import (
 )
 from inference_economics.formulas.kv_cache import NEEDS, model_kv_cache
 from inference_economics.formulas.occupancy import (
-    _NODE,
-    GROQ_CARDS,
-    NETWORK_ARGUMENTS,
-    PUBLISHED_BYTES,
-    SPEEDS,
-    Published,
-    _computes,
-    cards_for,
     compute_ceiling,
     compute_for,
     critical_micro_batch,
-    peak_compute,
     read_ceiling,
-    spatial_frontier,
-    spatial_pipeline,
     unexplained_in_layer,
     utilization_for,
 )
@@ -42,6 +29,11 @@ from inference_economics.inputs import (
     chip_choice,
     model_choice,
 )
+from inference_economics.machines.pipeline import (
+    peak_compute,
+    spatial_frontier,
+)
+from inference_economics.machines.published import published as published
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -55,6 +47,8 @@ from inference_economics.units import (
 from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
 from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
 from reckoner.declare.parameters import Parameter, Parameters
+
+_NODE = catalog.constant("groq_node.fully_connected_cards")
 
 
 def _share(name: str, label: str) -> Parameter:
@@ -252,37 +246,3 @@ def conclude(
         asked_utilization=utilization_for(asked_compute, found.cards, compute),
         time_left_in_layer=unexplained_in_layer(asked_time, found.time_per_token, model.layers),
     )
-
-
-def published(**changes: Any) -> tuple[Published, ...]:
-    """The published speeds beside what the limits allow one request alone.
-
-    Args:
-        **changes: arguments of `spatial_pipeline` that replace the defaults, in base units.
-    """
-    given = PARAMETERS.base({})
-    shared = {name: given[name] for name in NETWORK_ARGUMENTS} | changes
-    found = []
-    for label, model_key, chip_key, source in SPEEDS:
-        model, chip = catalog.model(model_key), catalog.chip(chip_key)
-        size = PUBLISHED_BYTES[chip_key]
-        sizes = (size, size, given["context_length"])
-        cards = int(cards_for(model, chip, 1, *sizes))
-        if chip_key == "groq_lpu" and model_key in GROQ_CARDS:
-            cards = int(catalog.value(GROQ_CARDS[model_key]))
-        widths = np.arange(1, cards + 1)
-        pipelines = spatial_pipeline(model, chip, 1, cards, widths, *sizes, **shared)
-        best = int(np.argmax(pipelines.speed))
-        speed, time = catalog.value(source), float(pipelines.time_per_token[best])
-        found.append(
-            Published(
-                label=label,
-                source=source,
-                cards=cards,
-                tensor_parallel=int(widths[best]),
-                speed=speed,
-                bound=float(pipelines.speed[best]),
-                unexplained=float(unexplained_in_layer(time_of_token(speed), time, model.layers)),
-            )
-        )
-    return tuple(found)
