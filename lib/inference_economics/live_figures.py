@@ -3,103 +3,20 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import equal_speed, prefill_caching, spatial_computing
+from inference_economics.worksheets import (
+    batching,
+    capacity,
+    equal_speed,
+    kv_cache,
+    prefill_caching,
+    spatial_computing,
+)
 from reckoner.show.live import Curve, Live
 
 FIGURES = (
-    Live(
-        chapter="capacity",
-        title="Price of the cluster against bytes of one weight",
-        description=(
-            "Price of the cards that hold the weights, for the SRAM chip and for the GPU, against "
-            "the bytes of one weight. Both rise in proportion, in steps of whole cards."
-        ),
-        across="bytes_per_parameter",
-        span=(0.25, 4.0),
-        across_title="Bytes of one weight (B)",
-        curves=(
-            Curve("cluster_price", "SRAM cluster", "1"),
-            Curve("gpu_cluster_price", "GPUs", "2"),
-        ),
-        unit="USD",
-        unit_title="Price of the cards (USD)",
-        sliders=("gpu_price",),
-        choices=("model",),
-        sentence=(
-            "{model} at {bytes_per_parameter} a weight takes {weights}: {cards} cards for "
-            "{cluster_price}, or {gpus} of the GPU for {gpu_cluster_price}."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_lpu.fp16_compute",
-            "h100_96gb.memory",
-            "h100_96gb.fp16_compute",
-        ),
-    ),
-    Live(
-        chapter="kv_cache",
-        title="Memory of the KV cache and of the weights against batch size",
-        description=(
-            "The KV cache of a batch grows in proportion to the batch size and crosses the level "
-            "line of the weights."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("kv_cache_batch", "KV cache of the batch", "1"),
-            Curve("weights", "weights", "2"),
-        ),
-        unit="GB",
-        unit_title="Memory (GB)",
-        sliders=("context_length", "bytes_per_element", "bytes_per_parameter"),
-        choices=("model",),
-        sentence=(
-            "At batch {batch_size} and a context of {context_length} the KV cache of {model} takes "
-            "{kv_cache_batch} and the weights {weights}; the cache is the larger from batch "
-            "{batch_that_outgrows} on."
-        ),
-        constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
-    ),
-    Live(
-        chapter="batching",
-        title="Capital cost against batch size",
-        description=(
-            "Capital cost per token/s of the SRAM cluster falls with the batch size towards the "
-            "cost of the KV cache alone; that of the GPU is a level line."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("cost", "SRAM cluster", "1"),
-            Curve("gpu_cost", "GPU as measured", "2"),
-            Curve("consumer_cost", "consumer card, at most", "3"),
-        ),
-        unit="USD/(token/s)",
-        unit_title="Capital cost (USD per token/s)",
-        sliders=(
-            "context_length",
-            "bytes_per_parameter",
-            "bytes_per_element",
-            "card_price",
-            "speed",
-            "gpu_price",
-            "gpu_throughput",
-        ),
-        choices=("model",),
-        sentence=(
-            "At batch {batch_size} the cluster has {cards} cards and costs {cost}, which is "
-            "{cost_ratio} times the GPU's {gpu_cost}."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "article.groq_card_price",
-            "article.groq_output_speed",
-            "h100_sxm.price",
-            "perplexity_h100.throughput_per_gpu",
-        ),
-    ),
+    capacity.LIVE,
+    kv_cache.LIVE,
+    batching.LIVE,
     Live(
         chapter="margins",
         title="Electricity over a card's life against years",

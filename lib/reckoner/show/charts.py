@@ -81,6 +81,12 @@ Kinds = Mapping[str, Style]
 """The legend: each kind's style, in the order in which they are listed."""
 
 
+def styles(*names: str) -> Kinds:
+    """Kinds without a colour of their own: each takes the next colour, dash and shape."""
+    dashes, shapes = (SOLID, DASHED, DOTTED, MIXED), ("circle", "square", "triangle-up", "cross")
+    return {name: Style(str(n + 1), dashes[n], shapes[n]) for n, name in enumerate(names)}
+
+
 def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict[str, Any]:
     """Channels that tell kinds apart by colour and, for those who see none, by dash or shape."""
     channel = {"dash": "strokeDash", "shape": "shape"}[by]
@@ -93,8 +99,10 @@ def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict
     }
 
 
-def table(curves: Curves) -> pd.DataFrame:
-    """Curves as rows with the columns x, y and kind."""
+def table(curves: Curves | pd.DataFrame) -> pd.DataFrame:
+    """Curves as rows with the columns x, y and kind; such rows stay as they are."""
+    if isinstance(curves, pd.DataFrame):
+        return curves
     frames = [
         pd.DataFrame({"x": np.atleast_1d(xs), "y": ys, "kind": kind})
         for kind, (xs, ys) in curves.items()
@@ -102,16 +110,43 @@ def table(curves: Curves) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def lines(curves: Curves, x: Axis, y: Axis, kinds: Kinds, **mark: Any) -> Any:
-    """A line for each kind; a missing value is a gap."""
+def lines(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Axis,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """A line for each kind; a missing value is a gap. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_line(**mark)
-    return chart.encode(*_places(x, y), **told_apart(kinds))
+    return chart.encode(*_places(x, y), **told_apart(kinds, title=legend))
 
 
-def dots(curves: Curves, x: Axis | Names, y: Axis | Names, kinds: Kinds, **mark: Any) -> Any:
-    """Dots of several kinds, told apart by colour and shape."""
+def dots(
+    curves: Curves | pd.DataFrame,
+    x: Axis | Names,
+    y: Axis | Names,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """Dots of several kinds, told apart by colour and shape. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_point(**{"filled": True, "opacity": 1, **mark})
-    return chart.encode(*_places(x, y), **told_apart(kinds, "shape"))
+    return chart.encode(*_places(x, y), **told_apart(kinds, "shape", legend))
+
+
+def bars(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Names,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """Bars from the left, told apart by colour. `legend` is the legend's title."""
+    chart = alt.Chart(table(curves)).mark_bar(**mark)
+    return chart.encode(*_places(x, y), color=told_apart(kinds, title=legend)["color"])
 
 
 def points(xs: Any, ys: Any, x: Axis, y: Axis | Names, style: str = "1", **mark: Any) -> Any:
