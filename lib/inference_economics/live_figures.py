@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.formulas.comparison import NUMBERS, SLOTS
+from inference_economics.worksheets import margins
 from reckoner.show.live import Curve, Live
 
 LIVE = {
@@ -101,42 +102,7 @@ LIVE = {
                 "perplexity_h100.throughput_per_gpu",
             ),
         ),
-        Live(
-            chapter="margins",
-            title="Electricity over a card's life against years",
-            description=(
-                "Cost of the electricity that one SRAM card and one GPU draw, growing in "
-                "proportion to the years that the card is used."
-            ),
-            across="lifetime",
-            span=(0.5, 12.0),
-            across_title="Years in use (years)",
-            curves=(
-                Curve("electricity", "SRAM card", "1"),
-                Curve("gpu_electricity", "GPU", "2"),
-            ),
-            unit="USD",
-            unit_title="Electricity of one card (USD)",
-            sliders=(
-                "electricity_price",
-                "overhead",
-                "load",
-                "chip_power",
-                "card_cost",
-                "gpu_cost",
-            ),
-            sentence=(
-                "Over {lifetime} the electricity of one SRAM card costs {electricity}, which is "
-                "{electricity_share} of its cost price and electricity together; it overtakes the "
-                "card after {break_even}."
-            ),
-            constants=(
-                "electricity.us_industrial_2023",
-                "data_centre.pue_2023",
-                "groq_lpu.power",
-                "h100_sxm.power",
-            ),
-        ),
+        margins.LIVE,
         Live(
             chapter="spatial_computing",
             title="Output of one FPGA against the size of the model",
