@@ -54,7 +54,10 @@ def given(
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
         said = row.source if row and source == "row" else source
-        return Parameter(name, number, shown, label, help, said, low, high, address=address)
+        compute = default if callable(default) else None
+        return Parameter(
+            name, number, shown, label, help, said, low, high, address=address, compute=compute
+        )
 
     return declared
 
@@ -156,11 +159,6 @@ def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str
             raise DataError(f"{path} is of another kind than those that can be chosen here")
 
     return check
-
-
-def is_sram(key: str) -> bool:
-    """Whether the chip keeps its weights in SRAM."""
-    return own.memory_kind(key) == "SRAM"
 
 
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
