@@ -24,7 +24,6 @@ STILL_BORROW = {
         "comparison",
         "equal_speed",
         "gpt4_scale",
-        "hindsight",
         "occupancy",
         "prefill_caching",
         "uncertainty",

@@ -40,7 +40,8 @@ def given(
         low: smallest value allowed, in `unit`.
         high: largest value allowed.
         unit: the unit in which a reader gives it; the row's if it is empty.
-        source: where the default comes from; "row" for the source of the row.
+        source: where the default comes from; an address for the source of that row, "row" for the
+            default's own.
         whole: whether it is a whole number.
     """
 
@@ -53,7 +54,8 @@ def given(
         else:
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
-        said = row.source if row and source == "row" else source
+        named = row if source == "row" else catalog.constants().get(source)
+        said = named.source if named else source
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high, address=address, compute=compute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import margins
+from inference_economics.worksheets import hindsight, margins
 from reckoner.show.live import Curve, Live
 
 FIGURES = (
@@ -219,37 +219,7 @@ FIGURES = (
             "perplexity_h100.throughput_per_gpu",
         ),
     ),
-    Live(
-        chapter="hindsight",
-        title="Chips for weights and KV cache against batch size",
-        description=(
-            "Chips that hold the weights and the KV cache of a batch, of the article's kind and of "
-            "the new one, and the GPUs that would hold and read the KV cache instead."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("cards", "article's chip", "3"),
-            Curve("new_cards", "new chip", "1"),
-            Curve("kv_memories", "GPUs, for the KV cache alone", "2"),
-        ),
-        unit="count",
-        unit_title="Chips (count)",
-        sliders=("context_length", "bytes_per_parameter", "bytes_per_element", "speed"),
-        choices=("model",),
-        sentence=(
-            "{model} at batch {batch_size} takes {new_cards} new chips, {cards} of the article's. "
-            "With the KV cache on {kv_memories} GPUs, {new_weight_cards} new chips hold the "
-            "weights."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_3_lpu.memory",
-            "rubin_gpu.memory",
-            "rubin_gpu.memory_bandwidth",
-        ),
-    ),
+    hindsight.LIVE,
     Live(
         chapter="occupancy",
         title="Speed and throughput that the limits allow, against batch size",
