@@ -40,8 +40,7 @@ def given(
         low: smallest value allowed, in `unit`.
         high: largest value allowed.
         unit: the unit in which a reader gives it; the row's if it is empty.
-        source: where the default comes from; an address for the source of that row, "row" for the
-            default's own.
+        source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
     """
 
@@ -54,8 +53,10 @@ def given(
         else:
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
-        named = row if source == "row" else catalog.constants().get(source)
-        said = named.source if named else source
+        if row and source == "row":
+            said = row.source
+        else:
+            said = catalog.constants()[source].source if source in catalog.constants() else source
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high, address=address, compute=compute
