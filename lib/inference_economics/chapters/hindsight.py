@@ -13,7 +13,7 @@ from inference_economics import catalog
 from inference_economics.catalog import own
 from inference_economics.formulas.hindsight import racks_for, sweep_time
 from inference_economics.formulas.prefill_caching import mean_input_price
-from inference_economics.hindsight.predictions import SIGNS, Scored, scored
+from inference_economics.hindsight.predictions import SIGNS, scored
 from inference_economics.hindsight.timeline import timeline
 from inference_economics.worksheets.hindsight import conclude
 from reckoner.show import charts
@@ -22,7 +22,7 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 MAKERS = {"Groq": "1", "GPUs": "2", "Cerebras": "4", "OpenAI": "5"}
-BELOW = {"orient": "bottom", "columnPadding": 24}
+BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 24}
 MILLION = 1e6
 
 
@@ -50,10 +50,8 @@ def _year(date: str) -> float:
 
 def _dates(low: float, high: float) -> Any:
     years = list(range(int(np.ceil(low)), int(high) + 1))
-    ends = {"domain": [low, high], "nice": False}
-    return Axis("Date (year)", scale=ends, ticks={"format": "d", "values": years}).channel(
-        alt.X, "Year"
-    )
+    ends, ticks = {"domain": [low, high], "nice": False}, {"format": "d", "values": years}
+    return Axis("Date (year)", scale=ends, ticks=ticks).channel(alt.X, "Year")
 
 
 def _makers(table: pd.DataFrame) -> alt.Color:
@@ -65,21 +63,13 @@ def _makers(table: pd.DataFrame) -> alt.Color:
 def speed_over_time(chapter: Chapter) -> HTML:
     """Output speed of one request by date, as measured by others and as vendors give it."""
     speeds = events("speed")
-    up = Axis(
-        "Speed of one request (token/s)",
-        log=True,
-        scale={"domain": [30, 3000]},
-        ticks={"values": [30, 100, 300, 1000, 3000]},
-    )
+    title, ends, marks = "Speed of one request (token/s)", [30, 3000], [30, 100, 300, 1000, 3000]
+    up = Axis(title, log=True, scale={"domain": ends}, ticks={"values": marks})
     ink = colour("text")
-    shape = alt.Shape(
-        "Model:N",
-        title=None,
-        legend=alt.Legend(**BELOW, symbolFillColor=ink, symbolStrokeColor=ink),
-        scale=alt.Scale(
-            domain=list(speeds["Model"].unique()), range=["circle", "triangle-up", "square"]
-        ),
-    )
+    legend = alt.Legend(**BELOW, symbolFillColor=ink, symbolStrokeColor=ink)
+    models, shapes = list(speeds["Model"].unique()), ["circle", "triangle-up", "square"]
+    scale = alt.Scale(domain=models, range=shapes)
+    shape = alt.Shape("Model:N", title=None, legend=legend, scale=scale)
     places = _dates(2023.5, 2026), up.channel(alt.Y, "Value"), _makers(speeds), shape
 
     def points(kind: str, filled: bool) -> Any:
@@ -87,13 +77,8 @@ def speed_over_time(chapter: Chapter) -> HTML:
         return chart.mark_point(size=95, filled=filled, strokeWidth=2).encode(*places)
 
     first = chapter.shown(speeds["Value"].iloc[0], "token/s")
-    speculative, b200 = (
-        chapter.shown(catalog.value(address), "token/s")
-        for address in (
-            "groq_llama31_70b.speculative_speed",
-            "dgx_b200_llama4_maverick.output_speed",
-        )
-    )
+    speculative = chapter.shown(catalog.value("groq_llama31_70b.speculative_speed"), "token/s")
+    b200 = chapter.shown(catalog.value("dgx_b200_llama4_maverick.output_speed"), "token/s")
     return chapter.figure(
         charts.figure(
             points("measured", True),
@@ -121,28 +106,17 @@ def price_over_time(chapter: Chapter) -> HTML:
         {"Cost": name, "Value": cost * MILLION, "Year": 2023.8} for name, cost in costs.items()
     )
     both = pd.concat([prices["Value"], levels["Value"]])
-    low, high = int(np.floor(np.log10(both.min()))), int(np.ceil(np.log10(both.max())))
-    up = Axis(
-        "Output tokens (USD per million)",
-        log=True,
-        scale={"domain": [10.0**low, 10.0**high], "nice": False},
-        ticks={"values": [10.0**n for n in range(low, high + 1)], "format": "~g"},
-    ).channel(alt.Y, "Value")
-    dashes = alt.Scale(domain=list(costs), range=[[1, 0], [8, 4], [2, 3]])
-    dash = alt.StrokeDash("Cost:N", title=None, legend=alt.Legend(**BELOW), scale=dashes)
+    up = charts.decades("Output tokens (USD per million)", both, "~g").channel(alt.Y, "Value")
+    styles = [list(dash) for dash in (charts.SOLID, charts.DASHED, charts.DOTTED)]
+    scale = alt.Scale(domain=list(costs), range=styles)
+    dash = alt.StrokeDash("Cost:N", title=None, legend=alt.Legend(**BELOW), scale=scale)
     rules = alt.Chart(levels).mark_rule(strokeWidth=2, color=colour("text")).encode(up, dash)
     points = alt.Chart(prices).mark_point(size=80, filled=True)
-    most, least = (
-        chapter.shown(price / MILLION, "USD/token")
-        for price in (prices["Value"].max(), prices["Value"].min())
-    )
+    most = chapter.shown(prices["Value"].max() / MILLION, "USD/token")
+    least = chapter.shown(prices["Value"].min() / MILLION, "USD/token")
     computed = levels.drop(columns="Year").rename(columns={"Cost": "What"})
-    table = pd.concat(
-        [
-            prices.drop(columns=["Year", "Kind"]),
-            computed.assign(Date="computed", Maker="", Model=""),
-        ]
-    )
+    computed = computed.assign(Date="computed", Maker="", Model="")
+    table = pd.concat([prices.drop(columns=["Year", "Kind"]), computed])
     return chapter.figure(
         charts.figure(
             rules,
@@ -162,14 +136,10 @@ def price_over_time(chapter: Chapter) -> HTML:
 
 def cluster_pays(chapter: Chapter) -> str:
     """Whether the price asked pays for the cluster, and how busy it must be."""
+    what = "its cards and their electricity"
     if chapter.results.busy_share_needed > 1:
-        return (
-            "does not pay for its cards and their electricity even if they are busy all their life"
-        )
-    return (
-        "pays for its cards and their electricity if they are busy "
-        f"**{chapter.words.busy_share_needed}** of their life"
-    )
+        return f"does not pay for {what} even if they are busy all their life"
+    return f"pays for {what} if they are busy **{chapter.words.busy_share_needed}** of their life"
 
 
 def gpu_pays(chapter: Chapter) -> str:
@@ -185,17 +155,11 @@ def cached_prices(chapter: Chapter) -> HTML:
     for event in timeline("cache"):
         full = catalog.value(f"{event.row.key}.input_price")
         share = event.row.si / full
-        rows.append(
-            {
-                "API": event.row.subject,
-                "Seen": event.date,
-                "Input (USD per million)": full * MILLION,
-                "Cached (percent of that)": 100 * share,
-                "Saved of the input (percent)": 100
-                * (1 - mean_input_price(1.0, chapter.inputs.hit_rate, share)),
-            }
-        )
-    return chapter.table(pd.DataFrame(rows))
+        saved = 1 - mean_input_price(1.0, chapter.inputs.hit_rate, share)
+        rows.append((event.row.subject, event.date, full * MILLION, 100 * share, 100 * saved))
+    percent = "Cached (percent of that)", "Saved of the input (percent)"
+    columns = ["API", "Seen", "Input (USD per million)", *percent]
+    return chapter.table(pd.DataFrame(rows, columns=columns))
 
 
 def bandwidth_against_memory(chapter: Chapter) -> HTML:
@@ -219,37 +183,25 @@ def bandwidth_against_memory(chapter: Chapter) -> HTML:
         pd.DataFrame({"x": ends, "y": ends * 1e9 / time / 1e12, "time": chapter.shown(time, "s")})
         for time in dict.fromkeys([results.new_sweep, results.partner_sweep])
     )
-    axes = _decades("Memory (GB)", -1, 3, "~g"), _decades("Memory bandwidth (TB/s)", 0, 5, ",~g")
-    x, y = axes[0].channel(alt.X, "x"), axes[1].channel(alt.Y, "y")
-    time = alt.StrokeDash(
-        "time:N", title="Reads its whole memory in", sort=None, legend=alt.Legend(**BELOW)
-    )
+    across = charts.decades("Memory (GB)", ends, "~g")
+    up = charts.decades("Memory bandwidth (TB/s)", [1, 1e5])
+    places = across.channel(alt.X, "x"), up.channel(alt.Y, "y")
+    below = alt.Legend(**BELOW)
+    time = alt.StrokeDash("time:N", title="Reads its whole memory in", sort=None, legend=below)
     hues = alt.Scale(domain=kinds, range=[colour("1"), colour("2")])
-    dots = alt.Chart(chips.rename(columns={"Memory (GB)": "x", "Bandwidth (TB/s)": "y"}))
     at_right = [given.chip.name, given.new_chip.name, catalog.chip("wse_3").name]
     at_left = [catalog.chip("h100_sxm").name, catalog.chip("groq_3_rack").name, given.partner.name]
-
-    def names(shown: Any, **place: Any) -> Any:
-        rows = chips[shown]
-        return charts.texts(
-            rows["Memory (GB)"].to_numpy(),
-            rows["Bandwidth (TB/s)"].to_numpy(),
-            rows["Chip"].to_numpy(),
-            *axes,
-            **place,
-        )
-
     right = chips["Chip"].isin(at_right)
+    left = chips["Chip"].isin(at_left) & ~right
+    x, y, names = (chips[name].to_numpy() for name in ("Memory (GB)", "Bandwidth (TB/s)", "Chip"))
+    reads = alt.Chart(sweeps).mark_line(strokeWidth=1.5, clip=True, color=colour("muted"))
+    dots = alt.Chart(chips.assign(x=x, y=y)).mark_point(size=90, filled=True)
     return chapter.figure(
         charts.figure(
-            alt.Chart(sweeps)
-            .mark_line(strokeWidth=1.5, clip=True, color=colour("muted"))
-            .encode(x, y, time),
-            dots.mark_point(size=90, filled=True).encode(
-                x, y, alt.Color("Kind:N", title=None, scale=hues)
-            ),
-            names(right, dx=8, dy=13),
-            names(chips["Chip"].isin(at_left) & ~right, align="right", dx=-8, dy=-9),
+            reads.encode(*places, time),
+            dots.encode(*places, alt.Color("Kind:N", title=None, scale=hues)),
+            charts.texts(x[right], y[right], names[right], across, up, dx=8, dy=13),
+            charts.texts(x[left], y[left], names[left], across, up, align="right", dx=-8, dy=-9),
             title="The new chip is like the old one: little memory, read at once",
             description=(
                 f"Points of bandwidth against memory. {given.chip.name} and {given.new_chip.name} "
@@ -260,13 +212,6 @@ def bandwidth_against_memory(chapter: Chapter) -> HTML:
         ),
         chips,
     )
-
-
-def _decades(title: str, low: int, high: int, number: str) -> Axis:
-    """A logarithmic axis from one power of ten to another."""
-    marks = [10.0**power for power in range(low, high + 1)]
-    ends = {"domain": [marks[0], marks[-1]], "nice": False}
-    return Axis(title, log=True, scale=ends, ticks={"values": marks, "format": number})
 
 
 def memory_beside_partner(chapter: Chapter) -> str:
@@ -295,18 +240,11 @@ def cards_to_hold(chapter: Chapter) -> HTML:
         f"... and the KV cache of {batch} requests": (results.cards, results.new_cards),
         "weights of a model of GPT-4's size": (results.large_cards, results.new_large_cards),
     }
-    rack_cards = chapter.lines.rack_cards
-    return chapter.table(
-        pd.DataFrame(
-            {
-                "To hold": name,
-                f"{given.chip.name} (count)": old,
-                f"{given.new_chip.name} (count)": new,
-                f"Racks of {rack_cards:.0f} (count)": racks_for(new, rack_cards),
-            }
-            for name, (old, new) in held.items()
-        )
-    )
+    rack = chapter.lines.rack_cards
+    rows = [(name, old, new, racks_for(new, rack)) for name, (old, new) in held.items()]
+    machines = (given.chip.name, given.new_chip.name, f"Racks of {rack:.0f}")
+    columns = ["To hold", *(f"{machine} (count)" for machine in machines)]
+    return chapter.table(pd.DataFrame(rows, columns=columns))
 
 
 def one_rack(chapter: Chapter) -> str:
@@ -318,18 +256,6 @@ def one_rack(chapter: Chapter) -> str:
     return f"One rack holds the weights and **{requests}** requests of {context}."
 
 
-def gpus(chapter: Chapter) -> str:
-    """The word for the GPUs that hold the KV cache."""
-    return "GPU" if chapter.results.kv_memories == 1 else "GPUs"
-
-
-def scarce_memory(chapter: Chapter) -> str:
-    """Said where the KV cache takes more chips than the weights."""
-    if chapter.results.cards_saved > chapter.results.new_weight_cards:
-        return ", so memory is still what there is too little of"
-    return ""
-
-
 def instead_of_cards(chapter: Chapter) -> str:
     """How many chips the GPUs save that hold the KV cache."""
     if chapter.results.cards_saved <= 0:
@@ -339,10 +265,8 @@ def instead_of_cards(chapter: Chapter) -> str:
 
 def priced_by_compute(chapter: Chapter) -> str:
     """What the new chip would cost by its compute, and whether it earns that with tokens."""
-    price, affordable = (
-        chapter.results.price_by_compute,
-        chapter.results.affordable_price_measured,
-    )
+    results = chapter.results
+    price, affordable = results.price_by_compute, results.affordable_price_measured
     if np.isnan(price):
         return "Its fp8 compute is not in the catalog, so it cannot be priced by compute.\n"
     moral = (
@@ -357,11 +281,6 @@ def priced_by_compute(chapter: Chapter) -> str:
     )
 
 
-def judged(chapter: Chapter) -> list[Scored]:
-    """Every prediction with its score."""
-    return list(scored(chapter.results, conclude.units))
-
-
 def scorecard(chapter: Chapter) -> HTML:
     """The predictions with scores and reasons; without scores where inputs were changed."""
     why = "Why" if chapter.by_default else "Yours"
@@ -374,7 +293,7 @@ def scorecard(chapter: Chapter) -> HTML:
                 f"{'; '.join(dict.fromkeys(row.source for row in each.prediction.rows))}."
             ),
         }
-        for each in judged(chapter)
+        for each in scored(chapter.results, conclude.units)
     )
     return chapter.passages(card if chapter.by_default else card.drop(columns="Score"))
 
@@ -383,7 +302,7 @@ def tally(chapter: Chapter) -> str:
     """How many predictions came true, and what they have in common."""
     if not chapter.by_default:
         return "With parameters other than the defaults nothing is scored."
-    scores = [each.score for each in judged(chapter)]
+    scores = [each.score for each in scored(chapter.results, conclude.units)]
     true, false, still = (
         chapter.shown(scores.count(score), "count") for score in ("came true", "did not", "open")
     )

@@ -157,7 +157,7 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     }
     styles = charts.Style("1"), charts.Style("2", charts.DASHED), charts.Style("3", charts.DOTTED)
     data = charts.table(curves)
-    axes = _decades("Batch size (requests)", data.x), _decades(EFFICIENCY, data.y)
+    axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
@@ -176,14 +176,6 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
         ),
         data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
     )
-
-
-def _decades(title: str, values: Any) -> Axis:
-    """A logarithmic axis from one power of ten to another."""
-    low, high = np.floor(np.log10(min(values))), np.ceil(np.log10(max(values)))
-    marks = [10.0**power for power in np.arange(low, high + 1)]
-    ends = {"domain": [marks[0], marks[-1]]}
-    return Axis(title, log=True, scale=ends, ticks={"values": marks, "format": ",~g"})
 
 
 def fewer(chapter: Chapter) -> str:

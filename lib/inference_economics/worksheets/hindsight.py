@@ -196,10 +196,5 @@ LIVE = Live(
         "With the KV cache on {kv_memories} GPUs, {new_weight_cards} new chips hold the "
         "weights."
     ),
-    constants=(
-        "groq_lpu.memory",
-        "groq_3_lpu.memory",
-        "rubin_gpu.memory",
-        "rubin_gpu.memory_bandwidth",
-    ),
+    constants=("groq_lpu.memory", "groq_3_lpu.memory", *(f"rubin_gpu.{name}" for name in MEMORY)),
 )
