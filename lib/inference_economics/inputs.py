@@ -16,6 +16,7 @@ from inference_economics.catalog import own
 from reckoner.declare.parameters import OwnFile, Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
+from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
 
@@ -200,6 +201,12 @@ BYTES_PER_PARAMETER = Parameter(
     low=0.125,
     high=8.0,
 )
+
+
+def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
+    """An input as another worksheet declares it, otherwise in some fields of `Parameter`."""
+    return lambda _: replace(sheet.parameters[name], **changes)
+
 
 MODEL_BYTES = given(
     "article.bytes_per_parameter",
