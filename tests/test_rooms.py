@@ -23,8 +23,6 @@ STILL_BORROW = {
         "comparison",
         "equal_speed",
         "gpt4_scale",
-        "hindsight",
-        "margins",
         "occupancy",
         "uncertainty",
     )

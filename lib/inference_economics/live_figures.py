@@ -3,47 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import (
-    batching,
-    capacity,
-    equal_speed,
-    kv_cache,
-    prefill_caching,
-    spatial_computing,
-)
-from reckoner.show.live import Curve, Live
-
-FIGURES = (
-    capacity.LIVE,
-    kv_cache.LIVE,
-    batching.LIVE,
-    Live(
-        chapter="margins",
-        title="Electricity over a card's life against years",
-        description=(
-            "Cost of the electricity that one SRAM card and one GPU draw, growing in proportion to "
-            "the years that the card is used."
-        ),
-        across="lifetime",
-        span=(0.5, 12.0),
-        across_title="Years in use (years)",
-        curves=(Curve("electricity", "SRAM card", "1"), Curve("gpu_electricity", "GPU", "2")),
-        unit="USD",
-        unit_title="Electricity of one card (USD)",
-        sliders=("electricity_price", "overhead", "load", "chip_power", "card_cost", "gpu_cost"),
-        sentence=(
-            "Over {lifetime} the electricity of one SRAM card costs {electricity}, which is "
-            "{electricity_share} of its cost price and electricity together; it overtakes the card "
-            "after {break_even}."
-        ),
-        constants=(
-            "electricity.us_industrial_2023",
-            "data_centre.pue_2023",
-            "groq_lpu.power",
-            "h100_sxm.power",
-        ),
-    ),
-    spatial_computing.LIVE,
+from inference_economics.worksheets import batching, capacity, equal_speed, hindsight, kv_cache, margins, prefill_caching, spatial_computing
     Live(
         chapter="gpt4_scale",
         title="Time of one all-reduce against the time to cross a link",
@@ -112,37 +72,7 @@ FIGURES = (
             "perplexity_h100.throughput_per_gpu",
         ),
     ),
-    Live(
-        chapter="hindsight",
-        title="Chips for weights and KV cache against batch size",
-        description=(
-            "Chips that hold the weights and the KV cache of a batch, of the article's kind and of "
-            "the new one, and the GPUs that would hold and read the KV cache instead."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("cards", "article's chip", "3"),
-            Curve("new_cards", "new chip", "1"),
-            Curve("kv_memories", "GPUs, for the KV cache alone", "2"),
-        ),
-        unit="count",
-        unit_title="Chips (count)",
-        sliders=("context_length", "bytes_per_parameter", "bytes_per_element", "speed"),
-        choices=("model",),
-        sentence=(
-            "{model} at batch {batch_size} takes {new_cards} new chips, {cards} of the article's. "
-            "With the KV cache on {kv_memories} GPUs, {new_weight_cards} new chips hold the "
-            "weights."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_3_lpu.memory",
-            "rubin_gpu.memory",
-            "rubin_gpu.memory_bandwidth",
-        ),
-    ),
+    hindsight.LIVE,
     Live(
         chapter="occupancy",
         title="Speed and throughput that the limits allow, against batch size",

@@ -48,6 +48,14 @@ class Axis:
         return channel(f"{name}:Q", **given)
 
 
+def decades(title: str, values: Any, number: str = ",~g") -> Axis:
+    """A logarithmic axis from one power of ten to another, with room for all values."""
+    low, high = np.floor(np.log10(np.min(values))), np.ceil(np.log10(np.max(values)))
+    marks = [10.0**power for power in np.arange(low, high + 1)]
+    ends = {"domain": [marks[0], marks[-1]], "nice": False}
+    return Axis(title, log=True, scale=ends, ticks={"values": marks, "format": number})
+
+
 @dataclass(frozen=True)
 class Names:
     """An axis of names, in the order in which they are given.
