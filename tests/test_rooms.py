@@ -20,10 +20,8 @@ STILL_TOO_LONG = {WORKSHEETS + "equal_speed"}
 STILL_BORROW = {
     WORKSHEETS + name
     for name in (
-        "batching",
         "comparison",
         "equal_speed",
-        "gpt4_scale",
         "hindsight",
         "margins",
         "occupancy",
