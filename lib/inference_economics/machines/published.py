@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from inference_economics import catalog
+import numpy as np
+
+from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.equal_speed import (
+    card_seconds_per_token,
+    cost_of_output_token,
+    price_with_input,
+)
+from inference_economics.formulas.gpt4_scale import time_of_token
+from inference_economics.formulas.occupancy import unexplained_in_layer
+from inference_economics.machines.pipeline import cards_for, spatial_pipeline
 from inference_economics.serving.bound import lifetime
 from inference_economics.serving.runs import RUNS, models_of_runs, runs
+from inference_economics.units import Seconds, Tokens
+
+NETWORK = {
+    "node_cards": inputs.NODE_CARDS,
+    "hop_latency": inputs.HOP_LATENCY,
+    "link_bandwidth": inputs.LINK_BANDWIDTH,
+    "bytes_per_activation": inputs.BYTES_PER_ACTIVATION,
+}
+"""The network's inputs, at whose defaults the published speeds are looked at."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,56 @@ PUBLISHED_BYTES: Mapping[str, float] = {"groq_lpu": 1.0, "wse_3": 2.0}
 assumed, as in the article."""
 
 
+def published(context_length: Tokens | None = None, **changes: Any) -> tuple[Published, ...]:
+    """The published speeds beside what the limits allow one request alone.
+
+    Args:
+        context_length: tokens of the request's KV cache; by default the article's.
+        **changes: arguments of `spatial_pipeline` that replace the inputs' defaults, in base units.
+    """
+    network = {name: _default(declared, name) for name, declared in NETWORK.items()} | changes
+    length = context_length or _default(inputs.CONTEXT, "context_length")
+    return tuple(_published(*row, length, network) for row in SPEEDS)
+
+
+def unexplained_by(source: str) -> Seconds:
+    """What the published speed of that address leaves unexplained in a layer."""
+    return next(row.unexplained for row in published() if row.source == source)
+
+
+def _default(declared: Any, name: str) -> Any:
+    parameter = declared(name)
+    return parameter.base(parameter.default)
+
+
+def _published(
+    label: str,
+    model_key: str,
+    chip_key: str,
+    source: str,
+    length: Tokens,
+    network: Mapping[str, Any],
+) -> Published:
+    model, chip = catalog.model(model_key), catalog.chip(chip_key)
+    size = PUBLISHED_BYTES[chip_key]
+    cards = int(cards_for(model, chip, 1, size, size, length))
+    if chip_key == "groq_lpu" and model_key in GROQ_CARDS:
+        cards = int(catalog.value(GROQ_CARDS[model_key]))
+    widths = np.arange(1, cards + 1)
+    pipelines = spatial_pipeline(model, chip, 1, cards, widths, size, size, length, **network)
+    best = int(np.argmax(pipelines.speed))
+    speed, time = catalog.value(source), float(pipelines.time_per_token[best])
+    return Published(
+        label=label,
+        source=source,
+        cards=cards,
+        tensor_parallel=int(widths[best]),
+        speed=speed,
+        bound=float(pipelines.speed[best]),
+        unexplained=float(unexplained_in_layer(time_of_token(speed), time, model.layers)),
+    )
+
+
 @dataclass(frozen=True)
 class Point:
     """A published point on the chart of cost against speed.
@@ -86,6 +156,9 @@ ASKED = {
 }
 """Services of early 2024 whose speed was measured and whose price is known: catalog keys."""
 
+
+ARTICLE_MODEL = "llama2_70b"
+"""The model that the article is about, whose prices were asked."""
 
 SAME_SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "ffn_size")
 
@@ -118,3 +191,45 @@ def measured_points(model: Model, gpu: Chip, output_tokens: float, rate: float) 
         Point(f"input of {length:,.0f}", "measured", RUNS.name, float(speed), float(cost))
         for length, speed, cost in zip(rows["isl"], speeds, rate * seconds, strict=True)
     ]
+
+
+def published_points(
+    model: Model, gpu: Chip, input_tokens: float, output_tokens: float, results: Any
+) -> list[Point]:
+    """The article's two points, what was measured, and what services asked for the article's model.
+
+    Args:
+        model: the model.
+        gpu: the GPU.
+        input_tokens: input tokens of a request.
+        output_tokens: its output tokens.
+        results: what the chapter `equal_speed` concludes for them.
+    """
+    speed, cost = results.article_speed, results.article_cost
+    gpu_speed, gpu_cost = results.article_gpu_speed, results.article_gpu_cost
+    throughput = "perplexity_h100.throughput_per_gpu"
+    found = [
+        Point("the article's Groq", "article", "article.groq_output_speed", speed, cost),
+        Point("the article's H100", "article", throughput, gpu_speed, gpu_cost),
+        *measured_points(model, gpu, output_tokens, results.gpu_rate),
+    ]
+    if model.key != ARTICLE_MODEL:
+        return found
+    found.append(_mlperf(results.gpu_rate))
+    return found + [_asked(*row, input_tokens, output_tokens) for row in ASKED.items()]
+
+
+def _mlperf(rate: float) -> Point:
+    run = "mlperf_v4_0_dgx_h100_server"
+    seconds = card_seconds_per_token(1, catalog.value(f"{run}.throughput_per_gpu"))
+    time = f"{run}.time_per_output_token"
+    cost = cost_of_output_token(rate, seconds)
+    return Point("MLPerf", "measured", time, 1 / catalog.value(time), cost)
+
+
+def _asked(label: str, keys: tuple[str, str], input_tokens: float, output_tokens: float) -> Point:
+    measured, sold = keys
+    output, prompt = (catalog.value(f"{sold}.{name}_price") for name in ("output", "input"))
+    asked = price_with_input(output, prompt, input_tokens, output_tokens)
+    address = f"{measured}.output_speed"
+    return Point(label, "price asked", address, catalog.value(address), asked)
