@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import equal_speed, gpt4_scale
+from inference_economics.worksheets import equal_speed, gpt4_scale, occupancy
 from reckoner.show.live import Curve, Live
 
 FIGURES = (
@@ -251,47 +251,7 @@ FIGURES = (
             "rubin_gpu.memory_bandwidth",
         ),
     ),
-    Live(
-        chapter="occupancy",
-        title="Speed and throughput that the limits allow, against batch size",
-        description=(
-            "The speed that the chips' limits allow one request falls slowly with the batch size "
-            "while the throughput of the cluster rises; the speed asked is a level line."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("speed", "one request", "1"),
-            Curve("asked_speed", "one request, as asked", "2"),
-            Curve("throughput", "whole cluster", "3"),
-        ),
-        unit="token/s",
-        unit_title="Speed (token/s)",
-        sliders=(
-            "tensor_parallel",
-            "hop_latency",
-            "layer_floor",
-            "context_length",
-            "bytes_per_parameter",
-            "compute_share",
-            "bandwidth_share",
-            "asked_speed",
-        ),
-        choices=("model",),
-        sentence=(
-            "At batch {batch_size} the cluster has {cards} cards in {stages} stages, and a token "
-            "takes {time_per_token}: {speed} for each request, {throughput} for all."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_lpu.memory_bandwidth",
-            "groq_lpu.fp16_compute",
-            "groq_lpu.link_bandwidth_cabled",
-            "tpu_ici.hop_latency",
-            "groq_node.fully_connected_cards",
-        ),
-    ),
+    occupancy.LIVE,
     Live(
         chapter="serving",
         title="Llama 3.1 70B on H100s: output of a GPU and speed of a request",
