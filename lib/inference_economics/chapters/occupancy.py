@@ -160,7 +160,9 @@ def crossing(chapter: Chapter) -> str:
     node = chapter.inputs.node_cards
     if node >= widths(chapter)[-1]:
         return "Here even the widest stage sums over single links."
-    return f"Beyond {some(node, 'card')} a sum crosses several links, and the bar grows at a stroke."
+    return (
+        f"Beyond {some(node, 'card')} a sum crosses several links, and the bar grows at a stroke."
+    )
 
 
 def largest_part(chapter: Chapter) -> str:
@@ -234,14 +236,16 @@ def speed_against_batch(chapter: Chapter) -> HTML:
     )
     lines = charts.lines(
         {name: (batches, f.speed) for name, f in found.items()},
-        x, y, {name: Style("muted", dash) for name, dash in dashes},
+        x, y, {name: Style(dash=dash) for name, dash in dashes},
     )  # fmt: skip
     both = {"latency of links", "arithmetic"} <= set(present)
     return chapter.figure(
         charts.figure(
             charts.rules(asked, y, across=True, color=colour("text"), strokeWidth=1),
             charts.texts(1.0, asked, "as asked", x, y, dx=4, dy=12),
-            charts.with_legend(lines, columns=1, orient="bottom"),
+            charts.with_legend(lines, columns=1, orient="bottom").encode(
+                color=alt.value(colour("muted"))
+            ),
             charts.dots(dots, x, y, kinds, size=55),
             title=(
                 "Latency sets the speed at long contexts, arithmetic at short ones"
@@ -253,7 +257,7 @@ def speed_against_batch(chapter: Chapter) -> HTML:
                 f"limit that takes most of a token's time, for {ends}."
             ),
             height=400,
-        ).resolve_scale(color="independent"),
+        ),
         rows,
     )
 
@@ -273,9 +277,7 @@ def reach(chapter: Chapter) -> str:
     said += "."
     if 0 < holds[wide] < MOST and given.chip.key == "groq_lpu":
         cards = some(pipeline(chapter, batch_size=holds[wide]).cards, "card")
-        said += (
-            f" That batch needs {cards}; the largest network that Groq describes has {chips}."
-        )
+        said += f" That batch needs {cards}; the largest network that Groq describes has {chips}."
     if any(0 < batch < MOST for batch in holds.values()):
         said += (
             " Why not for ever? Each request's cache adds cards, hence stages, hence links on the "
@@ -351,9 +353,7 @@ def when_full(run: Published, length: float) -> tuple[float, float]:
     """How many requests of a length the chips of a published Groq run hold, and their bound."""
     given = conclude.parameters.base({})
     cache = model_kv_cache(given["model"], length, given["bytes_per_element"])
-    batch = requests_held(
-        run.cards, given["chip"].memory, parameter_count(given["model"]), cache
-    )
+    batch = requests_held(run.cards, given["chip"].memory, parameter_count(given["model"]), cache)
     given |= {"batch_size": batch, "context_length": length, "cards": run.cards}
     given |= {"tensor_parallel": run.tensor_parallel}
     del given["asked_speed"]
