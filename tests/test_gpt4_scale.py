@@ -1,7 +1,9 @@
 """What the chapter `gpt4_scale` must protect."""
 
 import math
-from dataclasses import fields
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,7 @@ from inference_economics.book import BOOK
 from inference_economics.formulas import gpt4_scale
 from inference_economics.formulas.capacity import cards_to_hold
 from inference_economics.formulas.kv_cache import model_kv_cache
-from inference_economics.machines.network import all_reduce_times
-from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
+from inference_economics.worksheets.gpt4_scale import conclude
 from reckoner.declare.parameters import ParameterError
 
 CARDS = st.integers(2, 4096)
@@ -23,13 +24,29 @@ MESSAGE = st.floats(1.0, 1e9)
 BANDWIDTH = st.floats(1e8, 1e13)
 NETWORK = st.tuples(LATENCY, MESSAGE, BANDWIDTH)
 
+CASE = conclude.parameters.base({})
+"""The article's case, in base units."""
+
 
 @pytest.fixture(scope="module")
-def article() -> gpt4_scale_sheet.Conclusions:
+def article() -> SimpleNamespace:
     return BOOK.conclude_by_default("gpt4_scale").results
 
 
-def concluded(**values: object) -> gpt4_scale_sheet.Conclusions:
+def all_reduce_times(
+    cards: int, latency: float, message: float, bandwidth: float
+) -> dict[str, float]:
+    """The worksheet's all-reduces of a stage of so many cards, by network."""
+    inputs = {"hop_latency": latency, "link_bandwidth": bandwidth, "layers": 1.0}
+    inputs |= {"micro_batch": 1, "hidden_size": 1, "bytes_per_activation": message}
+    chip = replace(CASE["chip"], values={"memory": 1.8e12 / (cards - 0.5), "memory_bandwidth": 1.0})
+    found = vars(conclude(**{**CASE, **inputs, "chip": chip}))
+    assert found["cards_per_stage"] == cards
+    names = (name for name in found if name.startswith("all_reduce_"))
+    return {name.removeprefix("all_reduce_"): found[name] for name in names}
+
+
+def concluded(**values: object) -> SimpleNamespace:
     return BOOK.conclude("gpt4_scale", values).results
 
 
@@ -296,11 +313,129 @@ def test_the_published_network_would_reach() -> None:
 
 
 def test_conclusions_run_on_arrays() -> None:
-    inputs = BOOK.parameters("gpt4_scale").base({})
     layers = np.array([60, 80, 120])
-    together = gpt4_scale_sheet.conclude(**{**inputs, "layers": layers})
+    together = conclude(**{**CASE, "layers": layers})
     for index, number in enumerate(layers):
-        alone = gpt4_scale_sheet.conclude(**{**inputs, "layers": int(number)})
-        for field in fields(alone):
-            value = np.broadcast_to(getattr(together, field.name), layers.shape)[index]
-            assert value == pytest.approx(getattr(alone, field.name), rel=1e-12), field.name
+        alone = conclude(**{**CASE, "layers": int(number)})
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(together, name), layers.shape)[index]
+            assert value == pytest.approx(getattr(alone, name), rel=1e-12), name
+
+
+# Every result a second time
+
+WIDE: dict[str, Any] = {
+    "model": "gpt4_rumour", "chip": "groq_lpu", "bytes_per_parameter": 0.75, "layers": 70,
+    "speed": 310.0, "hidden_size": 9001, "head_dim": 97, "batch_size": 211, "micro_batch": 3,
+    "hop_latency": 0.7, "link_bandwidth": 91.0, "bytes_per_activation": 1.5,
+    "bytes_per_element": 1.25, "context_length": 5003,
+}  # fmt: skip
+WINDOWED: dict[str, Any] = {
+    "model": "gpt_oss_120b", "chip": "groq_3_lpu", "bytes_per_parameter": 0.55, "layers": 41,
+    "speed": 1700.0, "hidden_size": 7001, "head_dim": 89, "batch_size": 37, "micro_batch": 13,
+    "hop_latency": 0.23, "link_bandwidth": 640.0, "bytes_per_activation": 4.5,
+    "bytes_per_element": 2.5, "context_length": 911,
+}  # fmt: skip
+DENSE: dict[str, Any] = {
+    "model": "llama31_405b", "chip": "groq_lpu", "bytes_per_parameter": 1.9, "layers": 480,
+    "speed": 9100.0, "hidden_size": 5003, "head_dim": 61, "batch_size": 1009, "micro_batch": 29,
+    "hop_latency": 3.7, "link_bandwidth": 17.0, "bytes_per_activation": 0.7,
+    "bytes_per_element": 3.25, "context_length": 1201,
+}  # fmt: skip
+
+
+def worked_out(g: SimpleNamespace) -> dict[str, float]:
+    """Every result from its definition, without the book's formulas; `g` in base units."""
+    model, memory, reading = g.model, g.chip.memory, g.chip.memory_bandwidth
+    total = model.values.get("total_parameters", 405_853_388_800)  # Llama 3.1 405B, by its shape
+    held = total * g.bytes_per_parameter
+    cards = math.ceil(held / memory)
+    n = math.ceil(cards / g.layers)
+    token = 1 / g.speed
+    read = held / g.layers / n / reading
+    hidden = model.values.get("hidden_size", g.hidden_size)
+    dim = model.values.get("head_dim", g.head_dim)
+    message = g.micro_batch * hidden * g.bytes_per_activation
+    hop, wire = g.hop_latency, g.link_bandwidth
+    piece = message / n / wire  # a card's part of the message on a link
+    steps, levels = 2 * math.ceil(math.log2(n)), 1
+    while 2 * 32**levels < n:  # a full fat tree of switches with 64 ports
+        levels += 1
+    one_layer = 2 * model.kv_heads * dim * g.bytes_per_element * g.context_length
+    windowed = model.values.get("windowed_layers", 0)
+    window = min(1, model.values.get("sliding_window", 1) / g.context_length)
+    sequence = one_layer * (model.layers - windowed + windowed * window)
+    active, touched = total, 1.0
+    read_by_batch = total
+    if model.has("experts"):
+        active, experts, used = model.active_parameters, model.experts, model.experts_per_token
+        touched = experts - experts * (1 - used / experts) ** g.batch_size
+        each = (total - active) / (experts - used)
+        read_by_batch = active + (touched - used) * each
+
+    def torus(dimensions: int) -> float:
+        side = n ** (1 / dimensions)
+        return 2 * dimensions * ((side - 1) * hop + (n - 1) * piece)
+
+    def crossed(hops: float, links: float) -> float:
+        return 2 * (hops * hop + links * (n - 1) * piece)
+
+    def crossed_torus(dimensions: int) -> float:
+        farthest = dimensions * n ** (1 / dimensions) / 2
+        return crossed(farthest, max(1, farthest / 2))
+
+    return {
+        "weights": held,
+        "cards": cards,
+        "shortfall": held - (cards - 1) * memory,
+        "cards_per_stage": n,
+        "cards_in_stages": n * g.layers,
+        "time_per_token": token,
+        "time_per_layer": token / g.layers,
+        "read_time": read,
+        "time_per_all_reduce": token / g.layers / 2,
+        "time_left_per_all_reduce": max(0, token / g.layers - read) / 2,
+        "hops_in_budget": token / g.layers / 2 / hop,
+        "message": message,
+        "fat_tree_hops": 2 * levels,
+        "all_reduce_ring": torus(1),
+        "all_reduce_torus_2d": torus(2),
+        "all_reduce_torus_3d": torus(3),
+        "all_reduce_fat_tree": steps * 2 * levels * hop + 2 * (n - 1) * piece,
+        "all_reduce_dragonfly": steps * 3 * hop + 2 * 3 * (n - 1) * piece,
+        "all_reduce_direct": crossed(3, 3),
+        "all_reduce_fat_tree_direct": crossed(2 * levels, 1),
+        "all_reduce_torus_2d_direct": crossed_torus(2),
+        "all_reduce_torus_3d_direct": crossed_torus(3),
+        "kv_cache": sequence,
+        "kv_cache_batch": sequence * g.batch_size,
+        "kv_cards": math.ceil((held + sequence * g.batch_size) / memory) - cards,
+        "kv_copies": max(1, n / model.kv_heads),
+        "kv_batch_per_layer": one_layer * g.batch_size,
+        "active_share": active / total,
+        "experts_touched": touched,
+        "read_share": read_by_batch / total,
+        "read_time_active": active * g.bytes_per_parameter / g.layers / n / reading,
+        "spread_micro_batch": math.ceil(g.batch_size / g.layers),
+        "gpu_message": 8192 * 2,
+        # eight GPUs, up to one switch and down again, 450 GB/s each way
+        "gpu_all_reduce": 2 * (2 * hop + 7 / 8 * 16384 / 450e9),
+    }
+
+
+@pytest.mark.parametrize("case", [WIDE, WINDOWED, DENSE], ids=["wide", "windowed", "dense"])
+def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
+    given_values = conclude.parameters.base(case)
+    expected = worked_out(SimpleNamespace(**given_values))
+    assert vars(conclude(**given_values)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_second_computation_meets_both_sides_of_every_choice() -> None:
+    wide, windowed, dense = (
+        conclude(**conclude.parameters.base(case)) for case in (WIDE, WINDOWED, DENSE)
+    )
+    assert wide.fat_tree_hops > windowed.fat_tree_hops
+    assert dense.time_left_per_all_reduce == 0 < wide.time_left_per_all_reduce
+    assert windowed.kv_copies == 1 < wide.kv_copies
+    assert windowed.kv_cache < 36 * windowed.kv_batch_per_layer / 37 * 0.99
+    assert dense.read_share == 1 > windowed.read_share

@@ -22,7 +22,6 @@ STILL_BORROW = {
     for name in (
         "comparison",
         "equal_speed",
-        "gpt4_scale",
         "occupancy",
         "uncertainty",
     )

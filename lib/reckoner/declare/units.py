@@ -285,3 +285,8 @@ def shown(value: float, unit: str, digits: int = 3) -> Shown:
         digits: significant digits.
     """
     return rule(unit).show(float(value), digits)
+
+
+def some(number: float, noun: str) -> str:
+    """A count with its noun: "1 card", "305 cards"."""
+    return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"

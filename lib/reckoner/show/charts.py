@@ -199,6 +199,15 @@ def spans(
     return chart.encode(*_places(x, y), x2="high:Q")
 
 
+def with_legend(chart: Any, **properties: Any) -> Any:
+    """The chart with these properties of Vega-Lite's in its legend; long strokes show dashes."""
+    for channel in ("color", "strokeDash"):
+        chart.encoding[channel].legend = alt.Legend(
+            **{"symbolType": "stroke", "symbolSize": 300, **properties}
+        )
+    return chart
+
+
 def figure(
     *layers: Any, title: str, description: str, height: int = 320
 ) -> alt.Chart | alt.LayerChart:

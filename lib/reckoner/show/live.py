@@ -33,10 +33,10 @@ DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])
 
 @dataclass(frozen=True)
 class Curve:
-    """One result drawn as a line.
+    """One result, or an input beside it, drawn as a line.
 
     Attributes:
-        result: its name among the chapter's conclusions.
+        result: its name among the chapter's results or its sliders.
         label: what it is called in the legend; {name} stands for what is chosen there.
         colour: a colour of the book, "1" to "6".
     """
@@ -128,9 +128,13 @@ class LiveFigure:
             values[declared.name] = alt.param(name=declared.name, value=declared.default)
         if across is not None:
             values[self.live.across] = across
-        results = self.book.worksheet(self.live.chapter)(**parameters.assemble(values))
-        units = self.book.conclude_by_default(self.live.chapter).units
-        return {name: _expression(getattr(results, name)) for name in units}
+        known = self._known(parameters.assemble(values))
+        names = [*self.book.units(self.live.chapter), *(c.result for c in self.live.curves)]
+        return {name: _expression(known[name]) for name in dict.fromkeys(names)}
+
+    def _known(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs and what the chapter concludes from them, by name."""
+        return inputs | vars(self.book.worksheet(self.live.chapter)(**inputs))
 
     def spec(self, chosen: Mapping[str, str]) -> dict[str, Any]:
         """The chart as a Vega-Lite specification, for the names chosen."""
@@ -240,8 +244,8 @@ class LiveFigure:
         for value in self.axis()[::8]:
             whole = isinstance(self.parameter(live.across).default, int)
             given = {live.across: int(value) if whole else value}
-            results = self.book.conclude(live.chapter, given).results
-            drawn = {c.label: getattr(results, c.result) / factor for c in live.curves}
+            known = self._known(self.book.parameters(live.chapter).base(given))
+            drawn = {c.label: known[c.result] / factor for c in live.curves}
             rows.append({live.across_title: value, **drawn})
         names = {choice.name: choice.words(choice.default) for choice in self.chosen}
         return pd.DataFrame(rows).rename(columns=lambda label: label.format_map(names))

@@ -1,0 +1,343 @@
+"""The pictures, tables and turns of phrase of the chapter `gpt4_scale`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from inference_economics import catalog
+from inference_economics.worksheets.gpt4_scale import conclude
+from reckoner.declare.units import shown, some
+from reckoner.show import charts
+from reckoner.show.charts import SOLID, Axis, Style
+from reckoner.show.figures import colour
+from reckoner.show.notebook import Chapter
+
+NETWORKS = {
+    "ring": "ring",
+    "torus_2d": "2-D torus",
+    "torus_3d": "3-D torus",
+    "dragonfly": "dragonfly by halving",
+    "fat_tree_direct": "fat tree in two crossings",
+    "direct": "dragonfly in two crossings",
+}
+"""The all-reduces that are drawn, by the ends of their results' names."""
+DASHES = ((8, 3), (4, 3), (8, 3, 2, 3), (2, 2))
+COMPARED = {
+    "cards_per_stage": ("Cards in a stage", "count"),
+    "time_per_all_reduce": ("Budget of an all-reduce", "s"),
+    "all_reduce_torus_3d": ("3-D torus, ring by ring", "s"),
+    "all_reduce_torus_3d_direct": ("3-D torus in two crossings", "s"),
+    "all_reduce_fat_tree_direct": ("Fat tree in two crossings", "s"),
+    "all_reduce_direct": ("Dragonfly in two crossings", "s"),
+}
+"""The results that are compared between two numbers of layers, with label and unit."""
+MIXTURES = ("gpt4_rumour", "mixtral_8x7b", "deepseek_v3", "kimi_k2")
+MOST_TOKENS = 8192
+"""The largest message that is tried, in tokens."""
+
+
+def changed(chapter: Chapter, **inputs: Any) -> SimpleNamespace:
+    """What the chapter concludes when some of this run's inputs are others, in base units."""
+    return conclude(**{**vars(chapter.inputs), **inputs})
+
+
+def with_stages_of(chapter: Chapter, cards: Any) -> SimpleNamespace:
+    """The same with so many layers that a stage has this number of cards, or these numbers.
+
+    Stages are filled up to whole cards; half a card less keeps clear of the edge.
+    """
+    return changed(chapter, layers=chapter.results.cards / (cards - 0.5))
+
+
+def times(results: SimpleNamespace, names: Iterable[str]) -> dict[str, Any]:
+    """The time of an all-reduce by the name of the network."""
+    return {name: getattr(results, f"all_reduce_{name}") for name in names}
+
+
+def in_time(results: SimpleNamespace, *names: str) -> list[str]:
+    """The networks whose all-reduce stays within the budget."""
+    found = times(results, names)
+    return [name for name in names if found[name] <= results.time_per_all_reduce]
+
+
+# The model
+
+
+def rumoured(chapter: Chapter) -> bool:
+    """Whether the model is the one of the rumour."""
+    return bool(chapter.inputs.model.key == "gpt4_rumour")
+
+
+def assumptions(chapter: Chapter) -> str:
+    """What of the model is known, and what is assumed."""
+    given, sized, words = chapter.inputs, chapter.lines.sized, chapter.words
+    guessed = given.layers == catalog.value("llama2_70b.layers")
+    own_layers = given.layers == given.model.layers
+    layers_from = "the article's guess" if guessed else "the choice of this run"
+    hidden, head = (shown(n, "count") for n in (sized.hidden_size, sized.head_dim))
+    if not rumoured(chapter):
+        layers_from = "the model's own" if own_layers else layers_from
+        return (
+            f"This run takes {given.model.name} instead, with its own hidden size of {hidden} and "
+            f"its own kind of KV cache. The number of layers, {words.layers}, is "
+            f"{layers_from}."
+        )
+    borrowed = (
+        "two: the"
+        if own_layers
+        else f"three. The number of layers, {words.layers}, is {layers_from}. The"
+    )
+    gpt3 = [catalog.value(f"gpt3_175b.{name}") for name in ("hidden_size", "head_dim")]
+    run = "GPT-3" if [given.hidden_size, given.head_dim] == gpt3 else "this run"
+    return (
+        "OpenAI has published no size. Every figure about GPT-4 on this page comes from a rumour "
+        f"of July 2023, except for {borrowed} hidden size, {hidden}, and the dimension of a head, "
+        f"{head}, were not even rumoured and are those of {run}, an assumption that nobody has "
+        "verified."
+    )
+
+
+# The time and the network
+
+
+def left_by_reading(chapter: Chapter) -> str:
+    """What reading the weights leaves of an all-reduce's budget."""
+    if chapter.results.time_left_per_all_reduce > 0:
+        return f"leaves {chapter.words.time_left_per_all_reduce} of that"
+    return "alone takes longer than a layer may: the memory is too slow, whatever the network"
+
+
+def cables(chapter: Chapter) -> str:
+    """Where the bandwidth of a card's links comes from, if it is that of Groq's cables."""
+    if chapter.inputs.link_bandwidth != catalog.value("groq_lpu.link_bandwidth_cabled"):
+        return ""
+    groq = catalog.chip("groq_lpu")
+    counts = groq.links, groq.lanes_per_link, catalog.value("groq_card.links")
+    ports, lanes, exposed = (shown(number, "count") for number in counts)
+    rates = groq.lane_bandwidth_cabled, groq.lane_bandwidth
+    cabled, plain = (shown(8 * rate / 1e9, "count") for rate in rates)
+    return (
+        f", as the first Groq chip's do over cables: {ports} links of {lanes} lanes, each at "
+        f"{cabled} Gbit/s instead of the {plain} of the lane itself; the card of 2020 exposed only "
+        f"{exposed} of the links"
+    )
+
+
+def all_reduce_against_cards(chapter: Chapter) -> HTML:
+    """The time of one all-reduce on each network, against the cards that take part."""
+    results, words = chapter.results, chapter.words
+    stage = float(results.cards_per_stage)
+    cards = np.unique(np.geomspace(2, max(1024, 4 * stage), 90).round())
+    x = Axis("Cards (count)", log=True, scale={"nice": False})
+    y = Axis("Time of one all-reduce (µs)", log=True)
+    styles = zip(("2", "3", "4", "5", "6", "1"), (SOLID, *DASHES, SOLID), strict=True)
+    kinds = dict(zip(NETWORKS.values(), (Style(*style) for style in styles), strict=True))
+
+    def curves(at: Any, of: SimpleNamespace) -> charts.Curves:
+        return {NETWORKS[name]: (at, 1e6 * t) for name, t in times(of, NETWORKS).items()}
+
+    lines = charts.lines(curves(cards, with_stages_of(chapter, cards)), x, y, kinds)
+    here = charts.table(curves(stage, results)).query("y > 0")
+    colours = charts.told_apart(kinds)["color"]
+    dots = alt.Chart(here).mark_point(opacity=1)
+    budget = 1e6 * results.time_per_all_reduce
+    ticks = np.unique([2.0, 8.0, 32.0, 128.0, 512.0, 1024.0, max(2.0, stage)])
+    table = curves(ticks, with_stages_of(chapter, ticks))
+    taken = [f"{shown(t, 's')} ({NETWORKS[n]})" for n, t in times(results, NETWORKS).items()]
+    return chapter.figure(
+        charts.figure(
+            charts.with_legend(lines, columns=2),
+            dots.encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours),
+            charts.rules(budget, y, across=True, strokeDash=[6, 4], color=colour("text")),
+            charts.texts(cards[-1], budget, "budget", x, y, align="right", dy=-7),
+            title=_networks_in_time(results),
+            description=(
+                "All-reduce time against cards on six networks. With "
+                f"{some(stage, 'card')} it takes {', '.join(taken)}; it may take "
+                f"{words.time_per_all_reduce}."
+            ),
+            height=380,
+        ),
+        pd.DataFrame({x.title: ticks, **{f"{name} (µs)": t for name, (_, t) in table.items()}}),
+    )
+
+
+def _networks_in_time(results: SimpleNamespace) -> str:
+    found = set(in_time(results, *NETWORKS))
+    crossings = {"direct", "fat_tree_direct"}
+    if len(found) == len(NETWORKS):
+        return "Every network is in time"
+    if not found:
+        return "No network is in time"
+    if found == crossings:
+        return "Only networks that are crossed just twice are in time"
+    if found < crossings:
+        return f"Only a {NETWORKS[found.pop()]} is in time"
+    return f"In time: {len(found)} of the {len(NETWORKS)} networks"
+
+
+def how_many_in_time(chapter: Chapter, words: Sequence[str], *names: str) -> str:
+    """The words for none, one, two or more of these networks being in time."""
+    return words[len(in_time(chapter.results, *names))]
+
+
+# Tokens that travel together
+
+
+def tokens_in_budget(chapter: Chapter) -> int:
+    """How many tokens' message a dragonfly sums within the budget, `MOST_TOKENS` at most."""
+    tried = changed(chapter, micro_batch=np.arange(1, MOST_TOKENS + 1))
+    return int(np.sum(tried.all_reduce_direct <= chapter.results.time_per_all_reduce))
+
+
+def room_on_dragonfly(chapter: Chapter) -> str:
+    """How large a message may be on a dragonfly."""
+    fitting = tokens_in_budget(chapter)
+    if fitting == 0:
+        return "No message is small enough for the budget on a dragonfly."
+    reach = "more than" if fitting == MOST_TOKENS else "up to"
+    return f"On a dragonfly, messages of {reach} {some(fitting, 'token')} stay within the budget."
+
+
+def within(chapter: Chapter, tokens: float) -> str:
+    """Whether a message of so many tokens stays within the budget on a dragonfly."""
+    return "within" if tokens <= tokens_in_budget(chapter) else "beyond"
+
+
+# The model's own layers, its cache and its experts
+
+
+def own_layers(chapter: Chapter) -> SimpleNamespace:
+    """What the chapter concludes with the model's own number of layers."""
+    return changed(chapter, layers=chapter.inputs.model.layers)
+
+
+def layers_compared(chapter: Chapter) -> HTML:
+    """The network with the layers assumed, and with the model's own."""
+    given, labels = chapter.inputs, [label for label, _ in COMPARED.values()]
+
+    def column(layers: float, results: SimpleNamespace) -> list[str]:
+        found = [shown(getattr(results, name), unit) for name, (_, unit) in COMPARED.items()]
+        return [str(shown(layers, "count")), *map(str, found)]
+
+    return chapter.table(
+        pd.DataFrame(
+            {
+                "Quantity": ["Layers", *labels],
+                "As assumed": column(given.layers, chapter.results),
+                "The model's own": column(given.model.layers, own_layers(chapter)),
+            }
+        )
+    )
+
+
+def shape_of_own_layers(chapter: Chapter) -> str:
+    """What the model's own number of layers does to stages and budget."""
+    layers, own = chapter.inputs.layers, chapter.inputs.model.layers
+    if own == layers:
+        return "The model has as many layers as assumed"
+    if own > layers:
+        return "More layers mean smaller stages and less time for each"
+    return "Fewer layers mean larger stages and more time for each"
+
+
+def own_layers_in_time(chapter: Chapter) -> str:
+    """Which of the networks compared are in time with the model's own layers."""
+    own = own_layers(chapter)
+    if own.cards_per_stage == 1:
+        return "No exchange is needed, as one card holds a layer"
+    drawn = [name.removeprefix("all_reduce_") for name in COMPARED if name.startswith("all_")]
+    labels = [COMPARED[f"all_reduce_{name}"][0] for name in in_time(own, *drawn)]
+    names = [f"the {label[0].lower()}{label[1:]}" for label in labels]
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"
+    return f"Of these, {listed} {'is' if len(names) < 2 else 'are'} in time"
+
+
+def windows(chapter: Chapter) -> str:
+    """Which layers keep only the latest tokens, between commas."""
+    model = chapter.inputs.model
+    if not model.has("sliding_window", "windowed_layers"):
+        return ","
+    layers, window = shown(model.windowed_layers, "count"), shown(model.sliding_window, "token")
+    return f", {layers} of the layers keeping only the latest {window},"
+
+
+def split_of_attention(chapter: Chapter) -> str:
+    """What it takes to split attention over a stage's cards."""
+    given, results, words = chapter.inputs, chapter.results, chapter.words
+    if results.kv_copies <= 1:
+        return "There are enough {term}`KV heads` to give every card of a stage one of its own."
+    fits = "fits on" if results.kv_batch_per_layer <= given.chip.memory else "is too much for"
+    heads, memory = shown(given.model.kv_heads, "count"), shown(given.chip.memory, "B")
+    return (
+        f"A stage of {some(results.cards_per_stage, 'card')} has more cards than "
+        f"{given.model.name} has {{term}}`KV heads` ({heads}), so splitting attention by heads "
+        f"puts {{ref}}`{words.kv_copies} copies <formula-copies-of-kv>` of each head into every "
+        f"stage; and one copy, of {words.kv_batch_per_layer} for the batch, {fits} a card of "
+        f"{memory}. The alternative is to split the cache by requests {{cite}}`pope2022scaling`, "
+        "at the price of one more exchange in each layer."
+    )
+
+
+def read_share_against_batch(chapter: Chapter) -> HTML:
+    """The share of the weights that a decode step reads, for models with and without experts."""
+    given, words = chapter.inputs, chapter.words
+    others = [catalog.model(key) for key in MIXTURES if key != given.model.key]
+    models = [given.model, *others]
+    kinds = {
+        model.name: Style(str(number), dash)
+        for number, (model, dash) in enumerate(zip(models, (SOLID, *DASHES), strict=False), 1)
+    }
+
+    def shares(batches: Any) -> charts.Curves:
+        return {
+            model.name: (
+                batches,
+                100 * changed(chapter, model=model, batch_size=batches).read_share,
+            )
+            for model in models
+        }
+
+    x = Axis("Batch size (count)", log=True, scale={"nice": False})
+    y = Axis("Weights read in a step (%)", scale={"domain": [0, 100]})
+    lines = charts.lines(shares(np.unique(np.geomspace(1, 1024, 60).round())), x, y, kinds)
+    batches = 2.0 ** np.arange(0, 11)
+    table = {f"{name} (%)": share for name, (_, share) in shares(batches).items()}
+    return chapter.figure(
+        charts.figure(
+            charts.with_legend(lines, columns=2),
+            title="One token needs few experts, a large batch needs nearly all",
+            description=(
+                f"Share of the weights read against batch size for {len(models)} models. "
+                f"{given.model.name} reads {words.active_share} for one token and "
+                f"{words.read_share} for a batch of {words.batch_size}."
+            ),
+        ),
+        pd.DataFrame({"Batch (count)": batches, **table}),
+    )
+
+
+def ending(chapter: Chapter) -> str:
+    """Which networks can do it, for the last sentence."""
+    results, words = chapter.results, chapter.words
+    if results.cards_per_stage == 1:
+        slow = results.time_left_per_all_reduce <= 0
+        but = "; but its memory is too slow for that" if slow else ""
+        return f"One card holds a layer, so no network stands in the way{but}."
+    can = (
+        "The dragonfly that Groq had published can do it if it exchanges everything in two "
+        f"crossings ({words.all_reduce_direct})"
+        if results.all_reduce_direct <= results.time_left_per_all_reduce
+        else f"Even a dragonfly in two crossings is too slow ({words.all_reduce_direct})"
+    )
+    return (
+        f"A torus, ring by ring, needs {words.all_reduce_torus_2d} in 2-D and "
+        f"{words.all_reduce_torus_3d} in 3-D. {can}."
+    )
