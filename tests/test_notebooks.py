@@ -13,8 +13,9 @@ import pytest
 from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
 from other_parameters import OTHER_PARAMETERS
+from reckoner.execute import tidy
 from reckoner.ledger import Claim
-from reckoner.site.build import execute, run_with, tidy
+from reckoner.site.build import execute, run_with
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in BOOK.chapters}
@@ -124,10 +125,15 @@ def readable(path: Path) -> str:
 
 @by_chapter
 def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
-    source = "\n".join(c.source for c in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells)
+    cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
+    source = "\n".join(cell.source for cell in cells)
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
-    for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
+    for part in ("takeaway", "try", "chapter.worked("):
         assert part in source
+    figures = [cell for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
+    assert figures
+    for cell in figures:
+        assert '<div class="chart">' in cell.outputs[-1].data["text/html"]
     if claims_of(chapter):
         assert {"What the article says", "The verdict", "With corrected inputs"} <= set(headings)
     for claim in claims_of(chapter):

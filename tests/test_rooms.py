@@ -22,10 +22,7 @@ STILL_BORROW = {
     for name in (
         "equal_speed",
         "gpt4_scale",
-        "hindsight",
-        "margins",
         "occupancy",
-        "prefill_caching",
         "uncertainty",
     )
 }

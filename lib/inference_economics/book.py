@@ -7,7 +7,6 @@ from typing import Any
 
 from inference_economics import catalog
 from inference_economics.hindsight.predictions import scored
-from inference_economics.live_figures import LIVE
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.declare.tables import read_rows
@@ -42,13 +41,13 @@ BOOK = Book(
         "subjects": (catalog.chip_names(), catalog.model_names()),
         "scored": scored,
     },
-    live=LIVE,
     cover=("batching", "fig-batching-cost"),
     data=DATA,
     distribution="trading-space-for-time",
+    home=__name__,
 )
 
 
-def open_chapter(name: str, given: Mapping[str, Any] | None = None, **values: Any) -> Chapter:
+def open_chapter(name: str, given: Mapping[str, Any]) -> Chapter:
     """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
-    return Chapter(BOOK, name, {**(given or {}), **values})
+    return Chapter(BOOK, name, given)

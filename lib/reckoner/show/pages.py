@@ -29,7 +29,8 @@ from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark
 from reckoner.show.notebook import claims_table, second_table, verdict_pill
 from reckoner.sweep.chart import Picture
-from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.evaluate import evaluate
+from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import Table
 
 
@@ -110,7 +111,7 @@ class Pages:
             "summary_table": self.summary_table,
             "seen": _seen,
             "figure": self.figure,
-            "live": lambda chapter: LiveFigure(self.book, self.book.live[chapter]).html(),
+            "live": lambda chapter: LiveFigure(self.book, self.book.live(chapter)).html(),
             "swept": self.swept,
         }
 
