@@ -162,11 +162,11 @@ def test_an_own_chip_knows_nothing():
 
 def test_the_page_names_the_cheapest_and_the_fastest():
     chips = given_as((BY_COMPUTE, BY_BANDWIDTH, BY_LIMIT)) | {"chip_2": "rtx_4090"}
-    chapter = open_chapter("comparison", LLAMA, **chips)
+    chapter = open_chapter("comparison", {**LLAMA, **chips})
     results = chapter.results
     assert results.cost_2 < min(results.cost_1, results.cost_3)
     assert show.cheapest(chapter).name == catalog.chip("rtx_4090").name
     assert results.speed_2 > max(results.speed_1, results.speed_3)
     assert "as well" in show.fastest_and_cheapest(chapter)
-    other = open_chapter("comparison", LLAMA, **{**chips, "speed_limit_3": 6e4, "price_3": 1e6})
+    other = open_chapter("comparison", {**LLAMA, **chips, "speed_limit_3": 6e4, "price_3": 1e6})
     assert "against" in show.fastest_and_cheapest(other)
