@@ -20,7 +20,6 @@ STILL_TOO_LONG = {WORKSHEETS + "equal_speed"}
 STILL_BORROW = {
     WORKSHEETS + name
     for name in (
-        "comparison",
         "equal_speed",
         "occupancy",
         "uncertainty",
