@@ -152,4 +152,3 @@ LIVE = Live(
         "perplexity_h100.throughput_per_gpu",
     ),
 )
-PARAMETERS = conclude.parameters

@@ -71,4 +71,3 @@ LIVE = Live(
         "h100_96gb.fp16_compute",
     ),
 )
-PARAMETERS = conclude.parameters

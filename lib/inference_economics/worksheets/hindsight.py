@@ -169,9 +169,6 @@ def conclude(
     )
     return locals()
 
-
-PARAMETERS = conclude.parameters
-
 LIVE = Live(
     chapter="hindsight",
     title="Chips for weights and KV cache against batch size",

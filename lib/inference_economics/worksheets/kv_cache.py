@@ -82,7 +82,6 @@ LIVE = Live(
     ),
     constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
 )
-PARAMETERS = conclude.parameters
 CONTEXT_LENGTH = PARAMETERS["context_length"]  # these three as long as chapters borrow them
 BYTES_PER_ELEMENT = PARAMETERS["bytes_per_element"]
 BATCH_SIZE = PARAMETERS["batch_size"]

@@ -122,9 +122,6 @@ def conclude(
     )
     return locals()
 
-
-PARAMETERS = conclude.parameters
-
 LIVE = Live(
     chapter="margins",
     title="Electricity over a card's life against years",

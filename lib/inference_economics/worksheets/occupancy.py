@@ -110,9 +110,6 @@ def conclude(
     )
     return locals()
 
-
-PARAMETERS = conclude.parameters
-
 LIVE = Live(
     chapter="occupancy",
     title="Speed and throughput that the limits allow, against batch size",

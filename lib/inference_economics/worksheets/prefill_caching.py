@@ -223,6 +223,3 @@ LIVE = Live(
     ),
     constants=("h100_sxm.memory_bandwidth", "h100_sxm.fp16_compute"),
 )
-
-
-PARAMETERS = conclude.parameters
