@@ -54,7 +54,10 @@ def given(
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
         said = row.source if row and source == "row" else source
-        return Parameter(name, number, shown, label, help, said, low, high, address=address)
+        compute = default if callable(default) else None
+        return Parameter(
+            name, number, shown, label, help, said, low, high, address=address, compute=compute
+        )
 
     return declared
 

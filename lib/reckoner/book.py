@@ -126,7 +126,6 @@ class Book:
 
 def _old(module: ModuleType) -> Any:
     """A chapter that is not yet a worksheet."""
-    from types import SimpleNamespace
     from typing import get_type_hints
 
     from reckoner.declare.units import unit_of
@@ -145,6 +144,14 @@ def _old(module: ModuleType) -> Any:
             return module.conclude(**inputs)
 
         def run(self, **inputs: Any) -> Any:
-            return SimpleNamespace(results=module.conclude(**inputs), inputs=inputs, lines={})
+            from types import SimpleNamespace as S
+
+            from reckoner.declare.trace import Trace
+
+            sheet = S(lines={}, parameters=module.PARAMETERS, units={})
+            trace = Trace((lambda: 0).__code__)
+            return S(
+                results=module.conclude(**inputs), inputs=inputs, lines={}, sheet=sheet, trace=trace
+            )
 
     return Old()

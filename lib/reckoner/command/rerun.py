@@ -15,6 +15,7 @@ from reckoner.book import Book
 from reckoner.files import write_whole
 from reckoner.ledger import Conclusions
 from reckoner.provenance import provenance
+from reckoner.show.explain import Explanations
 from reckoner.site.build import attempt
 from reckoner.site.one_page import page_of
 
@@ -56,7 +57,9 @@ def rerun(
     about = provenance(book)
     contents |= {".csv": as_csv(rows, about), ".json": as_json(rows, about)}
     if page:
-        contents[".html"] = page_of(contents[".ipynb"], notebook.parent.parent / "book")
+        run = Explanations(book, chapter, book.run(chapter, checked), catalog="", formulas="")
+        numbers = "\n".join(run.fragments().values())
+        contents[".html"] = page_of(contents[".ipynb"], notebook.parent.parent / "book", numbers)
     written = [folder / f"{chapter}{ending}" for ending in contents]
     for path, content in zip(written, contents.values(), strict=True):
         write_whole(path, content)

@@ -56,6 +56,7 @@ class Parameter:
         own: the file that may be given instead of a name.
         aliases: shorter names that may be given for some of the choices.
         address: the row of the data that the default is, if it is one.
+        compute: the function that computes the default, if one does.
         numbers: the parameters that follow this choice.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
@@ -75,6 +76,7 @@ class Parameter:
     own: OwnFile | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
+    compute: Callable[[], float] | None = None
     numbers: tuple[Parameter, ...] = ()
 
     @property

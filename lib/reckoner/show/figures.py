@@ -19,6 +19,7 @@ import pandas as pd
 import vl_convert as vlc
 
 from reckoner.declare.units import number
+from reckoner.show.marks import linked, plain
 
 WIDTHS = {"wide": 680, "narrow": 340}
 LETTER = 10
@@ -95,6 +96,7 @@ def to_html(chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> str:
 
 def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
     """The same for a Vega-Lite specification."""
+    spec = json.loads(plain(json.dumps(spec, ensure_ascii=False)))
     _check(spec)
     pictures = "".join(
         f'<div class="chart-{name}"{shown}>{_svg(spec, width)}</div>'
@@ -103,7 +105,7 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
     return (
         f'<div class="chart">{pictures}'
         '<details class="chart-data"><summary>Data of this figure</summary>'
-        f'<div class="table-scroll" tabindex="0">{table_html(table)}</div></details></div>'
+        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details></div>'
     )
 
 

@@ -15,9 +15,10 @@ from IPython.display import HTML, Markdown
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import shown
-from reckoner.ledger import Claim, Conclusions
+from reckoner.ledger import Claim, Conclusions, Entry
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
+from reckoner.show.marks import linked, mark
 
 VERDICT_SIGNS = {
     "reproduced": "✓", "rounded": "≈", "differs": "✗",
@@ -57,12 +58,14 @@ class Chapter:
         self.results = self.run.results
         words = {p.name: p.words(checked[p.name]) for p in parameters}
         self._concluded = Conclusions(self.results, book.units(name), words)
-        self.words = SimpleNamespace(**self._concluded.words(digits=3))
+        self.words = SimpleNamespace(
+            **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
+        )
         self._numbered: set[str] = set()
 
     def say(self, text: str) -> Markdown:
         """A passage of the text; a dollar amount in it never opens mathematics."""
-        return Markdown(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip()))
+        return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip())))
 
     def equation(self, name: str, label: bool = True) -> Markdown:
         """A formula in symbols, numbered, with the meaning and unit of each symbol."""
@@ -120,7 +123,8 @@ class Chapter:
 
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""
-        return HTML(f'<div class="table-scroll" tabindex="0">{figures.table_html(table)}</div>')
+        body = linked(figures.table_html(table))
+        return HTML(f'<div class="table-scroll" tabindex="0">{body}</div>')
 
     def passages(self, table: pd.DataFrame) -> HTML:
         """A table of sentences rather than numbers; on a phone each row becomes a card."""
@@ -128,7 +132,7 @@ class Chapter:
             f"<tr>{''.join(map(_cell, table.columns, row))}</tr>"
             for row in table.itertuples(index=False)
         )
-        return HTML(_table(table.columns, rows))
+        return HTML(linked(_table(table.columns, rows)))
 
     def verdicts(self, *claim_ids: str) -> HTML:
         """The named claims: as printed, as computed, and the verdict.
@@ -189,11 +193,20 @@ def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
             anchor = f' id="ledger-{claim.id}"'
         rows.append(
             f"<tr{anchor}>{_cell('Claim', name, raw=True)}{_cell('Article', printed(claim))}"
-            f"{_cell('Computed', entry.computed)}"
+            f"{_cell('Computed', linked(html.escape(_computed(entry))), raw=True)}"
             f"{_cell('Verdict', verdict_pill(entry.verdict), raw=True)}"
             f"{_cell('Why', entry.reason)}</tr>"
         )
     return _table(("Claim", "Article", "Computed", "Verdict", "Why"), "".join(rows))
+
+
+def _computed(entry: Entry) -> str:
+    """The computed figures, each marked as the chapter's result that it is."""
+    claim, figures = entry.claim, entry.computed.split(", ")
+    if len(figures) != len(claim.results):
+        return entry.computed
+    marked = (mark(f"{claim.chapter}.{n}", f) for n, f in zip(claim.results, figures, strict=True))
+    return ", ".join(marked)
 
 
 def second_table(book: Book) -> str:

@@ -26,6 +26,7 @@ from reckoner.declare.tables import Constant
 from reckoner.declare.units import base_unit, number, shown
 from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_MEANINGS, Conclusions
 from reckoner.show.live import LiveFigure
+from reckoner.show.marks import linked, mark
 from reckoner.show.notebook import claims_table, second_table, verdict_pill
 from reckoner.sweep.chart import Picture
 from reckoner.sweep.evaluate import Sweep, evaluate
@@ -71,7 +72,9 @@ class Pages:
         self.book.load()
         entries = self.book.ledger.entries()
         words = {
-            chapter: SimpleNamespace(**_for_markdown(self.book.conclude_by_default(chapter)))
+            chapter: SimpleNamespace(
+                **_for_markdown(chapter, self.book.conclude_by_default(chapter))
+            )
             for chapter in self.book.chapters
         }
         return {
@@ -223,9 +226,10 @@ class Pages:
         return _table(head, body)
 
 
-def _for_markdown(concluded: Conclusions) -> dict[str, str]:
-    """Results for readers, in which a dollar sign opens no mathematics."""
-    return {name: text.replace("$", r"\$") for name, text in concluded.words(digits=3).items()}
+def _for_markdown(chapter: str, concluded: Conclusions) -> dict[str, str]:
+    """Results for readers, each linked; a dollar sign in them opens no mathematics."""
+    words = concluded.words(digits=3)
+    return {n: linked(mark(f"{chapter}.{n}", t.replace("$", r"\$"))) for n, t in words.items()}
 
 
 def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> str:

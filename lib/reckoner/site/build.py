@@ -31,6 +31,7 @@ from reckoner.book import Book
 from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
 from reckoner.show import live
+from reckoner.show.explain import Explanations
 from reckoner.show.pages import PageError, Pages
 
 BUILD = Path("_build")
@@ -157,12 +158,26 @@ def stage(book: Book) -> None:
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
     static = SOURCE / "book" / "_static"
-    shutil.copy2(Path(live.__file__).with_suffix(".js"), static / "live.js")
+    for script in Path(live.__file__).parent.glob("*.js"):
+        shutil.copy2(script, static / script.name)
     (static / "vega.js").write_text(vega_script(), encoding="utf-8")
     pages = Pages(book, executed=EXECUTED)
     for page in sorted(Path("book").glob("*.md")):
         (SOURCE / page).write_text(pages.render(page), encoding="utf-8")
+    write_numbers(book, pages, SOURCE / "book" / "numbers", static / "numbers")
     shutil.copytree(EXECUTED, SOURCE / "notebooks")
+
+
+def write_numbers(book: Book, pages: Pages, folder: Path, scripts: Path) -> None:
+    """Write where each number of each chapter comes from, as a page and as a script."""
+    folder.mkdir()
+    scripts.mkdir()
+    for chapter in book.chapters:
+        run = book.run(chapter, book.parameters(chapter).defaults)
+        explained = Explanations(book, chapter, run)
+        page = explained.page(pages.title(chapter))
+        (folder / f"{chapter}.md").write_text(page, encoding="utf-8")
+        (scripts / f"{chapter}.js").write_text(explained.script(), encoding="utf-8")
 
 
 def vega_script() -> str:
@@ -206,7 +221,9 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
         library: the folder of the packages; an edit anywhere in it counts.
     """
     code = sorted(
-        str(p) for p in library.rglob("*") if p.suffix in {".py", ".csv", ".js"} and p.is_file()
+        str(p)
+        for p in library.rglob("*")
+        if p.suffix in {".py", ".csv", ".js", ".html"} and p.is_file()
     )
     pages = sorted(str(p) for p in Path("book").rglob("*") if p.is_file())
     executed = {name: EXECUTED / f"{name}.ipynb" for name in book.chapters}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -47,12 +48,13 @@ class PageFailedError(RuntimeError):
     """A page could not be made. The message says why."""
 
 
-def page_of(notebook: str, pages: Path) -> str:
+def page_of(notebook: str, pages: Path, numbers: str = "") -> str:
     """An executed notebook as a page.
 
     Args:
         notebook: its text.
         pages: the folder with the book's bibliography and style sheet.
+        numbers: where each of its numbers comes from, as HTML, to which the numbers then lead.
 
     Raises:
         PageFailedError: Sphinx refuses the notebook.
@@ -62,7 +64,12 @@ def page_of(notebook: str, pages: Path) -> str:
     if cited:
         content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
     title = content.cells[0].source.splitlines()[0].lstrip("# ")
-    return shell(title, _body(content, pages, cited), style_sheet(pages))
+    body = re.sub(
+        r'(<a class="number" href=")[^"]*(#[^"]*")', r"\1\2", _body(content, pages, cited)
+    )
+    if numbers:
+        body += f'<section id="numbers"><h2>Where each number comes from</h2>{numbers}</section>'
+    return shell(title, body, style_sheet(pages))
 
 
 def shell(title: str, body: str, style: str = "") -> str:

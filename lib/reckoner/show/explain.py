@@ -1,0 +1,91 @@
+"""Where each number comes from, as a reader sees it: on a page of its own, and opened in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import jinja2
+from markupsafe import Markup
+
+from reckoner.book import Book
+from reckoner.declare.lineage import Explained, explain
+from reckoner.declare.tables import Constant
+from reckoner.declare.worksheet import Run
+from reckoner.show.mathml import to_mathml
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("reckoner.show"), autoescape=True, trim_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """The explanations of one chapter's run.
+
+    Args:
+        book: the book.
+        chapter: the chapter.
+        run: its run.
+        catalog: the address of the page of constants, from where the explanations stand.
+        formulas: that of the page of formulas.
+    """
+
+    book: Book
+    chapter: str
+    run: Run
+    catalog: str = "../catalog.html"
+    formulas: str = "../formulas.html"
+
+    @cached_property
+    def found(self) -> dict[str, Explained]:
+        return explain(self.run, self.book.formulary)
+
+    def fragments(self) -> dict[str, str]:
+        """Each number's explanation as HTML, by its name."""
+        template = _TEMPLATES.get_template("explained.html")
+        formulas = self.book.formulary.formulas
+        return {
+            key: re.sub(
+                r"\n\s*\n*",
+                "\n",
+                template.render(
+                    it=it,
+                    rows=self.book.constants,
+                    formula=formulas.get(it.formula),
+                    math=_math,
+                    row_value=_row_value,
+                    catalog=self.catalog,
+                    formulas=self.formulas,
+                ),
+            ).strip()
+            for key, it in self.found.items()
+        }
+
+    def page(self, title: str) -> str:
+        """The page of a chapter's numbers, as Markdown with HTML."""
+        body = "\n".join(self.fragments().values())
+        return (
+            f"# Numbers of *{title}*\n\n"
+            "Where each number of this chapter comes from: its formula, the same with numbers, and "
+            "what went in, down to the rows of the data. In the chapter a click on a number opens "
+            f"its entry in place.\n\n```{{raw}} html\n{body}\n```\n"
+        )
+
+    def script(self) -> str:
+        """The same as a script that hands the explanations to the page which asked for them."""
+        content = json.dumps(self.fragments(), ensure_ascii=False).replace("</", "<\\/")
+        return f'reckonerNumbers("{self.chapter}", {content});\n'
+
+
+def _math(latex: str, display: bool = True) -> Markup:
+    return Markup(to_mathml(latex, display=display))
+
+
+def _row_value(row: Constant) -> str:
+    if isinstance(row.value, str):
+        return row.value
+    return f"{row.value:,.7g} {row.unit}".removesuffix(" count")
