@@ -43,14 +43,14 @@ class Line:
 
     Attributes:
         name: what it defines.
-        value: the expression on its right, or the whole of a function defined there.
+        value: the expression on its right.
         span: its first and last line in the file.
         unit: the unit of a result; empty for a step on the way.
         optional: whether there may be no such number.
     """
 
     name: str
-    value: ast.expr | ast.FunctionDef
+    value: ast.expr
     span: tuple[int, int]
     unit: str = ""
     optional: bool = False
@@ -105,8 +105,6 @@ class Worksheet:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 unit, optional = self._unit(statement.annotation)
                 yield Line(name, value, span, unit, optional)
-            case ast.FunctionDef(name=name):
-                yield Line(name, statement, span)
             case ast.Assign(targets=[target]):
                 for node in ast.walk(target):
                     if isinstance(node, ast.Name):
