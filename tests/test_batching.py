@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import batching
@@ -141,10 +142,10 @@ def test_own_speed_of_the_model_makes_the_cluster_dearer():
 
 
 @given(batches, sizes, caches, memories, prices, speeds)
+@example(1986, 17707283386.734375, 17707283386.72969, 17707283386.72969, 1.0, 1.0)
 def test_cluster_holds_its_batch_and_one_card_fewer_does_not(batch, w, k, m, c, v):
     found = cluster(batch, w, k, m, c, v)
-    assert found.cards * m >= found.needed * (1 - 1e-12)
-    assert (found.cards - 1) * m < found.needed
+    assert holds_and_one_fewer_does_not(found.cards, m, found.needed)
 
 
 @given(batches, sizes, caches, memories, prices, speeds)

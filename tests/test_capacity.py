@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import capacity
@@ -17,8 +18,7 @@ sizes = st.floats(min_value=1e6, max_value=1e15)
 def test_the_cards_hold_it_and_one_fewer_would_not(needed, memory):
     cards = capacity.cards_to_hold(needed, memory)
     assert cards == int(cards)
-    assert cards * memory >= needed * (1 - 1e-12)
-    assert (cards - 1) * memory <= needed * (1 + 1e-12)
+    assert holds_and_one_fewer_does_not(cards, memory, needed)
 
 
 @given(st.integers(min_value=1, max_value=10**6), sizes)

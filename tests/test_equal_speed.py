@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.book import BOOK
-from inference_economics.formulas import equal_speed, margins, occupancy, serving
+from inference_economics.formulas import equal_speed, margins
 from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.machines import clusters, frontier, pipeline
+from inference_economics.serving.model import step_time
 from inference_economics.worksheets import equal_speed as equal_speed_sheet
 
 CASE = equal_speed_sheet.PARAMETERS.base({})
@@ -28,7 +30,7 @@ def concluded(**change):
 
 @pytest.fixture(scope="module")
 def machines():
-    return equal_speed.machines(**CASE)
+    return clusters.machines(**CASE)
 
 
 # Values worked by hand
@@ -67,9 +69,9 @@ def test_points_of_the_article():
 
 def test_floor_is_what_groqs_own_speed_leaves():
     """Alone on Groq's 576 chips a request then has the published 300 token/s."""
-    net = {name: CASE[name] for name in equal_speed.NETWORK}
-    sizes = [CASE[name] for name in equal_speed.REQUEST[:3]]
-    found = occupancy.spatial_pipeline(CASE["model"], CASE["chip"], 1, 576, 8, *sizes, **net)
+    net = {name: CASE[name] for name in clusters.NETWORK}
+    sizes = [CASE[name] for name in clusters.REQUEST[:3]]
+    found = pipeline.spatial_pipeline(CASE["model"], CASE["chip"], 1, 576, 8, *sizes, **net)
     assert found.speed == pytest.approx(300, rel=1e-3)
 
 
@@ -79,7 +81,7 @@ def test_floor_is_what_groqs_own_speed_leaves():
 def test_gpus_are_those_of_the_chapter_serving(machines):
     options = machines[1].options
     for index in (0, 40, len(options.speed) - 1):
-        step = serving.step_time(
+        step = step_time(
             CASE["model"],
             CASE["gpu"],
             options.tensor_parallel[index],
@@ -97,9 +99,9 @@ def test_gpus_are_those_of_the_chapter_serving(machines):
 def test_pipeline_without_input_is_that_of_the_chapter_occupancy():
     """One token of input: hardly any prefill."""
     context = CASE["context_length"]
-    options = equal_speed.machines(**{**CASE, "output_tokens": context - 1})[0].options
-    names = (*equal_speed.NETWORK, *equal_speed.REQUEST[:3])
-    found = occupancy.spatial_frontier(
+    options = clusters.machines(**{**CASE, "output_tokens": context - 1})[0].options
+    names = (*clusters.NETWORK, *clusters.REQUEST[:3])
+    found = pipeline.spatial_frontier(
         CASE["model"],
         CASE["chip"],
         options.batch_size,
@@ -127,7 +129,7 @@ def test_no_option_beats_the_arithmetic(machines):
     """Two operations for each weight and token, of input and output, at full peak."""
     tokens = CASE["context_length"] / CASE["output_tokens"]
     for machine, peak in (
-        (machines[0], occupancy.peak_compute(CASE["chip"])),
+        (machines[0], pipeline.peak_compute(CASE["chip"])),
         (machines[1], CASE["gpu"].fp8_compute),
     ):
         least = 2 * 0.97 * CASE["model"].total_parameters * tokens / peak
@@ -139,7 +141,7 @@ def test_no_option_beats_the_arithmetic(machines):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_frontier_rises_with_speed(machines, which):
-    best = equal_speed.frontier(machines[which].options)
+    best = frontier.frontier(machines[which].options)
     assert np.all(np.diff(best.speed) > 0)
     assert np.all(np.diff(best.card_seconds) > 0)
 
@@ -157,7 +159,7 @@ def test_no_option_is_faster_and_cheaper_than_the_frontier(machines, which):
 @settings(max_examples=40, deadline=None)
 def test_more_speed_never_costs_less(one, other):
     slow, fast = sorted((one, other))
-    for machine in equal_speed.machines(**CASE):
+    for machine in clusters.machines(**CASE):
         assert machine.cost(slow) <= machine.cost(fast)
 
 
@@ -226,9 +228,9 @@ def test_interval_holds_the_prediction():
 @pytest.mark.parametrize("change", [{}, {"card_price": 20000.0}, {"gpu_time_ratio": 1.3}])
 def test_sram_is_cheaper_from_the_crossing_on_and_not_before(change):
     crossing = concluded(**change).crossover_speed
-    assert crossing > equal_speed.SPEEDS[0]
+    assert crossing > frontier.SPEEDS[0]
     assert concluded(target_speed=crossing, **change).cost_ratio <= 1
-    below = max(speed for speed in equal_speed.SPEEDS if speed < crossing)
+    below = max(speed for speed in frontier.SPEEDS if speed < crossing)
     assert concluded(target_speed=below, **change).cost_ratio > 1
 
 

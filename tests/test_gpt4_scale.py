@@ -13,6 +13,7 @@ from inference_economics.book import BOOK
 from inference_economics.formulas import gpt4_scale
 from inference_economics.formulas.capacity import cards_to_hold
 from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.machines.network import all_reduce_times
 from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
 from reckoner.declare.parameters import ParameterError
 
@@ -110,9 +111,9 @@ def test_a_torus_is_its_rings_one_after_another(
 def test_one_card_alone_sums_nothing(
     network: str, cards: int, wires: tuple[float, float, float]
 ) -> None:
-    times = gpt4_scale.all_reduce_times(1, *wires)
+    times = all_reduce_times(1, *wires)
     assert times[network] == 0
-    assert gpt4_scale.all_reduce_times(cards, *wires)[network] > 0
+    assert all_reduce_times(cards, *wires)[network] > 0
 
 
 @given(CARDS, NETWORK, st.floats(1.0, 100.0))
@@ -120,8 +121,8 @@ def test_time_scales_with_latency_and_message_together(
     cards: int, network: tuple[float, float, float], factor: float
 ) -> None:
     latency, message, bandwidth = network
-    once = gpt4_scale.all_reduce_times(cards, latency, message, bandwidth)
-    more = gpt4_scale.all_reduce_times(cards, latency * factor, message * factor, bandwidth)
+    once = all_reduce_times(cards, latency, message, bandwidth)
+    more = all_reduce_times(cards, latency * factor, message * factor, bandwidth)
     for name, time in once.items():
         assert more[name] == pytest.approx(time * factor, rel=1e-9), name
 
@@ -132,7 +133,7 @@ def test_no_all_reduce_beats_the_volume_that_a_card_must_send(
 ) -> None:
     _, message, bandwidth = network
     least = 2 * (cards - 1) / cards * message / bandwidth
-    for name, time in gpt4_scale.all_reduce_times(cards, *network).items():
+    for name, time in all_reduce_times(cards, *network).items():
         assert time >= least * (1 - 1e-12), name
 
 
@@ -151,7 +152,7 @@ def test_bytes_on_a_torus_take_as_many_links_as_all_routes_together(
 def test_two_crossings_never_lose_to_halving(
     cards: int, network: tuple[float, float, float]
 ) -> None:
-    times = gpt4_scale.all_reduce_times(cards, *network)
+    times = all_reduce_times(cards, *network)
     assert times["direct"] <= times["dragonfly"]
     assert times["fat_tree_direct"] <= times["fat_tree"]
 

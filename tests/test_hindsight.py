@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, predictions
+from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import batching, hindsight, margins
-from inference_economics.predictions import Prediction, score
+from inference_economics.hindsight import predictions
+from inference_economics.hindsight.predictions import Prediction, score
+from inference_economics.hindsight.timeline import timeline
 from inference_economics.quantities import DATA
 from inference_economics.worksheets import hindsight as hindsight_sheet
 from reckoner.declare.tables import DataError
@@ -157,7 +159,7 @@ def test_the_same_formulas_give_the_batching_chapter():
 
 # Dated facts
 
-EVENTS = [event for chart in ("speed", "price", "cache") for event in hindsight.timeline(chart)]
+EVENTS = [event for chart in ("speed", "price", "cache") for event in timeline(chart)]
 
 
 def test_every_dated_fact_is_on_a_chart():
@@ -175,7 +177,7 @@ def test_a_date_stands_with_its_source_or_says_why_not(event):
 
 
 def test_the_gpu_services_that_decide_a_score_are_the_cheapest_of_their_day():
-    asked = [e.row for e in hindsight.timeline("price") if e.maker == "GPUs"]
+    asked = [e.row for e in timeline("price") if e.maker == "GPUs"]
     assert catalog.value("deepinfra_llama2_70b.output_price") == min(
         row.si for row in asked if "2024-02" in row.source
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import kv_cache
@@ -157,8 +158,7 @@ def test_a_window_only_saves(token: float, context: int, window: int, share: flo
 @given(sizes, sizes)
 def test_the_outgrowing_batch_is_the_first(weight_bytes: float, cache: float) -> None:
     batch = kv_cache.batch_that_outgrows(weight_bytes, cache)
-    assert kv_cache.kv_cache_of_batch(cache, batch) >= weight_bytes * (1 - 1e-12)
-    assert kv_cache.kv_cache_of_batch(cache, batch - 1) < weight_bytes * (1 + 1e-12)
+    assert holds_and_one_fewer_does_not(batch, cache, weight_bytes)
 
 
 @given(models, elements, counts, elements)

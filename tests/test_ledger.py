@@ -4,7 +4,7 @@ import csv
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
@@ -66,12 +66,21 @@ def test_a_fact_needs_a_seen_source():
     assert verdict(outside, fact=6100.0, seen=False) == "unverified"
 
 
-@given(st.floats(min_value=1e-3, max_value=1e9), st.integers(min_value=-2, max_value=6))
-def test_what_is_rounded_to_a_step_equals_it_as_printed(value, power):
+@given(st.integers(1, 10**6), st.floats(-0.499, 0.499), st.integers(-2, 6))
+@example(2, 0.5 - 2**-20, 0)
+def test_what_lies_within_half_a_step_equals_the_figure_as_printed(steps, beside, power):
     step = 10.0**power
-    printed = round(value / step) * step
-    assert equal_as_printed(value, printed, step, reciprocal=False)
-    assert not equal_as_printed(value, printed + 2 * step, step, reciprocal=False)
+    value = (steps + beside) * step
+    assert equal_as_printed(value, steps * step, step, reciprocal=False)
+    for other in (steps - 1, steps + 1):
+        assert not equal_as_printed(value, other * step, step, reciprocal=False)
+
+
+@given(st.integers(1, 10**6), st.integers(0, 6))
+def test_a_figure_half_way_is_printed_as_the_larger(steps, power):
+    step = 10.0**power
+    assert equal_as_printed((steps + 0.5) * step, (steps + 1) * step, step, reciprocal=False)
+    assert not equal_as_printed((steps + 0.5) * step, steps * step, step, reciprocal=False)
 
 
 def test_a_missing_result_is_named():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.catalog import Chip
-from inference_economics.formulas import occupancy
-from inference_economics.formulas.gpt4_scale import mixture
+from inference_economics.formulas import capacity, kv_cache, occupancy
+from inference_economics.formulas.gpt4_scale import all_reduce_direct, mixture
+from inference_economics.machines import pipeline
 from inference_economics.worksheets import occupancy as occupancy_sheet
 
 CASE = occupancy_sheet.PARAMETERS.base({})
@@ -43,12 +44,12 @@ def concluded(**change):
 
 
 def frontier(**change):
-    return occupancy.spatial_frontier(**{**FRONTIER, **change})
+    return pipeline.spatial_frontier(**{**FRONTIER, **change})
 
 
-def pipeline(**change):
+def with_cards(**change):
     """The pipeline with a number of cards given, not counted."""
-    return occupancy.spatial_pipeline(**{**FRONTIER, **change})
+    return pipeline.spatial_pipeline(**{**FRONTIER, **change})
 
 
 # Values worked by hand
@@ -89,7 +90,7 @@ def test_a_groq_card_reads_its_memory_in_microseconds_and_then_computes():
 
 def test_all_reduce_of_a_node_is_no_slower_than_the_time_noted_for_it():
     # Eight of Groq's chips, with the time of a TPU's link; the noted figure is unverified.
-    found = pipeline(batch_size=1, cards=576).all_reduce_time
+    found = with_cards(batch_size=1, cards=576).all_reduce_time
     assert found == pytest.approx(1e-6 + 7 * 8192 * 2 / 224e9)
     assert found < catalog.value("groq_node.all_reduce") < 2 * found
 
@@ -135,7 +136,7 @@ def test_one_card_a_stage_has_nothing_to_reduce():
 @given(st.integers(1, 1000), st.floats(1e-9, 1e-4), st.floats(1, 1e9))
 def test_one_crossing_wins_while_the_message_is_short(cards, latency, message):
     wires = (cards, 1, 1, latency, message, 224e9)
-    one, two = occupancy.all_reduce_at_once(*wires), occupancy.all_reduce_direct(*wires)
+    one, two = occupancy.all_reduce_at_once(*wires), all_reduce_direct(*wires)
     extra = (cards - 1) * (1 - 2 / cards) * message / 224e9  # bytes that one crossing adds
     assert one - two == pytest.approx(extra - latency, abs=1e-9 * (one + two))
 
@@ -153,8 +154,8 @@ def test_reading_and_arithmetic_meet_at_the_critical_micro_batch():
 
 def test_all_experts_are_read_when_the_micro_batch_is_large():
     model = catalog.model("mixtral_8x7b")
-    result = pipeline(model=model, batch_size=10_000, cards=8)
-    total = occupancy.parameter_count(model)
+    result = with_cards(model=model, batch_size=10_000, cards=8)
+    total = capacity.parameter_count(model)
     assert result.read_time == pytest.approx(total / (model.layers * 8 * 80e12), rel=1e-3)
 
 
@@ -214,16 +215,16 @@ def test_the_micro_batch_is_the_smallest_that_does_not_queue(model, batch, width
 def test_parts_of_a_tokens_time_add_up(model, batch, width, latency, floor):
     change = {"model": model, "batch_size": batch, "tensor_parallel": width}
     result = frontier(**change, hop_latency=latency, layer_floor=floor)
-    parts = occupancy.token_times(result)
+    parts = pipeline.token_times(result)
     assert sum(parts.values()) == pytest.approx(result.time_per_token)
     assert all(part >= 0 for part in parts.values())
-    assert parts[str(occupancy.limits(result))] == pytest.approx(max(parts.values()))
+    assert parts[str(pipeline.limits(result))] == pytest.approx(max(parts.values()))
 
 
 @given(models, batches, widths)
 def test_the_cluster_holds_its_batch(model, batch, width):
     result = frontier(model=model, batch_size=batch, tensor_parallel=width)
-    held = occupancy.parameter_count(model) + batch * occupancy.model_kv_cache(model, 4096, 1.0)
+    held = capacity.parameter_count(model) + batch * kv_cache.model_kv_cache(model, 4096, 1.0)
     assert held <= result.cards * GROQ.memory * (1 + 1e-12)
 
 
@@ -238,13 +239,13 @@ def test_the_time_left_in_a_layer_makes_the_asked_speed(model):
 def test_the_largest_batch_is_the_last_before_the_first_that_is_too_slow(width):
     given_width = {**FRONTIER, "tensor_parallel": width}
     del given_width["batch_size"]
-    found = occupancy.largest_batch(500.0, 5000, **given_width)
+    found = pipeline.largest_batch(500.0, 5000, **given_width)
     assert 0 < found < 5000
     speeds = frontier(tensor_parallel=width, batch_size=np.arange(1.0, found + 2)).speed
     assert (speeds[:-1] >= 500).all()
     assert speeds[-1] < 500
-    assert occupancy.largest_batch(1.0, 100, **given_width) == 100
-    assert occupancy.largest_batch(1e9, 100, **given_width) == 0
+    assert pipeline.largest_batch(1.0, 100, **given_width) == 100
+    assert pipeline.largest_batch(1e9, 100, **given_width) == 0
 
 
 # One function, for one value and for many
@@ -271,7 +272,7 @@ def test_uncertain_inputs_may_be_arrays_together():
     }
     drawn = {name: chance.uniform(*ends, 50) for name, ends in ranges.items()}
     many = frontier(**drawn)
-    assert many.speed.shape == many.throughput.shape == occupancy.limits(many).shape == (50,)
+    assert many.speed.shape == many.throughput.shape == pipeline.limits(many).shape == (50,)
     one = frontier(**{name: float(values[7]) for name, values in drawn.items()})
     assert many.speed[7] == pytest.approx(one.speed)
 
@@ -305,4 +306,4 @@ def test_published_speeds_are_in_the_catalog():
 def test_the_unexplained_time_gives_the_published_speed_back():
     row = next(r for r in occupancy_sheet.published() if r.source == "groq_llama2_70b.output_speed")
     change = {"cards": row.cards, "tensor_parallel": row.tensor_parallel, "batch_size": 1}
-    assert pipeline(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)
+    assert with_cards(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)

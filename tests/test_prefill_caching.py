@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import prefill_caching as chapter
+from inference_economics.worksheets import prefill_caching as sheet
 from reckoner.declare.parameters import ParameterError
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "prefill_caching.ipynb"
@@ -24,8 +25,8 @@ amounts = st.floats(1e-3, 1e12)
 shares = st.floats(0, 1)
 
 
-def concluded(**values: object) -> chapter.Conclusions:
-    results: chapter.Conclusions = BOOK.conclude("prefill_caching", values).results
+def concluded(**values: object) -> sheet.Conclusions:
+    results: sheet.Conclusions = BOOK.conclude("prefill_caching", values).results
     return results
 
 
@@ -128,7 +129,7 @@ def test_the_assumed_utilization_lies_between_the_measured_ones() -> None:
         )
         operations = chapter.model_prefill_operations(LLAMA, length)
         reached.append(operations / (gpus * 989e12 * time))
-    assert min(reached) < chapter.PARAMETERS.defaults["utilization"] < max(reached)
+    assert min(reached) < sheet.PARAMETERS.defaults["utilization"] < max(reached)
 
 
 def test_models_with_sliding_windows_are_not_offered() -> None:
@@ -296,10 +297,10 @@ def test_arrays_give_what_their_elements_give() -> None:
         "chips": np.array([1.0, 8.0, 64.0]),
     }
     fixed = BOOK.parameters("prefill_caching").base({})
-    together = chapter.conclude(**{**fixed, **swept})
+    together = sheet.conclude(**{**fixed, **swept})
     for index in range(3):
-        alone = chapter.conclude(**{**fixed, **{k: v[index] for k, v in swept.items()}})
-        for field in dataclasses.fields(chapter.Conclusions):
+        alone = sheet.conclude(**{**fixed, **{k: v[index] for k, v in swept.items()}})
+        for field in dataclasses.fields(sheet.Conclusions):
             values = np.broadcast_to(getattr(together, field.name), 3)
             assert values[index] == pytest.approx(getattr(alone, field.name)), field.name
 

@@ -12,24 +12,28 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_economics import catalog, predict, serving_fit, serving_rows
+from inference_economics import catalog
 from inference_economics.catalog import Chip, MissingConstantError
-from inference_economics.formulas import serving
-from inference_economics.formulas.serving import IDEAL, Constants, serve
-from inference_economics.measurements import PARTS, runs
+from inference_economics.serving import accuracy, bound, command, fit, predict
+from inference_economics.serving.constants import IDEAL, Constants, fitted, fitted_rows
+from inference_economics.serving.engines import ENGINES, engine_of
+from inference_economics.serving.intervals import residuals
+from inference_economics.serving.model import run_on, serve, step_time
+from inference_economics.serving.runs import PARTS, runs
+from inference_economics.serving.shape import shape_of
 from inference_economics.worksheets import serving as serving_sheet
 
 CASE = serving_sheet.PARAMETERS.base({})
 """The chapter's case, in base units."""
 
-TABLE = serving_fit.book_rows()
-FIT, UNSEEN = (serving_fit.counted(TABLE, part) for part in ("fit", "unseen"))
+TABLE = accuracy.book_rows()
+FIT, UNSEEN = (accuracy.counted(TABLE, part) for part in ("fit", "unseen"))
 DENSE, MIXED = UNSEEN[~UNSEEN["experts"]], UNSEEN[UNSEEN["experts"]]
 
 requests = st.integers(1, 512)
 splits = st.sampled_from([1, 2, 4, 8])
 lengths = st.integers(64, 8192)
-engines = st.sampled_from(serving.ENGINES)
+engines = st.sampled_from(ENGINES)
 
 
 def concluded(**change):
@@ -37,14 +41,14 @@ def concluded(**change):
 
 
 def run(model="llama31_8b", chip="h100_sxm", split=8, batch=1, inputs=1024, outputs=1024):
-    return serving.run_on(
+    return run_on(
         catalog.model(model), catalog.chip(chip), split, float(batch), inputs, outputs,
         1.0, 1.0, "vllm",
     )  # fmt: skip
 
 
 def on_fitted(**change):
-    return serve(replace(run(), **change), serving.fitted()["vllm"])
+    return serve(replace(run(), **change), fitted()["vllm"])
 
 
 # Values worked by hand
@@ -52,7 +56,7 @@ def on_fitted(**change):
 
 def test_shape_of_a_dense_model():
     # Llama 3.1 8B: 32 layers of 2 * 4096 * 128 * 40 + 3 * 4096 * 14336, and 128256 * 4096 outputs
-    shape = serving.shape_of(catalog.model("llama31_8b"), 1.0)
+    shape = shape_of(catalog.model("llama31_8b"), 1.0)
     inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336)
     assert shape.common_parameters == inner + 128256 * 4096
     assert shape.common_bytes == inner + 2 * 128256 * 4096
@@ -65,7 +69,7 @@ def test_shape_of_a_dense_model():
 )
 def test_shape_of_a_mixture_agrees_with_its_published_size(key, total, active):
     model = catalog.model(key)
-    shape = serving.shape_of(model, 1.0)
+    shape = shape_of(model, 1.0)
     embedding = model.vocabulary * model.hidden_size
     counted = shape.common_parameters + shape.experts * shape.expert_parameters + embedding
     assert counted == pytest.approx(total, rel=0.03)
@@ -74,17 +78,17 @@ def test_shape_of_a_mixture_agrees_with_its_published_size(key, total, active):
 
 
 def test_only_experts_have_fewer_than_eight_bits():
-    shape = serving.shape_of(catalog.model("gpt_oss_120b"), 0.5)
+    shape = shape_of(catalog.model("gpt_oss_120b"), 0.5)
     assert shape.expert_bytes == 0.5 * shape.expert_parameters
     assert shape.common_bytes == 2 * shape.common_parameters
-    dense = serving.shape_of(catalog.model("llama31_8b"), 0.5)
+    dense = shape_of(catalog.model("llama31_8b"), 0.5)
     assert dense.common_bytes < 1.2 * dense.common_parameters
 
 
 def test_one_token_of_one_request_by_hand():
     # One H100, 8B at 16 bits, nothing but bandwidth: 15.0 GB of weights and one KV cache
     chip = catalog.chip("h100_sxm")
-    case = serving.run_on(catalog.model("llama31_8b"), chip, 1, 1.0, 1000, 1000, 2.0, 2.0, "vllm")
+    case = run_on(catalog.model("llama31_8b"), chip, 1, 1.0, 1000, 1000, 2.0, 2.0, "vllm")
     served = serve(case, IDEAL)
     inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336) + 128256 * 4096
     cache = 1500 * 2 * 32 * 8 * 128 * 2
@@ -96,15 +100,15 @@ def test_one_token_of_one_request_by_hand():
 
 @given(split=splits, batch=requests)
 def test_one_chip_exchanges_nothing(split, batch):
-    served = serve(run(split=split, batch=batch), serving.fitted()["vllm"])
+    served = serve(run(split=split, batch=batch), fitted()["vllm"])
     assert (served.reduce_time == 0) == (split == 1)
 
 
 @given(inputs=lengths, outputs=lengths)
 def test_one_request_waits_for_no_other(inputs, outputs):
     """Only its own prefill is counted between its tokens, spread over all of them."""
-    served = serve(run(inputs=inputs, outputs=outputs), serving.fitted()["vllm"])
-    own = serving.fitted()["vllm"].prefill_after_first * served.prefill_time / outputs
+    served = serve(run(inputs=inputs, outputs=outputs), fitted()["vllm"])
+    own = fitted()["vllm"].prefill_after_first * served.prefill_time / outputs
     assert served.output_time - served.decode_time == pytest.approx(own)
     assert served.running == 1
     assert served.first_token_time == pytest.approx(served.prefill_time + served.output_time)
@@ -119,7 +123,7 @@ def test_without_context_no_cache_is_read():
 @given(batch=requests)
 def test_infinite_bandwidth_leaves_products_and_floors(batch):
     served = on_fitted(concurrency=float(batch), memory_bandwidth=np.inf, link_bandwidth=np.inf)
-    exchanges = 2 * 32 * serving.fitted()["vllm"].all_reduce_latency
+    exchanges = 2 * 32 * fitted()["vllm"].all_reduce_latency
     assert served.decode_time == pytest.approx(
         served.product_time + served.floor_time + exchanges + served.host_time
     )
@@ -131,7 +135,7 @@ def test_the_critical_batch_is_where_products_take_as_long_as_weights():
     model = replace(catalog.model("llama31_70b"), values={
         **catalog.model("llama31_70b").values, "vocabulary": 0.0,
     })  # fmt: skip
-    case = serving.run_on(model, catalog.chip("h100_sxm"), 8, critical, 16, 16, 1.0, 1.0, "vllm")
+    case = run_on(model, catalog.chip("h100_sxm"), 8, critical, 16, 16, 1.0, 1.0, "vllm")
     served = serve(case, IDEAL)
     assert served.product_time == pytest.approx(served.weights_time)
     below = serve(replace(case, concurrency=critical / 2), IDEAL)
@@ -141,16 +145,16 @@ def test_the_critical_batch_is_where_products_take_as_long_as_weights():
 @given(batch=requests, split=splits, inputs=lengths, outputs=lengths, engine=engines)
 def test_no_prediction_beats_the_ideal_chip(batch, split, inputs, outputs, engine):
     case = run(split=split, batch=batch, inputs=inputs, outputs=outputs)
-    fitted, ideal = serve(case, serving.fitted()[engine]), serve(case, IDEAL)
-    assert fitted.output_time > ideal.decode_time
-    assert fitted.first_token_time > ideal.prefill_time
+    found, ideal = serve(case, fitted()[engine]), serve(case, IDEAL)
+    assert found.output_time > ideal.decode_time
+    assert found.first_token_time > ideal.prefill_time
 
 
 @given(batch=st.integers(1, 511), split=splits, engine=engines)
 def test_more_requests_slow_each_and_give_more(batch, split, engine):
     chip = catalog.chip("h200_sxm")
     model = catalog.model("qwen3_32b")
-    both = serving.step_time(
+    both = step_time(
         model, chip, split, np.array([batch, batch + 1.0]), 2048, 1024, 1.0, 1.0, engine
     )
     slow = np.diff(both.output_time)
@@ -161,7 +165,7 @@ def test_more_requests_slow_each_and_give_more(batch, split, engine):
 
 @given(batch=requests, engine=engines)
 def test_what_takes_the_time_adds_up(batch, engine):
-    result = concluded(concurrency=float(batch), engine=serving.engine_of(engine))
+    result = concluded(concurrency=float(batch), engine=engine_of(engine))
     parts = (
         max(result.weights_time, result.product_time) + result.kv_time + result.floor_time
         + result.reduce_time + result.host_time + result.prefill_per_token
@@ -206,8 +210,8 @@ def test_the_split_keeps_configurations_together_and_is_a_rule():
 
 
 def test_the_stored_constants_are_the_fit():
-    stored = serving.fitted_rows()
-    again = serving_fit.constant_rows(serving_fit.fit_of_book())
+    stored = fitted_rows()
+    again = fit.constant_rows(fit.fit_of_book())
     assert [(r.name, r.engine, r.unit) for r in stored] == [
         (r.name, r.engine, r.unit) for r in again
     ]
@@ -217,19 +221,15 @@ def test_the_stored_constants_are_the_fit():
 
 
 def test_the_stored_residuals_are_those_of_the_folds():
-    again = pd.DataFrame(
-        [row.model_dump() for row in serving_fit.residual_rows(serving_rows.rows_of("fit"))]
-    )
-    stored = serving.residuals()
+    again = pd.DataFrame([row.model_dump() for row in fit.residual_rows(bound.rows_of("fit"))])
+    stored = residuals()
     assert (stored["engine"] == again["engine"]).all()
     for name in ("output_time", "first_token_time", "request_time"):
         np.testing.assert_allclose(stored[name], again[name], atol=5e-3)
 
 
 def test_the_published_rows_are_those_of_the_model():
-    published = pd.read_csv(
-        Path(__file__).parent.parent / serving_fit.ROWS_OF_BOOK, keep_default_na=False
-    )
+    published = pd.read_csv(Path(__file__).parent.parent / fit.ROWS_OF_BOOK, keep_default_na=False)
     assert list(published["id"]) == list(TABLE["id"])
     assert list(published["part"]) == list(TABLE["part"])
     np.testing.assert_allclose(
@@ -238,10 +238,10 @@ def test_the_published_rows_are_those_of_the_model():
 
 
 def test_constants_are_few_and_physical():
-    stored = serving.fitted_rows()
+    stored = fitted_rows()
     hardware = [row for row in stored if not row.engine]
     assert len(hardware) <= 6
-    for engine in serving.ENGINES:
+    for engine in ENGINES:
         assert sum(row.engine == engine for row in stored) <= 2
     for row in stored:
         assert 0 < row.low <= row.value <= row.high
@@ -250,18 +250,18 @@ def test_constants_are_few_and_physical():
 
 
 def test_the_fit_does_not_depend_on_where_it_starts(monkeypatch):
-    far = {name: value * 0.6 for name, value in serving_fit.START.items()}
-    monkeypatch.setattr(serving_fit, "START", far)
-    again = serving_fit.fit(serving_rows.rows_of("fit"))
-    np.testing.assert_allclose(again.logs, serving_fit.fit_of_book().logs, atol=0.02)
+    far = {name: value * 0.6 for name, value in fit.START.items()}
+    monkeypatch.setattr(fit, "START", far)
+    again = fit.fit(bound.rows_of("fit"))
+    np.testing.assert_allclose(again.logs, fit.fit_of_book().logs, atol=0.02)
 
 
 def test_a_fit_finds_the_constants_that_rows_were_made_with():
-    rows = serving_rows.rows_of("fit")
-    known = serving.fitted()
-    made = serving_fit.predicted(rows, dict(known))["output_time"] * 1e3
-    found = serving_fit.fit(rows.assign(tpot_ms=made)).values
-    for engine in serving.ENGINES:
+    rows = bound.rows_of("fit")
+    known = fitted()
+    made = fit.predicted(rows, dict(known))["output_time"] * 1e3
+    found = fit.fit(rows.assign(tpot_ms=made)).values
+    for engine in ENGINES:
         for field in fields(Constants):
             expected = getattr(known[engine], field.name)
             assert getattr(found[engine], field.name) == pytest.approx(expected, rel=0.01)
@@ -271,25 +271,25 @@ def test_a_fit_finds_the_constants_that_rows_were_made_with():
 
 
 def test_dense_models_on_unseen_rows():
-    found = serving_fit.summary(DENSE)
+    found = accuracy.summary(DENSE)
     assert found["rows"] > 200
     assert found["median"] <= 0.06
     assert found["mean"] <= 0.08
 
 
 def test_mixtures_on_unseen_rows():
-    found = serving_fit.summary(MIXED)
+    found = accuracy.summary(MIXED)
     assert found["rows"] > 50
     assert found["mean"] <= 0.15
 
 
 def test_the_intervals_hold_what_they_say():
-    assert 0.85 <= serving_fit.summary(UNSEEN)["coverage"] <= 0.95
+    assert 0.85 <= accuracy.summary(UNSEEN)["coverage"] <= 0.95
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8])
 def test_other_levels_hold_about_as_much(level):
-    found = serving.predict(UNSEEN[["model", "system", "backend", "precision", "isl", "osl",
+    found = predict.predict(UNSEEN[["model", "system", "backend", "precision", "isl", "osl",
         "requests", "tensor_parallel", "data_parallel"]], level)  # fmt: skip
     inside = UNSEEN["tpot_ms"].between(
         found["predicted_tpot_ms_low"], found["predicted_tpot_ms_high"]
@@ -299,18 +299,18 @@ def test_other_levels_hold_about_as_much(level):
 
 @pytest.mark.parametrize("name", ["h100_sxm", "qwen3_32b", "llama31_70b"])
 def test_left_out_of_the_fit_it_is_still_predicted(name):
-    assert serving_fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.10
+    assert fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.10
 
 
 @pytest.mark.parametrize("name", ["h200_sxm", "llama31_8b"])
 def test_the_chip_and_the_model_that_miss_are_known(name):
     """The target of a tenth is missed here, and the chapter says why."""
-    assert 0.10 < serving_fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.14
+    assert 0.10 < fit.left_out().set_index("left_out").loc[name, "dense"] <= 0.14
 
 
 def test_a_chip_models_and_an_engine_that_no_fit_saw():
     """One A100 is predicted as well as the fitted chips; several, with old exchanges, are not."""
-    table = serving_fit.on_a100()
+    table = accuracy.on_a100()
     size = table["error"].abs().groupby(table["tp"]).mean()
     assert size[1] <= 0.08
     assert 0.10 < size[4] < 0.30
@@ -326,7 +326,7 @@ def test_no_row_that_counts_beats_the_bound():
 def test_rows_are_set_aside_by_what_the_fit_part_shows():
     aside = TABLE[TABLE["set_aside"] != ""]
     assert len(aside) < 0.08 * len(TABLE)
-    series = TABLE[list(serving_rows.SERIES)].astype(str).agg("|".join, axis=1)
+    series = TABLE[list(bound.SERIES)].astype(str).agg("|".join, axis=1)
     beats = (TABLE["step_ratio"] < 1) | (TABLE["work_ratio"] < 1)
     for name in set(series[aside.index]):
         of_series = series == name
@@ -343,7 +343,7 @@ ROW = "llama31_70b,h100_sxm,vllm,fp8,1024,1024,32,8"
 def predicted(tmp_path, text, *options):
     (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
     return CliRunner().invoke(
-        predict.command,
+        command.command,
         [str(tmp_path / "rows.csv"), "-o", str(tmp_path / "out.csv"), *options],
     )
 
@@ -355,10 +355,10 @@ def test_predict_writes_the_same_rows_and_more(tmp_path):
         (row,) = csv.DictReader(file)
     assert list(row)[:9] == ["note", *COLUMNS.split(",")]
     assert (row["note"], row["isl"]) == ("007", "1024")
-    for name in serving_rows.PREDICTED:
+    for name in predict.PREDICTED:
         low, middle, high = (float(row[f"{name}{end}"]) for end in ("_low", "", "_high"))
         assert 0 < low <= middle <= high
-    assert row["limit"] in serving_rows.LIMITS
+    assert row["limit"] in predict.LIMITS
     assert row["outside"] == ""
     assert float(row["predicted_tok_s_user"]) == pytest.approx(
         1e3 / float(row["predicted_tpot_ms"]), rel=1e-4
@@ -394,7 +394,7 @@ def test_what_does_not_fit_says_so_and_has_no_number(tmp_path):
     result = predicted(tmp_path, f"{COLUMNS}\n{ROW.replace(',fp8', ',bf16').replace(',8', ',1')}\n")
     assert result.exit_code == 0
     row = pd.read_csv(tmp_path / "out.csv").iloc[0]
-    assert row["limit"] == serving_rows.DOES_NOT_FIT
+    assert row["limit"] == predict.DOES_NOT_FIT
     assert np.isnan(row["predicted_tpot_ms"]) and np.isnan(row["predicted_tok_s_chip_high"])
 
 
@@ -438,24 +438,24 @@ def test_a_chip_without_links_is_refused_for_two_and_taken_for_one():
     row = UNSEEN.iloc[:1].assign(system="lone", tensor_parallel=2)
     own = {"lone": Chip("lone", "lone", values)}
     with pytest.raises(MissingConstantError, match="link_bandwidth"):
-        serving.predict(row, chips=own)
+        predict.predict(row, chips=own)
     assert (
-        serving.predict(row.assign(tensor_parallel=1), chips=own)["predicted_tpot_ms"].notna().all()
+        predict.predict(row.assign(tensor_parallel=1), chips=own)["predicted_tpot_ms"].notna().all()
     )
 
 
 def test_a_thousand_rows_take_less_than_a_second():
     rows = runs().head(1000)
-    serving.predict(rows.head(1))
+    predict.predict(rows.head(1))
     begun = time.perf_counter()
-    serving.predict(rows)
+    predict.predict(rows)
     assert time.perf_counter() - begun < 1.0
 
 
 def test_a_table_and_the_step_say_the_same():
     row = FIT[(FIT["backend"] == "vllm") & (FIT["key"] == "llama31_70b")].iloc[:1]
     (cells,) = row.to_dict("records")
-    step = serving.step_time(
+    step = step_time(
         catalog.model("llama31_70b"), catalog.chip(cells["system"]), cells["tensor_parallel"],
         cells["requests"], cells["isl"] + cells["osl"], cells["osl"], 1.0, 1.0, "vllm",
     )  # fmt: skip
@@ -466,4 +466,4 @@ def test_a_table_and_the_step_say_the_same():
 
 def test_an_unknown_engine_is_refused():
     with pytest.raises(KeyError, match="known"):
-        serving.predict(UNSEEN.iloc[:1].assign(backend="mystery"))
+        predict.predict(UNSEEN.iloc[:1].assign(backend="mystery"))

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as chapter
+from inference_economics.machines.circuit import run_circuit, run_processor
+from inference_economics.worksheets import spatial_computing as sheet
 
 positive = st.floats(1e-3, 1e12)
 sizes = st.integers(1, 10**6)
 sides = st.integers(2, 12)
 
 
-def concluded(**changes: Any) -> chapter.Conclusions:
-    return chapter.conclude(**chapter.PARAMETERS.base(changes))
+def concluded(**changes: Any) -> sheet.Conclusions:
+    return sheet.conclude(**sheet.PARAMETERS.base(changes))
 
 
 # The article's own figures
@@ -75,7 +77,7 @@ def test_the_first_catapult_is_seven_hops_across() -> None:
 
 
 def speed(shards: Any, **changes: Any) -> Any:
-    values = chapter.PARAMETERS.base(changes)
+    values = sheet.PARAMETERS.base(changes)
     results = concluded(**changes)
     return chapter.speed_of_shards(
         values["fpga"],
@@ -180,8 +182,8 @@ def test_at_the_link_limit_arithmetic_and_sending_take_equally_long() -> None:
 
 @given(inputs=st.integers(1, 40), depth=st.integers(1, 12))
 def test_simulated_cycles_are_the_closed_forms(inputs: int, depth: int) -> None:
-    circuit = chapter.run_circuit(inputs, depth)
-    processor = chapter.run_processor(inputs, depth)
+    circuit = run_circuit(inputs, depth)
+    processor = run_processor(inputs, depth)
     assert circuit[-1].cycle == chapter.circuit_cycles(inputs, depth)
     assert processor[-1].cycle == chapter.processor_cycles(inputs, depth)
 
@@ -189,7 +191,7 @@ def test_simulated_cycles_are_the_closed_forms(inputs: int, depth: int) -> None:
 @given(inputs=st.integers(1, 40), depth=st.integers(1, 12))
 def test_both_machines_do_the_same_work_in_order(inputs: int, depth: int) -> None:
     work = set(itertools.product(range(1, inputs + 1), range(1, depth + 1)))
-    for run in (chapter.run_circuit(inputs, depth), chapter.run_processor(inputs, depth)):
+    for run in (run_circuit(inputs, depth), run_processor(inputs, depth)):
         assert len(run) == len(work) == len({(s.cycle, s.unit) for s in run})
         assert {(s.item, s.operation) for s in run} == work
         when = {(s.item, s.operation): s.cycle for s in run}
@@ -254,11 +256,11 @@ def test_measured_peak_is_below_the_assumed_one() -> None:
 
 
 def test_concludes_over_arrays_as_over_numbers() -> None:
-    given_values = chapter.PARAMETERS.base({})
+    given_values = sheet.PARAMETERS.base({})
     sizes_of_models = np.array([1e6, 5e7, 3e9])
-    swept = chapter.conclude(**{**given_values, "model_size": sizes_of_models})
+    swept = sheet.conclude(**{**given_values, "model_size": sizes_of_models})
     for index, size in enumerate(sizes_of_models):
-        single = chapter.conclude(**{**given_values, "model_size": float(size)})
-        for field in dataclasses.fields(chapter.Conclusions):
+        single = sheet.conclude(**{**given_values, "model_size": float(size)})
+        for field in dataclasses.fields(sheet.Conclusions):
             value = np.broadcast_to(getattr(swept, field.name), sizes_of_models.shape)[index]
             assert value == pytest.approx(getattr(single, field.name), rel=1e-12), field.name

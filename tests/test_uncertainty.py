@@ -9,7 +9,10 @@ import pytest
 
 from inference_economics import catalog
 from inference_economics.book import BOOK
-from inference_economics.formulas import equal_speed, serving, uncertainty
+from inference_economics.formulas import uncertainty
+from inference_economics.machines import clusters
+from inference_economics.quantities import DATA
+from inference_economics.serving.intervals import intervals
 from inference_economics.worksheets import equal_speed as equal_speed_sheet
 from inference_economics.worksheets import occupancy as occupancy_sheet
 from inference_economics.worksheets import uncertainty as uncertainty_sheet
@@ -48,7 +51,7 @@ def test_computed_ends_are_what_the_chapters_give():
     assert ROWS["layer_floor"].values[2] == pytest.approx(
         unexplained["llmperf_groq.output_speed"], rel=0.01
     )
-    ends = serving.intervals(equal_speed.LEVEL)[equal_speed.ENGINE, False]
+    ends = intervals(clusters.LEVEL)[clusters.ENGINE, False]
     low, _, high = ROWS["gpu_time_ratio"].values
     assert low == pytest.approx(ends["output_time_low"], abs=0.02)
     assert high == pytest.approx(ends["output_time_high"], abs=0.02)
@@ -77,7 +80,7 @@ def test_a_wrong_range_is_refused_with_its_line(tmp_path, start, message):
 
 def test_a_parameter_stands_once(tmp_path):
     path = tmp_path / "ranges.csv"
-    shutil.copy(uncertainty.DATA / "ranges.csv", path)
+    shutil.copy(DATA / "ranges.csv", path)
     text = path.read_text(encoding="utf-8")
     path.write_text(text + text.splitlines()[-1] + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="stands once"):
@@ -118,7 +121,7 @@ def test_samples_are_reproducible(draws):
 
 def test_costs_of_samples_are_those_of_the_chapter_before(draws):
     """One sample at a time, through that chapter's own conclusion."""
-    cost, gpu_cost = uncertainty_sheet.costs(MODEL, [30.0, 120.0], draws, equal_speed.GROWTH)
+    cost, gpu_cost = uncertainty_sheet.costs(MODEL, [30.0, 120.0], draws, clusters.GROWTH)
     case = {**equal_speed_sheet.PARAMETERS.base({}), "model": MODEL}
     for index in (0, 17, 500):
         one = {name: float(values[index]) for name, values in draws.items()}

@@ -1,10 +1,15 @@
 """SI inside, readable at the edge."""
 
+import math
+import random
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reckoner.declare.units import is_unit, number, shown, si
+from reckoner.declare.units import _RULES, is_unit, number, rule, shown, si
+from reckoner.show import live
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,68 @@ def test_shown_digits_are_true(value, digits):
 def test_an_unknown_unit_is_known_as_such():
     assert is_unit("GB/s")
     assert not is_unit("GX/s")
+
+
+# One rule of rounding, here and in the browser
+
+
+def ties(chance):
+    """Halves of the last digit shown, of every size, and the floats beside them."""
+    for exponent in range(-12, 16):
+        for digits in (2, 3, 4, 5):
+            half = float(f"{chance.randrange(10 ** (digits - 1), 10**digits)}5e{exponent - digits}")
+            yield from (half, math.nextafter(half, 0), math.nextafter(half, math.inf))
+
+
+def numbers_to_show():
+    chance = random.Random(1)
+    yield from (
+        0.0,
+        math.nan,
+        math.inf,
+        5e-324,
+        1e-120,
+        1e-99,
+        1.5e-7,
+        1e21,
+        1e23,
+        2**80,
+        1.797e308,
+    )
+    yield from (312.5, 1.125, 1000.5, 104.5, 1.005, 2.675, 0.995, 999.5, 999.95, 999995.0)
+    yield from (10.0**exponent for exponent in range(-30, 30))
+    yield from ties(chance)
+    yield from (10 ** chance.uniform(-15, 21) for _ in range(200))
+    yield from (float(chance.randrange(10**7)) for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (312.5, "token/s", "313 token/s"),
+        (1.125, "count", "1.13"),
+        (1.005, "count", "1.01"),  # a little less as a float, not as people write it
+        (1000.5, "USD", "$1,001"),
+        (104.5, "count", "105"),
+        (-104.5, "count", "−105"),
+        (0.125, "USD", "$0.13"),
+        (999.5, "B", "1 kB"),
+    ],
+)
+def test_a_half_goes_away_from_zero(value, unit, text):
+    assert str(shown(value, unit)) == text
+
+
+def test_the_browser_shows_what_the_library_shows(browser):
+    values = [sign * value for value in numbers_to_show() for sign in (1, -1)]
+    units = ["count", *_RULES]
+    cases = [(value, unit, digits) for unit in units for digits in (2, 3, 4, 6) for value in values]
+    tab = browser.new_page()
+    tab.add_script_tag(path=Path(live.__file__).with_suffix(".js"))
+    asked = [(str(value).replace("inf", "Infinity"), unit, d) for value, unit, d in cases]
+    script = "([cases, rules]) => cases.map(([v, u, d]) => reckonerShow(Number(v), rules[u], d))"
+    found = tab.evaluate(script, [asked, {unit: vars(rule(unit)) for unit in units}])
+    tab.close()
+    expected = [str(shown(*case)) for case in cases]
+    differ = [x for x in zip(cases, expected, found, strict=True) if x[1] != x[2]]
+    assert not differ, f"{len(differ)} of {len(cases)}: {differ[:10]}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.hindsight.predictions import scored
 from inference_economics.live_figures import LIVE
-from inference_economics.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.declare.tables import read_rows

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from inference_economics.book import BOOK
-from inference_economics.predict import command as predict
+from inference_economics.serving.command import command as predict
 from reckoner.command.main import command_of
 
 ROOT = Path(__file__).parents[2]

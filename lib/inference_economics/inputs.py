@@ -161,11 +161,6 @@ def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str
     return check
 
 
-def is_sram(key: str) -> bool:
-    """Whether the chip keeps its weights in SRAM."""
-    return own.memory_kind(key) == "SRAM"
-
-
 def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
     """A model chosen by name among those for which the quantities `needs` are known."""
     return Parameter(

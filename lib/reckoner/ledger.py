@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from reckoner.declare.tables import DataError, Text
-from reckoner.declare.units import number, shown, si
+from reckoner.declare.units import number, rounded, shown, si
 
 Verdict = Literal["reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"]
 
@@ -175,7 +175,7 @@ def equal_as_printed(computed: float, printed: float, step: float, reciprocal: b
         return computed == printed
     if reciprocal:
         computed, printed = 1 / computed, 1 / printed
-    return abs(round(computed / step) * step - printed) <= 1e-6 * step
+    return abs(float(rounded(computed / step, 0)) * step - printed) <= 1e-6 * step
 
 
 def _agrees(claim: Claim, computed: list[float]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from inference_economics.formulas.capacity import SHAPE, dense_parameters
 from reckoner.declare.tables import DataError
 
 ARCHITECTURES = (
@@ -128,8 +129,6 @@ def _counted(shape: Mapping[str, float]) -> dict[str, float]:
 
 def _frame(shape: Mapping[str, float]) -> float:
     """Everything but the feed-forward networks: attention, norms and embeddings."""
-    from inference_economics.formulas.capacity import SHAPE, dense_parameters
-
     sizes = {name: shape.get(name, 0.0) for name in SHAPE} | {"ffn_size": 0.0}
     latent = "kv_rank" in shape
     if latent:

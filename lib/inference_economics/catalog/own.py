@@ -72,6 +72,11 @@ def memory_kind(key: str) -> str:
     return catalog.chip_names()[key].memory_kind
 
 
+def is_sram(key: str) -> bool:
+    """Whether the chip keeps its weights in SRAM."""
+    return memory_kind(key) == "SRAM"
+
+
 def attention(key: str) -> str:
     """How a model of the catalog, or of a file, attends: "MHA", "MQA", "GQA" or "MLA"."""
     if not key.endswith(".json"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inference_economics import catalog
-from inference_economics.catalog import Model, own
+from inference_economics.catalog import Model
 from inference_economics.formulas.capacity import parameter_count
 from inference_economics.quantities import formula
 from inference_economics.units import (
@@ -181,30 +180,6 @@ def parameters_of_batch(
     return active_parameters + (experts_touched - experts_per_token) * expert_parameters
 
 
-DRAGONFLY_HOPS = catalog.value("dragonfly.hops")
-
-SWITCH_PORTS = catalog.value("infiniband.switch_ports")
-
-OWN_LINK = 1
-
-"""Links of cards that a byte takes where switches pass it on: only its sender's."""
-
-_LINKS = catalog.constant("groq_lpu.link_bandwidth_cabled")
-
-_LATENCY = catalog.constant("tpu_ici.hop_latency")
-
-
-def _goes_by_heads(key: str) -> bool:
-    return not own.model(key).has("kv_rank")
-
-
-def _heads_known() -> tuple[str, ...]:
-    """Models whose KV cache goes by heads."""
-    names = catalog.model_names()
-    known = catalog.models("layers", "kv_heads")
-    return tuple(key for key in known if names[key].attention != "MLA")
-
-
 def shaped(model: Model, hidden_size: Count, head_dim: Count) -> Model:
     """The model with its own shape, and with the given sizes where its own is not known."""
     return replace(model, values={"hidden_size": hidden_size, "head_dim": head_dim, **model.values})
@@ -220,32 +195,3 @@ def mixture(model: Model) -> tuple[Count, Count, Count, Count]:
         return 1, 1, total, 0
     size = expert_size(total, model.active_parameters, model.experts, model.experts_per_token)
     return model.experts, model.experts_per_token, model.active_parameters, size
-
-
-def all_reduce_times(
-    cards_per_stage: Count, hop_latency: Seconds, message: Bytes, link_bandwidth: BytesPerSecond
-) -> dict[str, Seconds]:
-    """Time of one all-reduce by network and method.
-
-    "Direct" means two crossings of the whole network. In a torus and in a dragonfly the cards
-    pass on what others send. On a dragonfly each byte is charged the links of the longest route.
-    """
-    wires = (hop_latency, message, link_bandwidth)
-    in_2d, in_3d = torus_hops(cards_per_stage, 2), torus_hops(cards_per_stage, 3)
-    tree = fat_tree_hops(fat_tree_levels(cards_per_stage, SWITCH_PORTS)), OWN_LINK
-    dragonfly = DRAGONFLY_HOPS, DRAGONFLY_HOPS
-    return {
-        "ring": all_reduce_on_ring(cards_per_stage, *wires),
-        "torus_2d": all_reduce_on_torus(cards_per_stage, 2, *wires),
-        "torus_3d": all_reduce_on_torus(cards_per_stage, 3, *wires),
-        "fat_tree": all_reduce_by_halving(cards_per_stage, *tree, *wires),
-        "dragonfly": all_reduce_by_halving(cards_per_stage, *dragonfly, *wires),
-        "direct": all_reduce_direct(cards_per_stage, *dragonfly, *wires),
-        "fat_tree_direct": all_reduce_direct(cards_per_stage, *tree, *wires),
-        "torus_2d_direct": all_reduce_direct(
-            cards_per_stage, in_2d, torus_links_taken(in_2d), *wires
-        ),
-        "torus_3d_direct": all_reduce_direct(
-            cards_per_stage, in_3d, torus_links_taken(in_3d), *wires
-        ),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference_economics.catalog import Chip, Model
+from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.capacity import (
     cards_to_hold,
     price_by_compute,
@@ -16,7 +17,6 @@ from inference_economics.inputs import (
     BYTES_PER_PARAMETER,
     among,
     chip_choice,
-    is_sram,
     model_choice,
 )
 from inference_economics.units import Bytes, Count, Dollars, Ratio

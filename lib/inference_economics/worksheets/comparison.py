@@ -10,7 +10,6 @@ from inference_economics.formulas.batching import memory_of_batch
 from inference_economics.formulas.capacity import (
     weights,
 )
-from inference_economics.formulas.comparison import NUMBERS, OFFERED, SLOTS, STARTING, offer, serve
 from inference_economics.formulas.kv_cache import (
     NEEDS,
     kv_cache_of_batch,
@@ -18,6 +17,7 @@ from inference_economics.formulas.kv_cache import (
     name_parameters,
 )
 from inference_economics.inputs import ARTICLE, BYTES_PER_PARAMETER, model_choice
+from inference_economics.machines.datasheet import NUMBERS, SLOTS, STARTING, offer, offered, serve
 from inference_economics.units import (
     Bytes,
     Count,
@@ -29,6 +29,8 @@ from inference_economics.units import (
 )
 from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
 from reckoner.declare.parameters import Parameter, Parameters
+
+OFFERED = offered()
 
 
 def _choice(slot: int) -> Parameter:

@@ -8,28 +8,23 @@ import numpy as np
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
-from inference_economics.formulas import serving
+from inference_economics.catalog.own import is_sram
+from inference_economics.choices import NEEDS_OF_GPU as _NEEDS_OF_GPU
+from inference_economics.choices import has_shape as _can_be_served
 from inference_economics.formulas.batching import cluster_for, cluster_throughput
 from inference_economics.formulas.capacity import weights
 from inference_economics.formulas.equal_speed import (
-    _HOST,
-    _NEEDS_OF_GPU,
-    ASKED,
-    ENGINE,
-    Point,
-    _can_be_served,
     card_price_at_cost,
     card_seconds_per_token,
     cost_of_output_token,
-    crossover,
-    interval,
-    machines,
-    measured_points,
     price_with_input,
-    sram_machine,
 )
 from inference_economics.formulas.kv_cache import model_kv_cache, name_parameters
-from inference_economics.inputs import ARTICLE, BUSY_SHARE, among, chip_choice, is_sram
+from inference_economics.inputs import ARTICLE, BUSY_SHARE, among, chip_choice
+from inference_economics.machines.clusters import ENGINE, interval, machines, sram_machine
+from inference_economics.machines.frontier import crossover
+from inference_economics.machines.published import ASKED, Point, measured_points
+from inference_economics.serving import engines as serving
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -52,6 +47,10 @@ from inference_economics.worksheets import margins as margins_sheet
 from inference_economics.worksheets import occupancy as occupancy_sheet
 from reckoner.declare.parameters import Parameter, Parameters
 from reckoner.declare.units import si
+
+_HOST = catalog.value("dgx_h100.price") / (
+    catalog.value("dgx_h100.gpus") * catalog.value("article.h100_price")
+)
 
 _ARTICLE_GPU_SPEED = (
     catalog.value("perplexity_h100.throughput_per_gpu")

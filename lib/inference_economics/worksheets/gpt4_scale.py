@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model, own
+from inference_economics.catalog.own import is_sram
+from inference_economics.choices import has_kv_heads as _goes_by_heads
+from inference_economics.choices import models_with_kv_heads as _heads_known
 from inference_economics.formulas.capacity import cards_to_hold, parameter_count, weights
 from inference_economics.formulas.gpt4_scale import (
-    _LATENCY,
-    _LINKS,
-    SWITCH_PORTS,
-    _goes_by_heads,
-    _heads_known,
-    all_reduce_times,
     bytes_on_last_card,
     cards_in_stage,
     copies_of_kv,
@@ -40,9 +37,9 @@ from inference_economics.inputs import (
     BYTES_PER_PARAMETER,
     among,
     chip_choice,
-    is_sram,
     model_choice,
 )
+from inference_economics.machines.network import all_reduce_times
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -55,6 +52,12 @@ from inference_economics.units import (
 from inference_economics.worksheets.kv_cache import BYTES_PER_ELEMENT
 from reckoner.declare.numeric import maximum
 from reckoner.declare.parameters import Parameter, Parameters
+
+SWITCH_PORTS = catalog.value("infiniband.switch_ports")
+
+_LINKS = catalog.constant("groq_lpu.link_bandwidth_cabled")
+
+_LATENCY = catalog.constant("tpu_ici.hop_latency")
 
 PARAMETERS = Parameters(
     (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
+from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.batching import (
     capital_cost,
     cluster_for,
@@ -14,7 +15,6 @@ from inference_economics.formulas.batching import (
 )
 from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster, weights
 from inference_economics.formulas.hindsight import (
-    LARGE,
     affordable_price,
     busy_share_needed,
     busy_time,
@@ -33,7 +33,7 @@ from inference_economics.formulas.prefill_caching import (
     mean_input_price,
     memories_needed,
 )
-from inference_economics.inputs import BUSY_SHARE, among, chip_choice, is_sram
+from inference_economics.inputs import BUSY_SHARE, among, chip_choice
 from inference_economics.units import (
     Bytes,
     Count,
@@ -51,6 +51,9 @@ from inference_economics.units import (
 from inference_economics.worksheets import margins as margins_sheet
 from inference_economics.worksheets import prefill_caching as prefill_caching_sheet
 from reckoner.declare.parameters import Parameter, Parameters
+
+LARGE = "gpt4_rumour"
+"""The model that stands for what the article calls GPT-4: its size is a rumour."""
 
 _MARGINS = margins_sheet.PARAMETERS
 

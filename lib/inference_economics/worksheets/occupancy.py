@@ -9,6 +9,7 @@ import numpy as np
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
+from inference_economics.choices import sram_with_compute as _computes
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.capacity import parameter_count, weights
 from inference_economics.formulas.gpt4_scale import (
@@ -17,21 +18,10 @@ from inference_economics.formulas.gpt4_scale import (
 )
 from inference_economics.formulas.kv_cache import NEEDS, model_kv_cache
 from inference_economics.formulas.occupancy import (
-    _NODE,
-    GROQ_CARDS,
-    NETWORK_ARGUMENTS,
-    PUBLISHED_BYTES,
-    SPEEDS,
-    Published,
-    _computes,
-    cards_for,
     compute_ceiling,
     compute_for,
     critical_micro_batch,
-    peak_compute,
     read_ceiling,
-    spatial_frontier,
-    spatial_pipeline,
     unexplained_in_layer,
     utilization_for,
 )
@@ -42,6 +32,14 @@ from inference_economics.inputs import (
     chip_choice,
     model_choice,
 )
+from inference_economics.machines.pipeline import (
+    NETWORK_ARGUMENTS,
+    cards_for,
+    peak_compute,
+    spatial_frontier,
+    spatial_pipeline,
+)
+from inference_economics.machines.published import GROQ_CARDS, PUBLISHED_BYTES, SPEEDS, Published
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -55,6 +53,8 @@ from inference_economics.units import (
 from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
 from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
 from reckoner.declare.parameters import Parameter, Parameters
+
+_NODE = catalog.constant("groq_node.fully_connected_cards")
 
 
 def _share(name: str, label: str) -> Parameter:

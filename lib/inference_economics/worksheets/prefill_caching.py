@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model, own
+from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.batching import capital_cost, cluster_throughput
 from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster, weights
 from inference_economics.formulas.kv_cache import (
@@ -36,7 +37,6 @@ from inference_economics.inputs import (
     BYTES_PER_PARAMETER,
     among,
     chip_choice,
-    is_sram,
     model_choice,
 )
 from inference_economics.units import (

@@ -7,24 +7,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference_economics.catalog import Chip, Model
-from inference_economics.formulas.serving import (
+from inference_economics.catalog.own import is_sram
+from inference_economics.choices import has_feed_forward as _serves
+from inference_economics.inputs import ARTICLE, among, chip_choice, model_choice
+from inference_economics.serving.constants import IDEAL, fitted
+from inference_economics.serving.engines import (
     ENGINES,
-    IDEAL,
-    NEEDS_OF_CHIP,
-    NEEDS_OF_MODEL,
-    OWN,
     PRECISIONS,
     Engine,
-    _serves,
     bytes_of,
     engine_of,
-    fitted,
-    intervals,
     kv_bytes_of,
-    run_on,
-    serve,
 )
-from inference_economics.inputs import ARTICLE, among, chip_choice, is_sram, model_choice
+from inference_economics.serving.intervals import intervals
+from inference_economics.serving.model import NEEDS_OF_CHIP, run_on, serve
+from inference_economics.serving.shape import NEEDS_OF_MODEL
 from inference_economics.units import (
     Bytes,
     Count,
@@ -34,6 +31,8 @@ from inference_economics.units import (
     TokensPerSecond,
 )
 from reckoner.declare.parameters import Parameter, Parameters
+
+OWN = "this book"
 
 PARAMETERS = Parameters(
     (

@@ -8,7 +8,6 @@ from inference_economics import catalog
 from inference_economics.catalog import Chip, own
 from inference_economics.formulas import capacity
 from inference_economics.formulas.spatial_computing import (
-    ASSUMPTION,
     arithmetic_time,
     boundary_bytes,
     boundary_time,
@@ -48,6 +47,8 @@ from inference_economics.units import (
     WordsPerSecond,
 )
 from reckoner.declare.parameters import Parameter, Parameters
+
+ASSUMPTION = "an assumption of this book: the article gives no size"
 
 PARAMETERS = Parameters(
     (

@@ -15,7 +15,6 @@ from SALib.sample import sobol as sobol_sample
 
 from inference_economics import catalog
 from inference_economics.catalog import Model
-from inference_economics.formulas import equal_speed
 from inference_economics.formulas.uncertainty import (
     GROWTH,
     POINTS,
@@ -27,6 +26,7 @@ from inference_economics.formulas.uncertainty import (
     part_of_cost,
     quantiles_of_ratio,
 )
+from inference_economics.machines import clusters as equal_speed
 from inference_economics.quantities import DATA
 from inference_economics.units import (
     Count,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
@@ -132,17 +133,36 @@ class Shown:
         return before + digits + (rf"\,\text{{{self.after.strip()}}}" if self.after else "")
 
 
+_HALF_UP = Context(prec=1000, rounding=ROUND_HALF_UP)
+MOST_DECIMALS = 100
+"""Decimals that a browser writes at most."""
+
+
+def rounded(value: float, decimals: int) -> Decimal:
+    """A finite `value` with so many decimals, or zeros before the point where they are negative.
+
+    A half goes away from zero, and is a half of the shortest decimal that stands for the float:
+    1.005 has three decimals, though the float is a little less. A browser rounds the same way.
+    """
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), context=_HALF_UP)
+
+
+def _decimals(value: float, digits: int) -> int:
+    """The decimals that leave `value` so many significant digits."""
+    return digits - 1 - Decimal(repr(float(value))).adjusted()
+
+
 def number(value: float, digits: int = 3) -> str:
     """`value` with `digits` significant digits, thousands separated; whole parts kept whole."""
     if not math.isfinite(value):
         return "∞" if value > 0 else ("−∞" if value < 0 else "not a number")
     if value == 0:
         return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    if "." in text and float(text.replace(",", "")) == round(float(text.replace(",", ""))):
-        text = text.rstrip("0").rstrip(".")
-    return text.replace("-", "−")
+    return _written(value, min(max(0, _decimals(value, digits)), MOST_DECIMALS))
+
+
+def _written(value: float, decimals: int) -> str:
+    return re.sub(r"\.0+$", "", f"{rounded(value, decimals):,f}").replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -174,16 +194,14 @@ class Rule:
     def _step(self, value: float, digits: int) -> tuple[float, str]:
         if value == 0 or not math.isfinite(value):
             return next((step for step in self.steps if step[0] == 1), self.steps[-1])
-        size = abs(float(f"{value:.{digits - 1}e}"))
+        size = abs(float(rounded(value, _decimals(value, digits))))
         return next((step for step in self.steps if size >= step[0]), self.steps[-1])
 
     def _digits(self, value: float, digits: int, scale: float) -> str:
         if scale == 1 and math.isfinite(value):
-            if self.cents and 0.01 <= abs(value) < 1000:
-                return f"{value:,.2f}".removesuffix(".00")
-            if self.cents and abs(value) >= 1000:
-                return number(round(value), digits)
-            if self.whole and value == round(value):
+            if self.cents and abs(value) >= 0.01:
+                return _written(value, 2 if abs(value) < 1000 else 0)
+            if self.whole and value.is_integer():
                 return number(value, max(digits, 7))
         return number(value, digits)
 

@@ -4,6 +4,7 @@
   "use strict";
 
   const STEPS = 1000;
+  const MOST_DECIMALS = 100;
   const script = document.currentScript.src;
   const vega = script.replace(/live\.js.*$/, "vega.js");
   let runtime;
@@ -40,24 +41,25 @@
     }
   }
 
-  /* Making a format takes longer than using it. */
+  /* Making a format takes longer than using it. A format rounds as the library does: a half away from zero. */
   const formats = new Map();
+  function format(value, shape) {
+    const key = JSON.stringify(shape);
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat("en-US", shape));
+    return formats.get(key).format(value);
+  }
+
   function fixed(value, decimals) {
-    if (!formats.has(decimals)) {
-      const shape = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-      formats.set(decimals, new Intl.NumberFormat("en-US", shape));
-    }
-    return formats.get(decimals).format(value);
+    const shape = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    return format(value, shape).replace(/\.0+$/, "").replace("-", "−");
   }
 
   /* How a reader sees a number: the rules come with the figure, from the library's units. */
   function digitsOf(value, digits) {
     if (!Number.isFinite(value)) return value > 0 ? "∞" : value < 0 ? "−∞" : "not a number";
     if (value === 0) return "0";
-    const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
-    let text = fixed(value, decimals);
-    if (/\.0+$/.test(text)) text = text.replace(/\.0+$/, "");
-    return text.replace("-", "−");
+    const decimals = digits - 1 - Number(value.toExponential().split("e")[1]);
+    return fixed(value, Math.min(Math.max(0, decimals), MOST_DECIMALS));
   }
 
   function show(value, rule, digits = 3) {
@@ -65,20 +67,19 @@
     const one = rule.steps.find(([scale]) => scale === 1) ?? rule.steps.at(-1);
     let [scale, name] = one;
     if (value !== 0 && Number.isFinite(value)) {
-      const size = Math.abs(Number(value.toExponential(digits - 1)));
+      const size = Math.abs(Number(format(value, { maximumSignificantDigits: digits, useGrouping: false })));
       [scale, name] = rule.steps.find(([step]) => size >= step) ?? rule.steps.at(-1);
     }
     value /= scale;
     let text = digitsOf(value, digits);
     if (scale === 1 && Number.isFinite(value)) {
       const size = Math.abs(value);
-      if (rule.cents && size >= 0.01 && size < 1000) {
-        text = fixed(value, 2).replace(/\.00$/, "");
-      } else if (rule.cents && size >= 1000) text = digitsOf(Math.round(value), digits);
+      if (rule.cents && size >= 0.01) text = fixed(value, size < 1000 ? 2 : 0);
       else if (rule.whole && Number.isInteger(value)) text = digitsOf(value, Math.max(digits, 7));
     }
     return rule.before + text + name + rule.after;
   }
+  window.reckonerShow = show;
 
   /* A slider moves evenly, on a logarithmic scale where the range asks for it. */
   function scaleOf({ low, high, whole }) {

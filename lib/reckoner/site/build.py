@@ -33,6 +33,7 @@ from reckoner.declare.tables import DataError
 from reckoner.show import live
 from reckoner.show.explain import Explanations
 from reckoner.show.pages import PageError, Pages
+from reckoner.site.reach import reach
 
 BUILD = Path("_build")
 EXECUTED = BUILD / "notebooks"
@@ -218,7 +219,8 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
 
     Args:
         book: the book.
-        library: the folder of the packages; an edit anywhere in it counts.
+        library: the folder of the packages. An edit anywhere in it counts for claims and site, for
+            a notebook one in what it can reach.
     """
     code = sorted(
         str(p)
@@ -235,7 +237,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
                 "name": name,
                 "title": lambda task, notebook=notebook: f"run {notebook}",
                 "actions": [(execute, (notebook, target))],
-                "file_dep": [str(notebook), *code],
+                "file_dep": [str(notebook), __file__, *reach(book, name, notebook, library)],
                 "targets": [str(target)],
             }
 

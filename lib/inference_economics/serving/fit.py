@@ -1,6 +1,6 @@
 """The fit of the serving model's constants, and what it is worth on rows that it never saw.
 
-`python -m inference_economics.serving_fit` fits again and stores the constants and residuals.
+`python -m inference_economics.serving.fit` fits again and stores the constants and residuals.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,34 +19,23 @@ import pandas as pd
 from scipy.optimize import least_squares
 from scipy.stats import norm
 
-from inference_economics import catalog
-from inference_economics.formulas.serving import (
-    ENGINES,
-    IDEAL,
+from inference_economics.quantities import DATA
+from inference_economics.serving.accuracy import book_rows, has_experts
+from inference_economics.serving.bound import lifetime, rows_of
+from inference_economics.serving.constants import (
     OF_ENGINE,
     OF_HARDWARE,
     Constants,
-    Residual,
     ServingConstant,
-    bytes_of,
     fitted,
     fitted_rows,
-    intervals,
-    residuals,
-    run_on,
-    serve,
 )
-from inference_economics.measurements import models_of_runs, runs, static_runs
-from inference_economics.quantities import DATA
-from inference_economics.serving_rows import (
-    PREDICTED,
-    bound,
-    lifetime,
-    predict,
-    rows_of,
-    run_of,
-    set_aside,
-)
+from inference_economics.serving.engines import ENGINES
+from inference_economics.serving.intervals import Residual, intervals, residuals
+from inference_economics.serving.model import serve
+from inference_economics.serving.predict import PREDICTED
+from inference_economics.serving.rows import run_of
+from inference_economics.serving.runs import models_of_runs
 
 Vector = npt.NDArray[np.float64]
 
@@ -189,13 +178,6 @@ def predicted(rows: pd.DataFrame, values: dict[str, Constants]) -> pd.DataFrame:
     return table
 
 
-def has_experts(rows: pd.DataFrame) -> pd.Series:
-    """Whether each row's model is a mixture of experts."""
-    keys = {name: row.key for name, row in models_of_runs().items()}
-    mixed = {name: catalog.model(key).has("experts") for name, key in keys.items()}
-    return rows["model"].map(mixed)
-
-
 def cross_validated(rows: pd.DataFrame) -> pd.DataFrame:
     """Residuals of rows, each from a fit on the other configurations.
 
@@ -229,58 +211,6 @@ def leave_out(column: str, name: str) -> pd.DataFrame:
 
 
 @cache
-def _book_rows() -> pd.DataFrame:
-    table = predict(runs())
-    at_datasheet = serve(run_of(table, ideal=True), IDEAL)
-    return table.assign(
-        key=table["model"].map({name: row.key for name, row in models_of_runs().items()}),
-        experts=has_experts(table),
-        set_aside=set_aside(),
-        error=table["predicted_tpot_ms"] / table["tpot_ms"] - 1,
-        inside=table["tpot_ms"].between(
-            table["predicted_tpot_ms_low"], table["predicted_tpot_ms_high"]
-        ),
-        ttft_error=table["predicted_ttft_ms"] / table["ttft_ms"] - 1,
-        datasheet_tpot_ms=at_datasheet.decode_time * 1e3,
-        **bound(table),
-    )
-
-
-def book_rows() -> pd.DataFrame:
-    """Every measured row with its prediction, its error, and the bound on it.
-
-    Beside the columns of `measurements.runs` and `predict`: `key`, the model's catalog key;
-    `experts`; `set_aside`, why a row is not counted; `error`, predicted over measured time per
-    output token less one; `inside`, whether the interval holds the measured time; `ttft_error`;
-    `datasheet_tpot_ms`, the time of one step at the datasheet's bandwidth and compute; and the
-    columns of `bound`.
-    """
-    return _book_rows().copy()
-
-
-def counted(table: pd.DataFrame, part: str) -> pd.DataFrame:
-    """The rows of a part that count: none twice, and none set aside."""
-    return table[(table["part"] == part) & ~table["repeated"] & (table["set_aside"] == "")]
-
-
-def summary(rows: pd.DataFrame) -> dict[str, float]:
-    """Errors of the time per output token over some of the rows of the book.
-
-    Returns:
-        Number of rows, mean and median absolute error, mean error, and the share of the rows
-        whose measured time lies in its interval.
-    """
-    size = rows["error"].abs()
-    return {
-        "rows": float(len(rows)),
-        "mean": float(size.mean()),
-        "median": float(size.median()),
-        "bias": float(rows["error"].mean()),
-        "coverage": float(rows["inside"].mean()),
-    }
-
-
-@cache
 def left_out() -> pd.DataFrame:
     """What each chip and each model costs when the fit does not know it.
 
@@ -305,41 +235,6 @@ def left_out() -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-@cache
-def on_a100() -> pd.DataFrame:
-    """A chip, models and an engine that no fit saw: static batches on A100, in milliseconds.
-
-    A static batch has no newcomers, so that its time per token is that of a step. The engine is
-    given the middle of the fitted engines' constants. Rows that the memory does not hold are left
-    out.
-    """
-    middle = Constants(
-        *(
-            float(np.median([getattr(known, field.name) for known in fitted().values()]))
-            for field in fields(Constants)
-        )
-    )
-    chip = catalog.chip("a100_sxm_80gb")
-    wide = bytes_of("bf16")
-    rows = []
-    for row in static_runs().to_dict("records"):
-        run = run_on(
-            catalog.model(row["key"]), chip, row["tp"], float(row["batch"]), row["isl"],
-            row["osl"], wide, wide, "vllm",
-        )  # fmt: skip
-        served = serve(run, middle)
-        if served.running == row["batch"]:
-            ideal = serve(run, IDEAL).decode_time
-            times = {
-                "measured_ms": 1e3 * row["tok_p50_s"],
-                "predicted_ms": 1e3 * float(served.decode_time),
-                "datasheet_ms": 1e3 * float(ideal),
-            }
-            rows.append({name: row[name] for name in ("key", "tp", "batch", "isl", "osl")} | times)
-    table = pd.DataFrame(rows)
-    return table.assign(error=table["predicted_ms"] / table["measured_ms"] - 1)
 
 
 def constant_rows(of: Fit) -> list[ServingConstant]:

@@ -38,12 +38,6 @@ CONFIGURATION = ("model", "system", "backend", "precision", "chips", "isl", "osl
 PARTS = 3
 """One configuration in so many is kept from the fit."""
 
-BLANK_PRECISION = "bf16"
-"""Weights where the file says nothing: the smallest format that the physical bound allows there.
-
-Read at eight bits, Qwen3-32B on one H100 would need twice its datasheet's time and more.
-"""
-
 
 class ModelOfRuns(BaseModel):
     """A row of serving_models.csv: a model's name in the measurements, and its catalog key."""

@@ -10,15 +10,12 @@ import pandas as pd
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, MissingConstantError, Model
-from inference_economics.formulas.serving import (
-    ENGINES,
-    NEEDS_OF_CHIP,
-    NEEDS_OF_MODEL,
-    PRECISIONS,
-    shape_of,
-)
-from inference_economics.measurements import models_of_runs
-from inference_economics.serving_rows import NEEDED, PREDICTED, predict
+from inference_economics.serving.engines import ENGINES, PRECISIONS
+from inference_economics.serving.model import NEEDS_OF_CHIP
+from inference_economics.serving.predict import PREDICTED, predict
+from inference_economics.serving.rows import NEEDED
+from inference_economics.serving.runs import models_of_runs
+from inference_economics.serving.shape import NEEDS_OF_MODEL, shape_of
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import Constant, DataError, read_rows
 from reckoner.files import write_whole

@@ -1,0 +1,1 @@
+"""What happened after the article: dated facts, and its predictions scored."""

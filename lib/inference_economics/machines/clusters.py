@@ -1,0 +1,216 @@
+"""The ways to run SRAM chips and GPUs, by width and batch, and what a second of a card costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.batching import cluster_throughput
+from inference_economics.formulas.equal_speed import (
+    card_seconds_per_token,
+    cost_of_card_second,
+    output_time_with_newcomers,
+    work_of_prefill,
+)
+from inference_economics.formulas.occupancy import speed_of_request
+from inference_economics.formulas.prefill_caching import attention_width
+from inference_economics.formulas.serving import attention_time
+from inference_economics.machines.frontier import Machine, Options
+from inference_economics.machines.pipeline import (
+    NETWORK_ARGUMENTS,
+    peak_compute,
+    spatial_frontier,
+    spatial_pipeline,
+)
+from inference_economics.serving.constants import fitted
+from inference_economics.serving.intervals import intervals
+from inference_economics.serving.model import run_on, serve
+from inference_economics.units import (
+    Bytes,
+    Tokens,
+)
+
+GROWTH = 1.1
+"""From one batch size that is tried to the next."""
+
+
+WIDTHS = (1, 2, 4, 8, 16, 32, 64)
+"""Cards of a pipeline stage that are tried."""
+
+GPU_WIDTHS = (1, 2, 4, 8)
+"""GPUs of a group that are tried: those of one machine."""
+
+LARGEST_BATCH = 16384
+
+GPU_LARGEST_BATCH = 1024
+"""The largest batches that are tried; at these, requests wait for memory or for each other."""
+
+
+def _grid(
+    widths: tuple[int, ...], largest: int, growth: float, given: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """Every width with every batch, along an axis before those of the given arrays."""
+    steps = int(np.ceil(np.log(largest) / np.log(growth)))
+    batches = np.unique(np.round(np.geomspace(1, largest, steps + 1)))
+    wide, many = (axis.ravel() for axis in np.meshgrid(np.array(widths, float), batches))
+    numbers = [
+        number
+        for value in given.values()
+        for number in (value.values.values() if hasattr(value, "values") else (value,))
+    ]
+    shape = (-1, *(1,) * max(np.ndim(number) for number in numbers))
+    return wide.reshape(shape), many.reshape(shape)
+
+
+def sram_options(
+    model: Model,
+    chip: Chip,
+    bytes_per_parameter: Bytes,
+    bytes_per_element: Bytes,
+    context_length: Tokens,
+    output_tokens: Tokens,
+    growth: float = GROWTH,
+    **network: Any,
+) -> Options:
+    """Ways to run SRAM chips: the smallest cluster for each batch, cut into stages of each width.
+
+    Newcomers' prefill is added to the chapter `occupancy`'s pipeline, as one micro-batch; the wait
+    for the first token is left out.
+
+    Args:
+        model: the model.
+        chip: the SRAM chip.
+        bytes_per_parameter: bytes a weight takes.
+        bytes_per_element: bytes an element of the KV cache takes.
+        context_length: tokens of each request, input and output.
+        output_tokens: its output.
+        growth: from one batch size that is tried to the next.
+        **network: the other arguments of `occupancy.spatial_pipeline`.
+    """
+    sizes = {"bytes_per_parameter": bytes_per_parameter, "bytes_per_element": bytes_per_element}
+    given = {"model": model, "chip": chip, **sizes, "context_length": context_length}
+    given |= {"output_tokens": output_tokens, **network}
+    width, batch = _grid(WIDTHS, LARGEST_BATCH, growth, given)
+    decode = spatial_frontier(
+        model, chip, batch, width, context_length=context_length, **sizes, **network
+    )
+    input_tokens = context_length - output_tokens
+    prompt = spatial_pipeline(
+        model, chip, input_tokens, width, width, context_length=0, **sizes, **network
+    )
+    compute = network["compute_share"] * peak_compute(chip)
+    own = attention_time(
+        model.layers, attention_width(model), input_tokens, decode.cards, 1.0, compute
+    )
+    time = output_time_with_newcomers(
+        decode.time_per_token,
+        decode.occupancy,
+        batch,
+        work_of_prefill(model.layers, prompt.layer_time, decode.stages, own),
+        output_tokens,
+    )
+    speed = speed_of_request(time)
+    throughput = cluster_throughput(batch, speed)
+    return Options(
+        width, batch, decode.cards, speed, card_seconds_per_token(decode.cards, throughput)
+    )
+
+
+def gpu_options(
+    model: Model,
+    gpu: Chip,
+    engine: str,
+    bytes_per_parameter: Bytes,
+    bytes_per_element: Bytes,
+    context_length: Tokens,
+    output_tokens: Tokens,
+    growth: float = GROWTH,
+) -> Options:
+    """Ways to run GPUs: groups of each width with each number of requests, by `serving`.
+
+    Where not one request fits in memory, the speed is zero.
+
+    Args:
+        model: the model.
+        gpu: the GPU.
+        engine: the serving engine.
+        bytes_per_parameter: bytes a weight takes.
+        bytes_per_element: bytes an element of the KV cache takes.
+        context_length: tokens of each request, input and output.
+        output_tokens: its output.
+        growth: from one batch size that is tried to the next.
+    """
+    lengths = {"context_length": context_length, "output_tokens": output_tokens}
+    sizes = {"bytes_per_parameter": bytes_per_parameter, "bytes_per_element": bytes_per_element}
+    given = {"model": model, "gpu": gpu, **sizes, **lengths}
+    width, batch = _grid(GPU_WIDTHS, GPU_LARGEST_BATCH, growth, given)
+    run = run_on(
+        model, gpu, width, batch, context_length - output_tokens, output_tokens, **sizes,
+        engine=engine,
+    )  # fmt: skip
+    with np.errstate(divide="ignore", invalid="ignore"):
+        served = serve(run, fitted()[engine])
+        fits = served.requests_in_memory >= 1
+        speed = np.where(fits, 1 / served.output_time, 0.0)
+        seconds = np.where(fits, card_seconds_per_token(1, served.throughput), np.inf)
+    return Options(width, batch, width, speed, seconds)
+
+
+ENGINE = "vllm"
+
+LEVEL = 0.9
+"""Share of measurements that the interval of the GPU's predictions is to hold."""
+
+
+def interval(engine: str, model: Model) -> tuple[float, float]:
+    """True times of an output token over predicted ones: the ends of serving's 90% interval."""
+    ends = intervals(LEVEL)[engine, model.has("experts")]
+    return ends["output_time_low"], ends["output_time_high"]
+
+
+REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output_tokens")
+
+NETWORK = (*NETWORK_ARGUMENTS, "bandwidth_share", "compute_share", "layer_floor")
+
+USED = ("load", "overhead", "electricity_price", "lifetime", "busy_share")
+
+
+def machines(growth: float = GROWTH, **inputs: Any) -> tuple[Machine, Machine]:
+    """The SRAM cluster and the GPU of `conclude`, to be asked at many speeds.
+
+    Args:
+        growth: from one batch size that is tried to the next.
+        **inputs: the arguments of `conclude`; all but what a card costs are numbers or arrays.
+    """
+    return sram_machine(growth, **inputs), gpu_machine(growth, **inputs)
+
+
+def sram_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
+    """The SRAM cluster alone; see `machines`."""
+    options = sram_options(
+        inputs["model"], inputs["chip"], growth=growth, **_some(inputs, *REQUEST, *NETWORK)
+    )
+    rate = cost_of_card_second(
+        inputs["card_price"], inputs["host_share"], power=inputs["chip_power"],
+        **_some(inputs, *USED),
+    )  # fmt: skip
+    return Machine(options, rate)
+
+
+def gpu_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
+    """The GPU alone; see `machines`."""
+    gpu = inputs["gpu"]
+    options = gpu_options(
+        inputs["model"], gpu, inputs["engine"], growth=growth, **_some(inputs, *REQUEST)
+    )
+    rate = cost_of_card_second(
+        inputs["gpu_price"], inputs["gpu_host_share"], power=gpu.power, **_some(inputs, *USED)
+    )
+    return Machine(options, rate, inputs["gpu_time_ratio"])
+
+
+def _some(inputs: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: inputs[name] for name in names}

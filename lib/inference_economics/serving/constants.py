@@ -1,0 +1,82 @@
+"""The fitted constants of the serving model, and their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict
+
+from inference_economics.quantities import DATA
+from inference_economics.serving.engines import ENGINES
+from inference_economics.units import (
+    Seconds,
+    Share,
+)
+from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.units import si
+
+
+class ServingConstant(BaseModel):
+    """A row of serving_constants.csv: a fitted constant and its interval.
+
+    Attributes:
+        name: which one.
+        engine: of which engine; blank for one of the hardware.
+        value: as fitted, in `unit`.
+        low: lower end of its 90% interval.
+        high: upper end.
+        unit: of the three.
+        meaning: what it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Text
+    engine: str
+    value: float
+    low: float
+    high: float
+    unit: UnitName
+    meaning: Text
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The fitted constants: five of the hardware, two of the engine; numbers or arrays."""
+
+    bandwidth_share: Share
+    compute_share: Share
+    expert_compute_share: Share
+    stage_floor: Seconds
+    all_reduce_latency: Seconds
+    host_per_request: Seconds
+    prefill_after_first: Share
+
+
+OF_HARDWARE = tuple(field.name for field in fields(Constants))[:5]
+
+OF_ENGINE = tuple(field.name for field in fields(Constants))[5:]
+
+IDEAL = Constants(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+"""The datasheet's chip: full bandwidth and compute, no latency, and no newcomers."""
+
+
+@cache
+def fitted_rows() -> tuple[ServingConstant, ...]:
+    """The fitted constants with their intervals, as `fit` stored them."""
+    return tuple(read_rows(DATA / "serving_constants.csv", ServingConstant))
+
+
+@cache
+def fitted() -> Mapping[str, Constants]:
+    """The fitted constants of each engine."""
+    values = {(row.name, row.engine): float(si(row.value, row.unit)) for row in fitted_rows()}
+    return {
+        engine: Constants(
+            *(values[name, ""] for name in OF_HARDWARE),
+            *(values[name, engine] for name in OF_ENGINE),
+        )
+        for engine in ENGINES
+    }
