@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pint
 import pytest
 
