@@ -224,9 +224,12 @@ def _same(chapter: str) -> bool:
 
 def _drawn(sheet: Worksheet, draw: random.Random) -> dict[str, Any]:
     """Numbers near the defaults, each unlike the others."""
-    numbers = [p for p in sheet.parameters if not p.by_name and not p.follows]
-    near = {p: min(max(float(p.default) * draw.uniform(0.6, 1.7), p.low), p.high) for p in numbers}
-    return {p.name: round(v) if isinstance(p.default, int) else v for p, v in near.items()}
+    found: dict[str, Any] = {}
+    for p in sheet.parameters:
+        if not p.by_name and not p.follows:
+            near = min(max(float(p.default) * draw.uniform(0.6, 1.7), p.low), p.high)
+            found[p.name] = round(near) if isinstance(p.default, int) else near
+    return found
 
 
 def _results(sheet: Worksheet, values: Mapping[str, Any]) -> list[Any]:
