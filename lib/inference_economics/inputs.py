@@ -16,6 +16,7 @@ from inference_economics.catalog import own
 from reckoner.declare.parameters import OwnFile, Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
+from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
 
@@ -40,7 +41,7 @@ def given(
         low: smallest value allowed, in `unit`.
         high: largest value allowed.
         unit: the unit in which a reader gives it; the row's if it is empty.
-        source: where the default comes from; "row" for the source of the row.
+        source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
     """
 
@@ -53,7 +54,10 @@ def given(
         else:
             value = default() if callable(default) else default
         number = int(value) if whole else float(f"{float(value):.12g}")
-        said = row.source if row and source == "row" else source
+        if row and source == "row":
+            said = row.source
+        else:
+            said = catalog.constants()[source].source if source in catalog.constants() else source
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high, address=address, compute=compute
@@ -197,6 +201,12 @@ BYTES_PER_PARAMETER = Parameter(
     low=0.125,
     high=8.0,
 )
+
+
+def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
+    """An input as another worksheet declares it, otherwise in some fields of `Parameter`."""
+    return lambda _: replace(sheet.parameters[name], **changes)
+
 
 MODEL_BYTES = given(
     "article.bytes_per_parameter",

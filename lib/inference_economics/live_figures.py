@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
+from inference_economics.worksheets import equal_speed
 from reckoner.show.live import Curve, Live
 
 FIGURES = (
@@ -346,55 +347,7 @@ FIGURES = (
             "h100_sxm.memory",
         ),
     ),
-    Live(
-        chapter="equal_speed",
-        title="Cost of a token against the speed that every user gets",
-        description=(
-            "Cost of a million output tokens on SRAM cards, on SRAM cards at their own limits and "
-            "on GPUs, against the speed of every user. The GPUs are cheapest at low speed; their "
-            "cost rises steeply and ends where they cannot go faster."
-        ),
-        across="target_speed",
-        span=(5.0, 3000.0),
-        across_title="Speed of every user (token/s)",
-        curves=(
-            Curve("cost", "SRAM as published", "1"),
-            Curve("bound_cost", "SRAM at its limits", "3"),
-            Curve("gpu_cost", "GPU", "2"),
-        ),
-        unit="USD/Mtoken",
-        unit_title="Cost (USD per million output tokens)",
-        sliders=(
-            "card_price",
-            "gpu_price",
-            "host_share",
-            "gpu_host_share",
-            "busy_share",
-            "lifetime",
-            "electricity_price",
-            "overhead",
-            "load",
-            "chip_power",
-        ),
-        sentence=(
-            "At {target_speed} for every user a token costs {cost} on SRAM cards and {gpu_cost} on "
-            "GPUs. SRAM is the cheaper from {crossover_speed} on, and GPUs give up at "
-            "{gpu_top_speed}; at {target_speed} the two cost the same with SRAM cards at "
-            "{break_even_price}."
-        ),
-        constants=(
-            "article.groq_card_price",
-            "article.h100_price",
-            "groq_card.price",
-            "dgx_h100.price",
-            "groq_llama2_70b.output_speed",
-            "groq_lpu.power",
-            "electricity.us_industrial_2023",
-            "data_centre.pue_2023",
-            "server_life.amazon",
-        ),
-        ending=("cost", "bound_cost", "gpu_cost"),
-    ),
+    equal_speed.LIVE,
 )
 
 LIVE = {live.chapter: live for live in FIGURES}

@@ -25,6 +25,7 @@ from inference_economics.machines.pipeline import (
     spatial_frontier,
     spatial_pipeline,
 )
+from inference_economics.quantities import formulary
 from inference_economics.serving.constants import fitted
 from inference_economics.serving.intervals import intervals
 from inference_economics.serving.model import run_on, serve
@@ -65,6 +66,7 @@ def _grid(
     return wide.reshape(shape), many.reshape(shape)
 
 
+@formulary.procedure
 def sram_options(
     model: Model,
     chip: Chip,
@@ -119,6 +121,7 @@ def sram_options(
     )
 
 
+@formulary.procedure
 def gpu_options(
     model: Model,
     gpu: Chip,

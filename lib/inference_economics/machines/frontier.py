@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from inference_economics.formulas.equal_speed import cost_of_output_token
+from inference_economics.quantities import formulary
 from inference_economics.units import (
     Count,
     DollarsPerSecond,
@@ -66,6 +67,7 @@ class Machine:
         """The highest speed that any of the options gives."""
         return np.max(self.options.speed, axis=0) / self.time_ratio
 
+    @formulary.procedure
     def card_seconds(self, target_speed: TokensPerSecond) -> SecondsPerToken:
         """The least work for a token at a speed or faster; infinite above the top speed.
 
@@ -93,6 +95,7 @@ SPEEDS = tuple(float(f"{speed:.3g}") for speed in np.geomspace(2, 1000, 128))
 """The speeds at which the crossover is looked for, about a twentieth apart."""
 
 
+@formulary.procedure
 def crossover(sram: Machine, hbm: Machine) -> TokensPerSecond:
     """The lowest of `SPEEDS`, or the GPU's top speed, from which on SRAM costs no more.
 

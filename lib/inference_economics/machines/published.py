@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from inference_economics import catalog
+import numpy as np
+
+from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.gpt4_scale import time_of_token
+from inference_economics.formulas.occupancy import unexplained_in_layer
+from inference_economics.machines.pipeline import cards_for, spatial_pipeline
 from inference_economics.serving.bound import lifetime
 from inference_economics.serving.runs import RUNS, models_of_runs, runs
+from inference_economics.units import Seconds, Tokens
+
+NETWORK = {
+    "node_cards": inputs.NODE_CARDS,
+    "hop_latency": inputs.HOP_LATENCY,
+    "link_bandwidth": inputs.LINK_BANDWIDTH,
+    "bytes_per_activation": inputs.BYTES_PER_ACTIVATION,
+}
+"""The network's inputs, at whose defaults the published speeds are looked at."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,56 @@ SPEEDS = (
 PUBLISHED_BYTES: Mapping[str, float] = {"groq_lpu": 1.0, "wse_3": 2.0}
 """Bytes of a weight and of an element of the cache: Cerebras prints 16 bits; for Groq one byte is
 assumed, as in the article."""
+
+
+def published(context_length: Tokens | None = None, **changes: Any) -> tuple[Published, ...]:
+    """The published speeds beside what the limits allow one request alone.
+
+    Args:
+        context_length: tokens of the request's KV cache; by default the article's.
+        **changes: arguments of `spatial_pipeline` that replace the inputs' defaults, in base units.
+    """
+    network = {name: _default(declared, name) for name, declared in NETWORK.items()} | changes
+    length = context_length or _default(inputs.CONTEXT, "context_length")
+    return tuple(_published(*row, length, network) for row in SPEEDS)
+
+
+def unexplained_by(source: str) -> Seconds:
+    """What the published speed of that address leaves unexplained in a layer."""
+    return next(row.unexplained for row in published() if row.source == source)
+
+
+def _default(declared: Any, name: str) -> Any:
+    parameter = declared(name)
+    return parameter.base(parameter.default)
+
+
+def _published(
+    label: str,
+    model_key: str,
+    chip_key: str,
+    source: str,
+    length: Tokens,
+    network: Mapping[str, Any],
+) -> Published:
+    model, chip = catalog.model(model_key), catalog.chip(chip_key)
+    size = PUBLISHED_BYTES[chip_key]
+    cards = int(cards_for(model, chip, 1, size, size, length))
+    if chip_key == "groq_lpu" and model_key in GROQ_CARDS:
+        cards = int(catalog.value(GROQ_CARDS[model_key]))
+    widths = np.arange(1, cards + 1)
+    pipelines = spatial_pipeline(model, chip, 1, cards, widths, size, size, length, **network)
+    best = int(np.argmax(pipelines.speed))
+    speed, time = catalog.value(source), float(pipelines.time_per_token[best])
+    return Published(
+        label=label,
+        source=source,
+        cards=cards,
+        tensor_parallel=int(widths[best]),
+        speed=speed,
+        bound=float(pipelines.speed[best]),
+        unexplained=float(unexplained_in_layer(time_of_token(speed), time, model.layers)),
+    )
 
 
 @dataclass(frozen=True)

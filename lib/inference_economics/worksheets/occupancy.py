@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
@@ -33,13 +30,10 @@ from inference_economics.inputs import (
     model_choice,
 )
 from inference_economics.machines.pipeline import (
-    NETWORK_ARGUMENTS,
-    cards_for,
     peak_compute,
     spatial_frontier,
-    spatial_pipeline,
 )
-from inference_economics.machines.published import GROQ_CARDS, PUBLISHED_BYTES, SPEEDS, Published
+from inference_economics.machines.published import published as published
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -252,37 +246,3 @@ def conclude(
         asked_utilization=utilization_for(asked_compute, found.cards, compute),
         time_left_in_layer=unexplained_in_layer(asked_time, found.time_per_token, model.layers),
     )
-
-
-def published(**changes: Any) -> tuple[Published, ...]:
-    """The published speeds beside what the limits allow one request alone.
-
-    Args:
-        **changes: arguments of `spatial_pipeline` that replace the defaults, in base units.
-    """
-    given = PARAMETERS.base({})
-    shared = {name: given[name] for name in NETWORK_ARGUMENTS} | changes
-    found = []
-    for label, model_key, chip_key, source in SPEEDS:
-        model, chip = catalog.model(model_key), catalog.chip(chip_key)
-        size = PUBLISHED_BYTES[chip_key]
-        sizes = (size, size, given["context_length"])
-        cards = int(cards_for(model, chip, 1, *sizes))
-        if chip_key == "groq_lpu" and model_key in GROQ_CARDS:
-            cards = int(catalog.value(GROQ_CARDS[model_key]))
-        widths = np.arange(1, cards + 1)
-        pipelines = spatial_pipeline(model, chip, 1, cards, widths, *sizes, **shared)
-        best = int(np.argmax(pipelines.speed))
-        speed, time = catalog.value(source), float(pipelines.time_per_token[best])
-        found.append(
-            Published(
-                label=label,
-                source=source,
-                cards=cards,
-                tensor_parallel=int(widths[best]),
-                speed=speed,
-                bound=float(pipelines.speed[best]),
-                unexplained=float(unexplained_in_layer(time_of_token(speed), time, model.layers)),
-            )
-        )
-    return tuple(found)
