@@ -10,6 +10,11 @@ import numpy as np
 
 from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
+from inference_economics.formulas.equal_speed import (
+    card_seconds_per_token,
+    cost_of_output_token,
+    price_with_input,
+)
 from inference_economics.formulas.gpt4_scale import time_of_token
 from inference_economics.formulas.occupancy import unexplained_in_layer
 from inference_economics.machines.pipeline import cards_for, spatial_pipeline
@@ -152,6 +157,9 @@ ASKED = {
 """Services of early 2024 whose speed was measured and whose price is known: catalog keys."""
 
 
+ARTICLE_MODEL = "llama2_70b"
+"""The model that the article is about, whose prices were asked."""
+
 SAME_SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "ffn_size")
 
 
@@ -183,3 +191,45 @@ def measured_points(model: Model, gpu: Chip, output_tokens: float, rate: float) 
         Point(f"input of {length:,.0f}", "measured", RUNS.name, float(speed), float(cost))
         for length, speed, cost in zip(rows["isl"], speeds, rate * seconds, strict=True)
     ]
+
+
+def published_points(
+    model: Model, gpu: Chip, input_tokens: float, output_tokens: float, results: Any
+) -> list[Point]:
+    """The article's two points, what was measured, and what services asked for the article's model.
+
+    Args:
+        model: the model.
+        gpu: the GPU.
+        input_tokens: input tokens of a request.
+        output_tokens: its output tokens.
+        results: what the chapter `equal_speed` concludes for them.
+    """
+    speed, cost = results.article_speed, results.article_cost
+    gpu_speed, gpu_cost = results.article_gpu_speed, results.article_gpu_cost
+    throughput = "perplexity_h100.throughput_per_gpu"
+    found = [
+        Point("the article's Groq", "article", "article.groq_output_speed", speed, cost),
+        Point("the article's H100", "article", throughput, gpu_speed, gpu_cost),
+        *measured_points(model, gpu, output_tokens, results.gpu_rate),
+    ]
+    if model.key != ARTICLE_MODEL:
+        return found
+    found.append(_mlperf(results.gpu_rate))
+    return found + [_asked(*row, input_tokens, output_tokens) for row in ASKED.items()]
+
+
+def _mlperf(rate: float) -> Point:
+    run = "mlperf_v4_0_dgx_h100_server"
+    seconds = card_seconds_per_token(1, catalog.value(f"{run}.throughput_per_gpu"))
+    time = f"{run}.time_per_output_token"
+    cost = cost_of_output_token(rate, seconds)
+    return Point("MLPerf", "measured", time, 1 / catalog.value(time), cost)
+
+
+def _asked(label: str, keys: tuple[str, str], input_tokens: float, output_tokens: float) -> Point:
+    measured, sold = keys
+    output, prompt = (catalog.value(f"{sold}.{name}_price") for name in ("output", "input"))
+    asked = price_with_input(output, prompt, input_tokens, output_tokens)
+    address = f"{measured}.output_speed"
+    return Point(label, "price asked", address, catalog.value(address), asked)

@@ -1,0 +1,221 @@
+"""The turns that the sentences of the chapter `equal_speed` take."""
+
+from __future__ import annotations
+
+import math
+
+from inference_economics.chapters.equal_speed import (
+    as_published,
+    crossing,
+    money,
+    points,
+    slower,
+    way,
+)
+from inference_economics.machines.frontier import SPEEDS, Machine, crossover
+from reckoner.declare.units import shown
+from reckoner.show.notebook import Chapter
+
+
+def gpu_end(chapter: Chapter) -> str:
+    """Where GPUs end."""
+    if chapter.results.gpu_top_speed > 0:
+        return f"GPUs give up at {chapter.words.gpu_top_speed}"
+    return "the model does not fit on the GPUs of one machine"
+
+
+def standing(chapter: Chapter) -> str:
+    """Who is cheaper at the speed of this page."""
+    results, words = chapter.results, chapter.words
+    user, cost, gpu_cost = words.target_speed, money(results.cost), money(results.gpu_cost)
+    if math.isinf(results.cost) and math.isinf(results.gpu_cost):
+        return (
+            f"At {user} neither chip can serve: SRAM cards end at {words.top_speed}, and "
+            f"{gpu_end(chapter)}."
+        )
+    if math.isinf(results.gpu_cost):
+        return f"At {user} only SRAM cards can serve, at **{cost}**; {gpu_end(chapter)}."
+    if math.isinf(results.cost):
+        return (
+            f"At {user} only GPUs can serve, at **{gpu_cost}**; SRAM cards end at "
+            f"{words.top_speed}."
+        )
+    winner = "SRAM cards" if results.cost_ratio < 1 else "GPUs"
+    by = max(results.cost_ratio, 1 / results.cost_ratio)
+    return (
+        f"At {user} a token costs **{words.cost}** on SRAM cards and **{words.gpu_cost}** on GPUs: "
+        f"the {winner} are cheaper, by a factor of {shown(by, 'ratio')}."
+    )
+
+
+def within_interval(chapter: Chapter) -> str:
+    """Between which speeds the crossing lies within the interval of the GPU's predictions."""
+    ends = [crossover(chapter.lines.sram, one) for one in reversed(slower(chapter))]
+    if not SPEEDS[0] < ends[0] < ends[1] < math.inf:
+        return ""
+    low, high = (shown(end, "token/s") for end in ends)
+    return f" ({low} to {high} within the interval of the GPU's predictions)"
+
+
+def rises(chapter: Chapter) -> str:
+    """How much dearer each chip's tokens are near its top speed."""
+    if chapter.results.gpu_top_speed <= 0:
+        return ""
+
+    def rise(machine: Machine) -> str:
+        near = machine.cost(0.8 * machine.top_speed) / machine.cost(1e-9)
+        return str(shown(near, "ratio"))
+
+    own = rise(chapter.lines.sram)
+    on_sram = "it costs the same" if own == "1" else f"that is {own} times"
+    return (
+        " At four fifths of its top speed a GPU's token costs "
+        f"{rise(chapter.lines.hbm)} times what it does at leisure; on SRAM cards {on_sram}."
+    )
+
+
+def loss_in_layer(chapter: Chapter) -> str:
+    """What each layer is taken to lose here, and what is drawn for it."""
+    floor = chapter.inputs.layer_floor
+    if floor == 0:
+        return "Here it is zero: the bound. The two lines drawn for it are then one."
+    why = (
+        "what Groq's own figure for LLaMA-2 70B leaves unexplained"
+        if as_published(chapter)
+        else "as given for this run"
+    )
+    return (
+        f"Here it is {chapter.words.layer_floor}, {why}. We draw both: the limits alone, and with "
+        "this loss."
+    )
+
+
+def runs_seen(chapter: Chapter) -> str:
+    """Where the measured runs lie."""
+    given = chapter.inputs
+    if (points(chapter)["kind"] == "measured").sum() <= 1:
+        return (
+            "Of this model no run on this GPU was measured; the line rests on the others that the "
+            "fit saw. "
+        )
+    prompt = shown(given.context_length - given.output_tokens, "token")
+    return (
+        "The cheapest of the measured runs lie along the GPU's line: below it where the input is "
+        f"shorter than the {prompt} of this page, above it where it is longer. "
+    )
+
+
+def prices_asked(chapter: Chapter) -> str:
+    """Where the prices asked lie, if all are above the GPU's cost at their speed."""
+    rows, sram, hbm = points(chapter), chapter.lines.sram, chapter.lines.hbm
+    asked = rows[rows["kind"] == "price asked"]
+    groq = asked[asked["label"] == "Groq"]
+    given = asked[asked["speed"] <= chapter.results.gpu_top_speed]
+    if not len(groq) or not (given["cost"] > hbm.cost(given["speed"].to_numpy())).all():
+        return ""
+    cost, speed = groq["cost"].iloc[0], groq["speed"].iloc[0]
+    against = (
+        "above this page's cost of an SRAM cluster too: at such prices of cards a full cluster "
+        "would have paid for itself. "
+        if cost > sram.cost(speed)
+        else "below this page's cost of an SRAM cluster. "
+    )
+    return (
+        "The prices asked are all above the cost of a GPU at their speed. Groq's, "
+        f"{shown(cost, 'USD/token')} at {shown(speed, 'token/s')}, is {against}"
+    )
+
+
+def articles_points(chapter: Chapter) -> str:
+    """Which of the article's two points a machine of this page reaches."""
+    results, hbm = chapter.results, chapter.lines.hbm
+    first = (
+        "With the time lost as drawn, no SRAM cluster reaches the first point's speed."
+        if results.top_speed < results.article_speed
+        else "An SRAM cluster can reach the first point's speed here."
+    )
+    today = hbm.cost(results.article_gpu_speed)
+    if math.isinf(today):
+        return f"{first} "
+    if results.article_gpu_cost > today:
+        return (
+            f"{first} The second lies above the GPU's line: today's software serves that speed for "
+            "less."
+        )
+    return (
+        f"{first} The second lies on or below the GPU's line: today's software serves that speed "
+        "for no less."
+    )
+
+
+def even_price(chapter: Chapter) -> str:
+    """At which price of an SRAM card the two cost the same."""
+    price, words = chapter.results.break_even_price, chapter.words
+    if math.isinf(price):
+        return f"Only SRAM cards give {words.target_speed}, whatever they cost."
+    start = "With this page's values for everything else, "
+    if not price > 0:
+        return f"{start}no price lets SRAM cards compete at {words.target_speed}."
+    return (
+        f"{start}the two cost the same at {words.target_speed} if an SRAM card costs "
+        f"**{words.break_even_price}**."
+    )
+
+
+def comparable(chapter: Chapter) -> str:
+    """Whether the costs are comparable at the speed of the article's GPUs."""
+    results, words = chapter.results, chapter.words
+    on_gpu = chapter.lines.hbm.cost(results.article_gpu_speed)
+    on_sram = chapter.lines.sram.cost(results.article_gpu_speed)
+    start = f"At {words.article_gpu_speed}, the speed of the article's own GPUs, "
+    if not (math.isfinite(on_gpu) and math.isfinite(on_sram)):
+        return f"{start}only one of the two chips can serve here."
+    ratio = on_sram / on_gpu
+    verdict = "comparable, as it says, but by another way" if 0.5 < ratio < 2 else "not comparable"
+    return (
+        f"{start}SRAM costs {shown(ratio, 'ratio')} times the GPU: {verdict}. That ratio changes "
+        f"with the speed: SRAM is the cheaper {crossing(results.crossover_speed)}."
+    )
+
+
+def reach(chapter: Chapter) -> str:
+    """Whether there is a speed that GPUs do not reach."""
+    if chapter.results.gpu_top_speed > 0:
+        end = chapter.words.gpu_top_speed
+        return f"Yes, beyond {end} with one machine and this software."
+    return "The model does not fit on one machine of them."
+
+
+def full_batch(chapter: Chapter) -> str:
+    """Whether every request of a full batch gets the article's speed."""
+    results = chapter.results
+    if results.top_speed >= results.article_speed:
+        return "Yes, in this run."
+    if results.article_speed <= results.bound_top_speed:
+        return (
+            f"Not with the time that each layer is known to lose: {chapter.words.top_speed} is the "
+            "most. The chips' limits would allow it."
+        )
+    return "Not even by the chips' limits."
+
+
+def entry(chapter: Chapter) -> str:
+    """What the cheapest tokens of each chip take."""
+    given = chapter.inputs
+    requests, cards = way(chapter.lines.sram, 1e-9)
+    _, gpus = way(chapter.lines.hbm, 1e-9)
+    others = (
+        f"; the cheapest of GPUs take {_count(gpus, 'card')} for "
+        f"{shown(gpus * given.gpu_price, 'USD')}."
+        if gpus > 0
+        else "."
+    )
+    return (
+        f"The cheapest SRAM tokens come from {_count(cards, 'card')} for "
+        f"{shown(cards * given.card_price, 'USD')} and {_count(requests, 'request')} at once"
+        f"{others}"
+    )
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"
