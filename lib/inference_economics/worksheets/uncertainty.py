@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from inference_economics import inputs
 from inference_economics.catalog import Model
+from inference_economics.formulas.uncertainty import sram_part_of_cost
 from inference_economics.machines.clusters import GROWTH
 from inference_economics.sampling.break_even import break_evens
 from inference_economics.sampling.outcomes import costs, draw, indices, part_of_cost
@@ -55,6 +58,8 @@ def conclude(
     decides = indices(part, first)
     even = {each.parameter: each.value for each in break_evens(model, [speed])}
     at_likely = costs(model, [speed], likely(), GROWTH)
+    likely_costs = float(at_likely[0][0]), float(at_likely[1][0])
+    likely_part = sram_part_of_cost(*likely_costs) if min(likely_costs) < math.inf else None
 
     rows: Count = len(part)
     inputs: Count = len(values)

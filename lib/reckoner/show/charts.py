@@ -50,14 +50,22 @@ class Axis:
 
 @dataclass(frozen=True)
 class Names:
-    """An axis of names, in the order in which they are given."""
+    """An axis of names, in the order in which they are given.
+
+    Attributes:
+        title: what the names are of.
+        order: the names.
+        ticks: properties of the axis itself, such as labelLimit.
+    """
 
     title: str
     order: Sequence[str]
+    ticks: Mapping[str, Any] = field(default_factory=dict)
 
     def channel(self, channel: type[alt.X | alt.Y], name: str) -> Any:
         """The Altair channel of a column."""
-        return channel(f"{name}:N", sort=list(self.order), title=self.title)
+        axis: dict[str, Any] = {"axis": alt.Axis(**self.ticks)} if self.ticks else {}
+        return channel(f"{name}:N", sort=list(self.order), title=self.title, **axis)
 
 
 @dataclass(frozen=True)

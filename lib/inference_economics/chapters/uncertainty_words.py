@@ -1,0 +1,137 @@
+"""The turns that the sentences of the chapter `uncertainty` take."""
+
+from __future__ import annotations
+
+import math
+
+from inference_economics.chapters.uncertainty import OUTCOMES, Study
+from reckoner.declare.units import shown
+
+ON_BOTH = ("electricity_price", "overhead", "lifetime", "busy_share")
+"""Inputs that weigh on both chips alike."""
+
+
+def price_share(study: Study, name: str, digits: int = 3) -> str:
+    """The share of samples in which SRAM is cheaper here, with cards at that price."""
+    here = study.by_price["Speed"] == study.chapter.inputs.target_speed
+    return str(shown(study.by_price[here][name].iloc[0] / 100, "share", digits))
+
+
+def first_speed(study: Study, share: float) -> str:
+    """From which speed on SRAM is the cheaper in so many samples."""
+    reached = study.speeds[study.shares[OUTCOMES[0]] >= share]
+    if not len(reached):
+        return "at no speed"
+    if reached[0] == study.speeds[0]:
+        return "at every speed drawn"
+    return f"from {shown(reached[0], 'token/s')} on"
+
+
+def gone(study: Study) -> str:
+    """From which speed on most samples have no chip that can."""
+    speeds = study.speeds[study.shares[OUTCOMES[2]] > 0.5]
+    if not len(speeds):
+        return ""
+    return f" From {shown(speeds[0], 'token/s')} on most samples have no chip that can."
+
+
+def spread(study: Study) -> str:
+    """Where the ratios of the samples lie, and where the likely values put it."""
+    results, user = study.chapter.results, study.chapter.words.target_speed
+    low, median, high, likely = (
+        _ratio(getattr(results, f"{name}_ratio")) for name in ("low", "median", "high", "likely")
+    )
+    if math.isnan(results.median_ratio):
+        text = f"At {user} neither chip serves in any sample."
+    elif results.median_ratio in (0, math.inf):
+        text = f"At {user} most samples leave no choice: {median} can serve."
+    else:
+        text = (
+            f"At {user} the median of the ratio is **{median}**; a twentieth of the samples "
+            f"lie below {low}, and a twentieth above {high}."
+        )
+    if 0 < results.likely_ratio < math.inf:
+        text += f" With every input at its most likely value it would be {likely}."
+    if results.median_ratio < 0.9 * results.likely_ratio < math.inf:
+        text += (
+            " Those values together are not the middle of the samples: several stand at one "
+            "end of their range."
+        )
+    return text
+
+
+def decides(study: Study) -> str:
+    """Which inputs answer for the spread."""
+    user, found = study.chapter.words.target_speed, study.chapter.lines.decides
+    top, second, third = (
+        (row.label, shown(row.total, "share", 2)) for row in found.head(3).itertuples()
+    )
+    if found["total"][0] == 0:
+        return f"At {user} every sample gives the same answer, so that no input decides it."
+    together = study.chapter.results.sum_first
+    return (
+        f"At {user} the {top[0]} answers for **{top[1]}** of the spread, the {second[0]} for "
+        f"{second[1]} and the {third[0]} for {third[1]} ({{numref}}`fig-uncertainty-sobol`). "
+        f"The first-order indices together make {shown(together, 'share', 2)}: the inputs act "
+        f"mostly {'one by one' if together > 0.8 else 'together'}."
+    )
+
+
+def idle(study: Study) -> str:
+    """That what weighs on both chips alike does not matter, where that is so."""
+    totals = study.chapter.lines.decides.set_index("parameter")["total"]
+    if not all(totals[name] < 0.02 for name in ON_BOTH):
+        return ""
+    return (
+        "Electricity, overhead, lifetime and idle hours hardly matter for who is cheaper: they "
+        "weigh on both chips alike."
+    )
+
+
+def turning(study: Study) -> str:
+    """How many inputs can turn the answer by themselves within their range."""
+    within = [r for r in study.evens.values() if any(_in_range(text) for text in r.values())]
+    return str(shown(len(within), "count"))
+
+
+def hopeless(study: Study) -> str:
+    """How many inputs cannot turn the answer at any value."""
+    fixed = [r for r in study.evens.values() if set(r.values()) <= {"never", "always"}]
+    return str(shown(len(fixed), "count"))
+
+
+def even_here(study: Study) -> str:
+    """What must be for SRAM to win at this speed, or for how long it wins."""
+    results, words = study.chapter.results, study.chapter.words
+    text = ""
+    if not math.isnan(results.break_even_price):
+        price = words.break_even_price
+        text = (
+            f"For SRAM to win at {words.target_speed}, a card must cost {price} or less, with "
+            "all else as it is."
+            if results.likely_ratio > 1
+            else f"SRAM wins at {words.target_speed} as long as a card costs no more than {price}."
+        )
+    if not math.isnan(results.break_even_floor):
+        text += f" Or each layer may lose no more than {words.break_even_floor}."
+    return text
+
+
+def top(study: Study) -> str:
+    """The input that decides most."""
+    found = study.chapter.lines.decides
+    if found["total"][0] <= 0:
+        return "Nothing that we do not know could change that."
+    share = shown(found["total"][0], "share", 2)
+    return f"One input decides most: the {found['label'][0]}, with {share} of the spread."
+
+
+def _ratio(ratio: float) -> str:
+    """A ratio of costs, or that only one chip gives the speed."""
+    if math.isinf(ratio):
+        return "only GPUs"
+    return "only SRAM" if ratio == 0 else str(shown(ratio, "ratio"))
+
+
+def _in_range(text: str) -> bool:
+    return not text.startswith("(") and text not in ("never", "always")
