@@ -34,8 +34,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference_economics.book import BOOK
-from reckoner.sweep.evaluate import Sweep, evaluate
-from reckoner.sweep.memory import keep_freed_memory
+from reckoner.sweep.evaluate import evaluate
+from reckoner.sweep.points import Sweep
 
 ROOT = Path(__file__).parent.parent
 CONTEXTS, PRICES = 200, 200
@@ -185,7 +185,6 @@ print("seconds", (time.perf_counter() - start) / 200, file=sys.stderr)
 
 def per_point(batches: int) -> float:
     """Seconds that one process takes for a point, all its results, once it is at work."""
-    keep_freed_memory()
     values = {
         "context_length": f"1000:100000:{CONTEXTS}",
         "batch_size": f"1:{batches}:{batches}",
@@ -194,9 +193,7 @@ def per_point(batches: int) -> float:
     tasks = Sweep(BOOK, "batching", values)
     evaluate(tasks.task(0, ""))
     start = time.perf_counter()
-    count = sum(
-        len(evaluate(tasks.task(number % tasks.chunks, "")).results["cost"]) for number in range(12)
-    )
+    count = sum(len(evaluate(tasks.task(number % tasks.chunks, ""))) for number in range(12))
     return (time.perf_counter() - start) / count
 
 

@@ -13,8 +13,9 @@ import pytest
 from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
 from other_parameters import OTHER_PARAMETERS
+from reckoner.execute import tidy
 from reckoner.ledger import Claim
-from reckoner.site.build import execute, run_with, tidy
+from reckoner.site.build import execute, run_with
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = {chapter: ROOT / "notebooks" / f"{chapter}.ipynb" for chapter in BOOK.chapters}

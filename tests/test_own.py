@@ -10,7 +10,7 @@ from inference_economics.book import BOOK
 from inference_economics.catalog import config_json, own
 from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
-from reckoner.site.build import attempt
+from reckoner.execute import attempt
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHIP, MODEL = str(EXAMPLES / "made_up_chip.toml"), str(EXAMPLES / "llama2_70b_config.json")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.book import BOOK, open_chapter
-from reckoner.declare.parameters import ParameterError
+from reckoner.declare.parameters import Parameter, ParameterError
+from reckoner.sweep.axes import axis
 
 CAPACITY = BOOK.parameters("capacity")
 
@@ -60,7 +61,7 @@ def test_any_value_is_taken_or_refused_clearly(value):
 
 def test_a_chapter_refuses_what_its_declaration_refuses():
     with pytest.raises(ParameterError, match="did you mean"):
-        open_chapter("capacity", modle="llama2_70b")
+        open_chapter("capacity", {"modle": "llama2_70b"})
 
 
 def test_a_shorter_name_stands_for_a_chip():
@@ -76,3 +77,27 @@ def test_a_number_follows_what_is_chosen_until_it_is_given():
     assert declared.base({"chip_2": "a100", "memory_2": 40.0})["chip_2"].memory == 40e9
     with pytest.raises(ParameterError, match="memory_3: chip_3 is 'own'"):
         declared.check({"chip_3": "own"})
+
+
+@given(st.floats(-10, 5000) | st.integers(-10, 5000))
+def test_where_powers_are_needed_others_are_refused_and_the_nearest_named(value):
+    samples = Parameter("samples", 512, "count", "", "", "", 8, 2048, power_of=2)
+    powers = [2**exponent for exponent in range(3, 12)]
+    if value in powers:
+        assert samples.check(value) == value
+        return
+    expected = r"^samples: expected a power of 2 from 8 to 2048"
+    with pytest.raises(ParameterError, match=expected) as refused:
+        samples.check(value)
+    if 8 < value < 2048 and value == int(value):
+        below, above = (f(p for p in powers if s * p > s * value) for f, s in ((max, -1), (min, 1)))
+        assert str(refused.value).endswith(f"got {int(value)}. Near it: {below} and {above}")
+
+
+def test_samples_that_are_no_power_of_two_are_refused_by_the_chapter():
+    samples = BOOK.parameters("uncertainty")["samples"]
+    with pytest.raises(ParameterError, match=r"samples: .* got 100. Near it: 64 and 128"):
+        samples.read("100")
+    with pytest.raises(ParameterError, match=r"samples: .* got 518"):
+        axis(samples, "8:2048:5")
+    assert list(axis(samples, "8:64:log2").values) == [8, 16, 32, 64]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -23,12 +25,15 @@ from other_parameters import OTHER_PARAMETERS
 from reckoner.declare.parameters import ParameterError
 from reckoner.files import whole
 from reckoner.provenance import code_hash, provenance
+from reckoner.sweep.axes import axis
 from reckoner.sweep.chart import Picture
-from reckoner.sweep.chunks import dump, load, make, store
-from reckoner.sweep.evaluate import Sweep, evaluate
-from reckoner.sweep.grids import axis, grid
-from reckoner.sweep.parts import Parts, SweepError
+from reckoner.sweep.evaluate import evaluate
+from reckoner.sweep.parts import Parts, SweepError, as_file
+from reckoner.sweep.parts import read as read_chunk
+from reckoner.sweep.pieces import make_chunk
+from reckoner.sweep.points import Sweep, columns
 from reckoner.sweep.run import Job
+from reckoner.sweep.table import heading
 
 BATCHING = BOOK.parameters("batching")
 ROOT = Path(__file__).parent.parent
@@ -40,17 +45,9 @@ def swept(chapter, given, chunk=65_536, book=BOOK):
 
 def evaluated(sweep):
     """Each result at every point, and the errors by point."""
-    parts = [evaluate(sweep.task(number, "")) for number in range(sweep.chunks)]
-    sizes = [len(sweep.grid(number)) for number in range(sweep.chunks)]
-    columns = {
-        name: np.concatenate(
-            [np.broadcast_to(p.results[name], n) for p, n in zip(parts, sizes, strict=True)]
-        )
-        for name in sweep.units
-    }
-    starts = itertools.accumulate([0, *sizes[:-1]])
-    errors = {s + k: e for s, p in zip(starts, parts, strict=True) for k, e in p.errors.items()}
-    return columns, errors
+    found = pa.Table.from_batches([evaluate(sweep.task(n, "")) for n in range(sweep.chunks)])
+    errors = {place: text for place, text in enumerate(found["error"].to_pylist()) if text}
+    return {name: found[name].to_numpy() for name in sweep.units}, errors
 
 
 # The values as written
@@ -121,20 +118,32 @@ def test_a_sweep_is_finite_or_says_that_there_is_none(speeds, prices, chunk):
         sweep = swept("batching", {"speed": speeds, "card_price": prices}, chunk)
     except ParameterError:
         return
-    columns, errors = evaluated(sweep)
+    results, errors = evaluated(sweep)
     assert not errors
-    for name, column in columns.items():
+    for name, column in results.items():
         none_allowed = name.startswith(("floor_", "consumer_batch", "parity_", "effective_cost"))
         assert np.isfinite(column).all() or none_allowed
         assert not np.isnan(column).any()
 
 
-def test_a_product_of_axes_runs_through_all_its_points():
+def test_a_product_of_axes_runs_through_all_its_points_and_again():
     axes = {"a": np.array([1.0, 2.0]), "b": np.arange(5.0), "c": np.arange(3.0)}
-    expected = list(itertools.product(*axes.values()))
-    for start, stop in itertools.combinations(range(31), 2):
-        columns = grid(axes, start, stop).columns()
-        assert list(zip(*columns.values(), strict=True)) == expected[start:stop]
+    expected = list(itertools.product(*axes.values())) * 2
+    for start, stop in itertools.combinations(range(61), 2):
+        found = columns(axes, range(start, stop))
+        assert list(zip(*found.values(), strict=True)) == expected[start:stop]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 10, 64])
+def test_names_vary_slowest_and_chunks_run_across_them(chunk):
+    sweep = swept("roots", {"x": "11:20:10", "sign": "plus,minus"}, chunk, frail.BOOK)
+    spans = [sweep.span(number) for number in range(sweep.chunks)]
+    assert list(itertools.chain(*spans)) == list(range(20))
+    points = [(p["sign"], p["x"]) for span in spans for p in sweep.checked(span)]
+    assert points == list(itertools.product(("plus", "minus"), map(float, range(11, 21))))
+    results, _ = evaluated(sweep)
+    signs = np.repeat([1, -1], 10)
+    assert (results["root"] == signs * np.sqrt(np.tile(np.arange(11.0, 21.0), 2))).all()
 
 
 # What a sweep gives
@@ -153,16 +162,17 @@ def test_arrays_give_what_single_points_give(chapter):
             values = list(dict.fromkeys(map(float, text.split(","))))
             given = {**fixed, parameter.name: ",".join(map(str, values))}
             sweep = swept(chapter, {n: t for n, t in given.items() if t != "None"}, 2)
-            columns, errors = evaluated(sweep)
+            results, errors = evaluated(sweep)
+            missing = BOOK.worksheet(chapter).optional
             assert all(text.endswith("is not a number") for text in errors.values())
-            for place, point in enumerate(sweep.points()):
+            for place, point in enumerate(sweep.checked(range(sweep.count))):
                 with np.errstate(all="ignore"):
                     single = BOOK.conclude(chapter, point).results
-                for name, column in columns.items():
+                for name, column in results.items():
                     # A root may differ in the last bit between one number and an array.
                     alone = float(getattr(single, name))
                     assert column[place] == pytest.approx(alone, rel=4e-16, nan_ok=True)
-                    assert not math.isnan(alone) or place in errors
+                    assert not math.isnan(alone) or name in missing or place in errors
 
 
 GRID = {"chip": "groq_lpu,wse_2", "batch_size": "1:512:log2", "context_length": "1000:90000:7"}
@@ -214,32 +224,85 @@ def test_points_that_fail_are_rows_with_their_error(tmp_path):
     assert (good["root [count]"] == signs * np.sqrt(good["x [count]"])).all()
 
 
+def test_what_may_be_missing_is_empty_and_no_failure(tmp_path):
+    """Where neither chip gives the speed there is no ratio, and no price makes them equal."""
+    given = {"samples": "8", "target_speed": "20,9000"}
+    job = Job(swept("uncertainty", given), tmp_path / "t.csv")
+    assert job.run() and job.failed == 0
+    table = pd.read_csv(job.output)
+    assert table["error"].isna().all()
+    units = BOOK.units("uncertainty")
+    missing = {n for n, unit in units.items() if table[heading(n, unit)].isna()[1]}
+    assert missing and missing <= BOOK.worksheet("uncertainty").optional <= set(units)
+    assert "likely_ratio" in missing and table[heading("likely_ratio", "ratio")].notna()[0]
+
+
+def test_only_what_is_declared_may_be_missing(tmp_path, monkeypatch):
+    sweep = swept("roots", {"x": "-1,4,7"}, book=frail.BOOK)
+    monkeypatch.setattr(frail.roots, "MAY_BE_MISSING", frozenset({"root"}), raising=False)
+    results, errors = evaluated(sweep)
+    assert errors == {2: "ValueError: seven is refused"}
+    assert np.isnan(results["root"]).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_headings_are_unique_and_only_repetitions_are_left_out(tmp_path, chapter):
+    swept_by = next(p for p in BOOK.parameters(chapter) if not p.by_name)
+    values = list(dict.fromkeys([swept_by.default, swept_by.low or swept_by.default]))
+    sweep = swept(chapter, {swept_by.name: ",".join(map(str, values))})
+    job = Job(sweep, tmp_path / "t.parquet", look=Picture(sweep).look)
+    table = written(job)
+    assert len(set(table.column_names)) == len(table.column_names)
+    results, _ = evaluated(sweep)
+    for name, unit in sweep.units.items():
+        column = table[heading(name, unit)].to_numpy()
+        assert np.array_equal(column, results[name], equal_nan=True)
+
+
+def test_a_result_that_repeats_a_parameter_has_one_column(tmp_path):
+    sweep = swept("occupancy", {"node_cards": "1,2", "asked_speed": "300,400"})
+    picture = Picture(sweep, ["asked_speed"])
+    table = written(Job(sweep, tmp_path / "t.parquet", look=picture.look))
+    assert "<svg" in picture.html()
+    assert table.column_names.count("asked_speed [token/s]") == 1
+    assert table["asked_speed [token/s]"].to_pylist() == [300, 300, 400, 400]
+    margins = written(Job(swept("margins", {"lifetime": "1,2"}), tmp_path / "m.parquet"))
+    year = 365.25 * 24 * 3600
+    assert margins["lifetime [s]"].to_pylist() == pytest.approx([year, 2 * year])
+    assert margins["lifetime [year]"].to_pylist() == [1, 2]
+
+
 def test_a_chunk_is_read_as_it_was_written(tmp_path):
-    found = evaluate(swept("batching", GRID).task(0, ""))
-    with (tmp_path / "chunk").open("wb") as file:
-        dump(found, file)
-    again = load(tmp_path / "chunk")
-    assert list(again.results) == list(found.results)
-    for name, column in found.results.items():
-        assert type(column) is type(again.results[name])
-        assert np.array_equal(column, again.results[name])
+    for sweep in (swept("batching", GRID), swept("roots", {"x": "-2:9:12"}, book=frail.BOOK)):
+        found = evaluate(sweep.task(0, ""))
+        (tmp_path / "chunk").write_bytes(as_file(found))
+        again = read_chunk(tmp_path / "chunk")
+        assert again.equals(found) and again.schema.names == [*sweep.units, "error"]
 
 
 def test_a_worker_with_other_code_is_refused(tmp_path):
     task = swept("batching", GRID).task(0, "another")
     with pytest.raises(SweepError, match="other formulas or data"):
-        make(task, tmp_path / "chunk", "")
+        make_chunk(task, tmp_path / "chunk", "")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_on_another_machine_returns_its_chunk(tmp_path):
-    task = swept("batching", GRID).task(0, code_hash("inference_economics.batching"))
-    content = make(task, tmp_path / "chunk", "a plan that is not here")
-    assert content is not None
+    job = Job(swept("batching", GRID), tmp_path / "t.csv")
+    task = pickle.loads(pickle.dumps(job.sweep.task(0, code_hash("inference_economics"))))
+    path = job.parts.path(0)
+    made = make_chunk(task, path, "a plan that is not here")
+    assert made.content is not None
     assert not list(tmp_path.iterdir())
-    store(tmp_path / "chunk", content)
-    found, again = evaluate(task), load(tmp_path / "chunk")
-    assert all(np.array_equal(c, again.results[name]) for name, c in found.results.items())
+    assert job._store(made) == 0
+    assert read_chunk(path).equals(evaluate(task))
+
+
+def test_a_task_carries_no_module_of_a_chapter():
+    """A worker finds the formulas by the names of the book and of the chapter."""
+    given = {"chip": "groq_lpu,wse_2", "batch_size": "1:9:9"}
+    text = pickle.dumps(swept("batching", given).task(0, ""))
+    assert b"inference_economics.book" in text and b"worksheets" not in text
 
 
 def test_too_many_points_are_refused():
@@ -298,7 +361,7 @@ def test_a_table_of_unknown_origin_is_not_overwritten(tmp_path):
 
 def test_two_sweeps_into_one_folder_are_refused(tmp_path):
     job = Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv")
-    with Parts(job.output, job.parts.plan).locked(), pytest.raises(SweepError, match="at work"):
+    with Parts(job.output, job._plan()).locked(), pytest.raises(SweepError, match="at work"):
         job.run()
     assert job.run()
 
@@ -311,7 +374,40 @@ def test_other_code_is_another_sweep(tmp_path, monkeypatch):
         Job(job.sweep, job.output).run()
 
 
-# On a cluster of separate processes
+# In this process, or on a cluster of separate processes
+
+
+def test_few_points_are_evaluated_in_this_process(tmp_path):
+    """26 points over names are 26 combinations; no other process, nor Dask, is started."""
+    code = (
+        "import sys, pathlib; from inference_economics.book import BOOK\n"
+        "from reckoner.sweep.points import Sweep; from reckoner.sweep.run import Job\n"
+        "given = dict(pair.split('=') for pair in sys.argv[2:])\n"
+        "assert Job(Sweep(BOOK, 'batching', given), pathlib.Path(sys.argv[1])).run()\n"
+        "assert 'distributed' not in sys.modules"
+    )
+    names = ["chip=groq_lpu,wse_2", "batch_size=1:13:13"]
+    command = [sys.executable, "-c", code, str(tmp_path / "t.csv"), *names]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 26
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "here"),
+    [
+        ({"speed": "1:2:1000"}, {}, True),
+        ({"speed": "1:2:1000", "card_price": "1:2:101"}, {}, False),
+        ({"speed": "1:2:1000"}, {"workers": 2}, False),
+        ({"speed": "1:2:1000"}, {"scheduler": "tcp://127.0.0.1:9"}, False),
+        ({"speed": "1:2:1000"}, {"notebook": ROOT / "notebooks" / "batching.ipynb"}, False),
+        ({"speed": "1"}, {"notebook": ROOT / "notebooks" / "batching.ipynb"}, True),
+    ],
+)
+def test_a_cluster_is_for_many_points_for_notebooks_and_when_asked(tmp_path, given, asked, here):
+    sweep = swept("batching", given, 1 if "notebook" in asked else 100)
+    job = Job(sweep, tmp_path / "t.csv", **asked)
+    assert job._here(job.parts.missing(sweep.chunks)) == here
+
 
 BIG = {"chip": "groq_lpu,wse_2", "batch_size": "1:160:160", "context_length": "1000:90000:25"}
 CHUNK = 50
@@ -368,8 +464,8 @@ def test_killing_a_worker_and_then_the_client_loses_nothing(tmp_path, cluster):
     assert not output.exists()
 
     made = []
-    make = job._make
-    job._make = lambda number: made.append(number) or make(number)
+    piece = job._piece
+    job._piece = lambda number: made.append(number) or piece(number)
     assert job.run()
     assert not done & set(made)
     assert not list(tmp_path.glob(".killed*"))  # nor does what was half-written stay

@@ -46,9 +46,10 @@ BOOK = Book(
     cover=("batching", "fig-batching-cost"),
     data=DATA,
     distribution="trading-space-for-time",
+    home=__name__,
 )
 
 
-def open_chapter(name: str, given: Mapping[str, Any] | None = None, **values: Any) -> Chapter:
+def open_chapter(name: str, given: Mapping[str, Any]) -> Chapter:
     """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
-    return Chapter(BOOK, name, {**(given or {}), **values})
+    return Chapter(BOOK, name, given)

@@ -31,6 +31,7 @@ def given(
     unit: str = "",
     source: str = ARTICLE,
     whole: bool = False,
+    power_of: int = 0,
 ) -> Any:
     """A number that a reader may change.
 
@@ -43,6 +44,7 @@ def given(
         unit: the unit in which a reader gives it; the row's if it is empty.
         source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
+        power_of: the number of which it must be a power, if any.
     """
 
     def declared(name: str) -> Parameter:
@@ -60,8 +62,9 @@ def given(
             said = catalog.constants()[source].source if source in catalog.constants() else source
         compute = default if callable(default) else None
         return Parameter(
-            name, number, shown, label, help, said, low, high, address=address, compute=compute
-        )
+            name, number, shown, label, help, said, low, high,
+            address=address, compute=compute, power_of=power_of,
+        )  # fmt: skip
 
     return declared
 

@@ -36,6 +36,7 @@ class Book:
         cover: chapter and name of the figure that stands for the book.
         data: the folder of the data files.
         distribution: the name under which the packages are installed, which has a version.
+        home: name of the module that has the book as `BOOK`, for the workers of a sweep.
     """
 
     package: str
@@ -49,6 +50,7 @@ class Book:
     cover: tuple[str, str] | None = None
     data: Path | None = None
     distribution: str = ""
+    home: str = ""
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 
 from reckoner.book import Book
 
@@ -19,7 +18,7 @@ def provenance(book: Book) -> dict[str, str]:
 
     A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository.
     """
-    folder = _folder(book.module(book.chapters[0]))
+    folder = _folder(book.package)
     return {
         "version": _version(book.distribution),
         "commit": _commit(folder),
@@ -28,15 +27,17 @@ def provenance(book: Book) -> dict[str, str]:
 
 
 @cache
-def code_hash(module: str) -> str:
-    """A hash of a chapter's package and of the machinery: equal ones give equal results."""
-    folders = {_folder(importlib.import_module(module.split(".")[0])), Path(__file__).parent}
-    files = (path for folder in folders for path in folder.rglob("*"))
+def code_hash(package: str) -> str:
+    """A hash of a book's package and of the machinery: equal ones give equal results."""
+    files = (
+        path for folder in (_folder(package), _folder("reckoner")) for path in folder.rglob("*")
+    )
     return _hash(path for path in files if path.suffix in {".py", ".csv"})
 
 
-def _folder(module: ModuleType) -> Path:
-    return Path(module.__file__ or "").parent
+def _folder(package: str) -> Path:
+    """The folder of the outermost package."""
+    return Path(importlib.import_module(package.split(".")[0]).__file__ or "").parent
 
 
 def _version(distribution: str) -> str:

@@ -38,4 +38,4 @@ def conclude(x: Count, times: Count, sign: Any) -> Conclusions:
     return Conclusions(sign.value * np.sqrt(x) * times, 3)
 
 
-BOOK = Book("frail", ("roots",), Formulary({}), {}, ())
+BOOK = Book("frail", ("roots",), Formulary({}), {}, (), home=__name__)

@@ -31,6 +31,7 @@ def conclude(
         low=8,
         high=2048,
         source="this book",
+        power_of=2,
     ),
     seed: Count = inputs.given(
         2024,

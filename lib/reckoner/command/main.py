@@ -13,7 +13,8 @@ import click
 from reckoner.book import Book
 from reckoner.declare.parameters import Parameter, ParameterError, nearest
 from reckoner.declare.tables import DataError
-from reckoner.sweep.grids import CHUNK, SYNTAX
+from reckoner.sweep.axes import SYNTAX
+from reckoner.sweep.points import CHUNK
 
 Options = Sequence[Callable[[Any], Any]]
 
@@ -106,8 +107,7 @@ def described(parameter: Parameter, width: int = 78) -> list[str]:
         own = f", or the path of {p.own.kind} (*{p.own.suffix})" if p.own else ""
         facts.insert(0, f"one of {', '.join(p.choices)}{own}")
     else:
-        kind = "a whole number" if isinstance(p.default, int) else "a number"
-        facts.insert(0, f"{kind} of {p.low:g} to {p.high:g}")
+        facts.insert(0, f"{p.kind} {p.low:g} to {p.high:g}")
     lines = [f"  {p.name} [{p.unit}]"]
     for text in (about, "; ".join(facts)):
         lines += textwrap.wrap(
@@ -241,7 +241,7 @@ def _sweep(book: Book, root: Path) -> Callable[[str], click.Command]:
         ) -> None:  # fmt: skip
             """Evaluate {chapter} at every combination of the values given."""
             from reckoner.sweep.chart import Picture
-            from reckoner.sweep.evaluate import Sweep
+            from reckoner.sweep.points import Sweep
             from reckoner.sweep.run import Job
 
             sweep = Sweep(book, chapter, _given(pairs), 1 if notebooks else at_once)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from reckoner.book import Book
+from reckoner.execute import attempt
 from reckoner.files import write_whole
 from reckoner.ledger import Conclusions
 from reckoner.provenance import provenance
 from reckoner.show.explain import Explanations
-from reckoner.site.build import attempt
 from reckoner.site.one_page import page_of
 
 

@@ -60,6 +60,7 @@ class Parameter:
         numbers: the parameters that follow this choice.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
+        power_of: the number of which only whole powers are allowed; 0 where all numbers are.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Parameter:
     address: str = ""
     compute: Callable[[], float] | None = None
     numbers: tuple[Parameter, ...] = ()
+    power_of: int = 0
 
     @property
     def type_name(self) -> str:
@@ -87,6 +89,13 @@ class Parameter:
     def by_name(self) -> bool:
         """Whether it is chosen by name; else it is a number."""
         return isinstance(self.default, str)
+
+    @property
+    def kind(self) -> str:
+        """What numbers it takes, as words that stand before its bounds."""
+        if self.power_of:
+            return f"a power of {self.power_of} from"
+        return "a whole number of" if isinstance(self.default, int) else "a number of"
 
     def read(self, text: str) -> Any:
         """The checked value that a command line gives as text.
@@ -110,7 +119,16 @@ class Parameter:
             raise self._unexpected(value)
         if whole and value != int(value):
             raise self._unexpected(value)
+        if self.power_of:
+            self._check_power(value)
         return int(value) if whole else float(value)
+
+    def _check_power(self, value: float) -> None:
+        exponent = math.log(max(value, 1), self.power_of)
+        if value != self.power_of ** round(exponent):
+            near = (self.power_of**end for end in (math.floor(exponent), math.ceil(exponent)))
+            allowed = " and ".join(f"{each:g}" for each in near if self.low <= each <= self.high)
+            raise ParameterError(f"{self._unexpected(int(value))}. Near it: {allowed}")
 
     def _unexpected(self, value: Any) -> ParameterError:
         return ParameterError(f"{self.name}: expected {self._expected()}; got {_short(value)}")
@@ -137,9 +155,8 @@ class Parameter:
         return path
 
     def _expected(self) -> str:
-        kind = "a whole number" if isinstance(self.default, int) else "a number"
         upper = f" to {self.high:g}" if math.isfinite(self.high) else " or more"
-        return f"{kind} of {self.low:g}{upper} ({self.unit})"
+        return f"{self.kind} {self.low:g}{upper} ({self.unit})"
 
     def of(self, record: Any) -> float | None:
         """The number that a record has for a parameter that follows it, if it has one."""
@@ -209,6 +226,18 @@ class Parameters:
                 value = values.get(p.name)
                 checked[p.name] = p.check(self._followed(p, checked) if value is None else value)
         return {name: checked[name] for name in self.defaults}
+
+    def refuse_misspelled(self, names: Mapping[str, Any]) -> None:
+        """See that no text or number among a notebook's names is almost a parameter's.
+
+        Raises:
+            ParameterError: one is; the message names the parameter that is meant.
+        """
+        for name, value in names.items():
+            near = difflib.get_close_matches(name, self.defaults, n=1, cutoff=0.8)
+            plain = isinstance(value, str | int | float) and name not in self.defaults
+            if near and plain:
+                self[name]
 
     def _followed(self, parameter: Parameter, chosen: Mapping[str, Any]) -> float:
         assert parameter.follows is not None, f"{parameter.name} follows nothing"

@@ -78,6 +78,7 @@
     parsed.removeAttribute("id");
     for (const link of parsed.querySelectorAll("a[href]")) relate(link, chapter);
     body.replaceChildren(document.adoptNode(parsed));
+    if (opener?.closest(".live")) body.prepend("With the values at which this figure starts:");
     body.scrollTop = 0;
     back.hidden = trail.length < 2;
     panel.hidden = false;

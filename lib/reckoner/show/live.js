@@ -300,7 +300,10 @@
 
     showState() {
       if (this.view) {
-        this.sentence.textContent = this.data.sentence.replace(/\{(\w+)\}/g, (_, name) => this.word(name));
+        const page = `../book/numbers/${this.data.chapter}.html`;
+        const parts = this.data.sentence.split(/\{(\w+)\}/); // every second is the name of a number
+        const link = (name) => create("a", { class: "number", href: `${page}#${name}` }, this.word(name));
+        this.sentence.replaceChildren(...parts.map((part, i) => (i % 2 ? link(part) : part)));
       }
       if (this.notice) this.sentence.prepend(create("strong", {}, `${this.notice} `));
       if (this.folded.open) this.showCommands();

@@ -25,6 +25,7 @@ from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import Constant
 from reckoner.declare.units import base_unit, rule, si
 from reckoner.show import figures
+from reckoner.show.marks import linked, mark
 
 POINTS = 81
 DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])
@@ -272,9 +273,10 @@ class LiveFigure:
         }
 
     def sentence(self) -> str:
-        """The sentence under the figure for the defaults."""
-        concluded = self.book.conclude_by_default(self.live.chapter)
-        return self.live.sentence.format_map(concluded.words(digits=3))
+        """The sentence under the figure for the defaults, its numbers marked."""
+        words = self.book.conclude_by_default(self.live.chapter).words(digits=3)
+        named = {name: mark(f"{self.live.chapter}.{name}", text) for name, text in words.items()}
+        return self.live.sentence.format_map(named)
 
     def constants_html(self) -> str:
         """The constants behind the figure; each shows its source when pointed at or focused."""
@@ -337,7 +339,7 @@ class LiveFigure:
         return (
             f'<div class="live" id="live-{self.name}">'
             f"{figures.spec_html(spec, self.table())}"
-            f'<p class="live-sentence" role="status">{html.escape(self.sentence())}</p>'
+            f'<p class="live-sentence" role="status">{linked(html.escape(self.sentence()))}</p>'
             '<div class="live-controls" hidden></div>'
             f"{self.constants_html()}"
             '<div class="live-tools" hidden></div>'

@@ -43,11 +43,12 @@ class Chapter:
         by_default: whether the parameters are the defaults; only then are claims judged.
 
     Raises:
-        ParameterError: a parameter is of the wrong type or out of bounds.
+        ParameterError: a parameter is misspelled, of the wrong type or out of bounds.
     """
 
     def __init__(self, book: Book, name: str, given: Mapping[str, Any]) -> None:
         parameters = book.parameters(name)
+        parameters.refuse_misspelled(given)
         checked = parameters.check({p.name: given[p.name] for p in parameters if p.name in given})
         self.book = book
         self.name = name

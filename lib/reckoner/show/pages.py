@@ -29,7 +29,8 @@ from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark
 from reckoner.show.notebook import claims_table, second_table, verdict_pill
 from reckoner.sweep.chart import Picture
-from reckoner.sweep.evaluate import Sweep, evaluate
+from reckoner.sweep.evaluate import evaluate
+from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import Table
 
 

@@ -13,23 +13,20 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
 import vl_convert as vlc
 from doit.cmd_base import ModuleTaskLoader
 from doit.dependency import FileChangedChecker
 from doit.doit_cmd import DoitMain
-from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from reckoner.book import Book
 from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
+from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
 from reckoner.show.explain import Explanations
 from reckoner.show.pages import PageError, Pages
@@ -51,11 +48,6 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
 
     def get_state(self, dep: str, current_state: str | None) -> str:
         return hashlib.sha256(Path(dep).read_bytes()).hexdigest()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def execute(notebook: Path, executed: Path) -> bool:
@@ -82,52 +74,6 @@ def run_with(notebook: Path, executed: Path, parameters: dict[str, Any]) -> bool
         return False
     partial.replace(executed)
     return True
-
-
-def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> str:
-    """Run a notebook through papermill, and write it with what it gave, whether it fails or not.
-
-    Returns:
-        Nothing, or the cell and the error that stopped it.
-    """
-    error = ""
-    with tempfile.TemporaryDirectory() as folder:
-        # The kernel listens in a folder of this run alone, not on a port open to others.
-        socket = {"transport": "ipc", "ip": f"{folder}/kernel"}
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(executed),
-                dict(parameters),
-                kernel_name="python3",
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # quiet as it shuts down
-                config=Config({"KernelManager": socket}),
-            )
-        except PapermillExecutionError as failure:
-            error = f"cell {failure.cell_index + 1}: {failure.ename}: {failure.evalue}"
-    tidied = tidy(nbformat.read(executed, as_version=4))
-    nbformat.write(tidied, executed)
-    return error
-
-
-def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with no more metadata than the book needs: no times, no machine."""
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata = nbformat.NotebookNode(kernelspec=kernel, language_info={"name": "python"})
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02d}"
-        kept = {k: v for k, v in cell.metadata.items() if k in {"tags", "jupyter", "mystnb"}}
-        if not kept.get("tags"):
-            kept.pop("tags", None)
-        if kept.get("jupyter", {}).keys() - {"source_hidden"}:
-            kept["jupyter"] = {"source_hidden": True}
-        cell.metadata = nbformat.NotebookNode(kept)
-        if cell.cell_type == "code":
-            for output in cell.outputs:
-                output.get("metadata", {}).clear()
-    return notebook
 
 
 def write_claims(book: Book, path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
-from tqdm import tqdm
 
 from reckoner.sweep.parts import SweepError
 
@@ -27,69 +26,43 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
     Raises:
         SweepError: no scheduler answers at the address.
     """
-    if scheduler is None:
-        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
-        with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **quiet) as local,
-            Client(local) as found,
-        ):
+    with dask.config.set({"distributed.comm.timeouts.connect": "20s"}):
+        if scheduler is None:
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True,
+                    silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0",
+                ) as local,
+                Client(local) as found,
+            ):  # fmt: skip
+                yield found
+            return
+        try:
+            found = Client(scheduler, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise SweepError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+        with found:
             yield found
-        return
-    try:
-        found = Client(scheduler, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        raise SweepError(f"no Dask scheduler answers at {scheduler}: {error}") from None
-    with found:
-        yield found
 
 
-def work(
-    found: Client, pieces: Iterable[Any], submit: Callable[[Any], Any]
-) -> Iterator[tuple[Any, Any]]:
+def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:
     """Have all pieces done, some ahead of the workers; what a dying worker held is done again.
 
-    Args:
-        found: the cluster.
-        pieces: what is to be done, in order.
-        submit: hands a piece in, and returns its future.
-
-    Yields:
-        Each piece with its result, as they are finished.
+    Yields what each piece gives, as they are finished.
 
     Raises:
         SweepError: the cluster went away, or a piece killed every worker that took it.
     """
-    waiting = iter(pieces)
-    threads = max(1, sum(found.nthreads().values()))
-    handed: dict[str, Any] = {}
-
-    def hand_in(count: int) -> list[Any]:
-        futures = []
-        for piece in itertools.islice(waiting, count):
-            future = submit(piece)
-            handed[future.key] = piece
-            futures.append(future)
-        return futures
-
-    running = as_completed(hand_in(AHEAD * threads), with_results=True, raise_errors=False)
+    waiting = (found.submit(piece, pure=False) for piece in pieces)
+    ahead = AHEAD * max(1, sum(found.nthreads().values()))
+    handed_in = list(itertools.islice(waiting, ahead))
+    running = as_completed(handed_in, with_results=True, raise_errors=False)
+    del handed_in  # or a worker would keep what these gave
     for future, result in running:
         if future.status != "finished":
-            raise SweepError(f"the cluster gave up: {_why(result)}. Run the same command again")
-        piece = handed.pop(future.key)
+            error = result[1] if isinstance(result, tuple) else result
+            why = f"{type(error).__name__}: {error}"
+            raise SweepError(f"the cluster gave up: {why}. Run the same command again")
         future.release()
-        running.update(hand_in(1))
-        yield piece, result
-
-
-def _why(result: Any) -> str:
-    error = result[1] if isinstance(result, tuple) else result
-    return f"{type(error).__name__}: {error}"
-
-
-def progress(total: int, unit: str, shown: bool | None, start: int = 0) -> Any:
-    """A bar on the error stream with the time left; by default only where a person sees it."""
-    hidden = None if shown is None else not shown
-    return tqdm(total=total, initial=start, unit=unit, disable=hidden, unit_scale=total > 9999)
-
-
-dask.config.set({"distributed.comm.timeouts.connect": "20s"})
+        running.update(itertools.islice(waiting, 1))
+        yield result

@@ -1,20 +1,21 @@
 """The working folder of a sweep: what is finished stays finished, whatever is killed.
 
-Beside `table.parquet` it is `table.parquet.parts`. It holds the plan of the sweep and a file for
-each finished chunk. Files appear under their names only once they are whole.
+Beside `table.parquet` it is `table.parquet.parts`. It holds the plan of the sweep and an Arrow file
+for each finished chunk. Files appear under their names only once they are whole.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reckoner.files import write_whole
+import pyarrow as pa
+
+from reckoner.files import partials, write_whole
 
 
 class SweepError(RuntimeError):
@@ -32,8 +33,7 @@ class Parts:
     def __init__(self, output: Path, plan: Mapping[str, Any]) -> None:
         self.output = output
         self.folder = output.with_name(output.name + ".parts")
-        self.plan = json.loads(json.dumps(plan))
-        self._plan_file = self.folder / "plan.json"
+        self.plan = json.dumps(plan, indent=1, ensure_ascii=False)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -42,8 +42,7 @@ class Parts:
         Raises:
             SweepError: another sweep holds it, or it belongs to another plan.
         """
-        new = not self.folder.exists()
-        if new and self.output.exists():
+        if self.output.exists() and not self.folder.exists():
             raise SweepError(f"{self.output} exists already; remove it, or give another name")
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
@@ -58,12 +57,12 @@ class Parts:
             yield
 
     def _refuse_other_plan(self) -> None:
-        if not self._plan_file.exists():
-            write_whole(self._plan_file, json.dumps(self.plan, indent=1, ensure_ascii=False))
-            return
-        made = json.loads(self._plan_file.read_text(encoding="utf-8"))
-        if made != self.plan:
-            names = [n for n in {**made, **self.plan} if made.get(n) != self.plan.get(n)]
+        path = self.folder / "plan.json"
+        if not path.exists():
+            write_whole(path, self.plan)
+        made, plan = json.loads(path.read_text(encoding="utf-8")), json.loads(self.plan)
+        if made != plan:
+            names = [name for name in {**made, **plan} if made.get(name) != plan.get(name)]
             raise SweepError(
                 f"{self.folder} was made with other {' and other '.join(names)}; "
                 "give another name, or remove the folder and its table"
@@ -71,26 +70,34 @@ class Parts:
 
     def _tidy(self) -> None:
         """Remove what a killed process left half-written."""
-        files = (self.output, self.output.with_suffix(".svg"), self.output.with_suffix(".html"))
-        beside = [f".{file.name}.{'?' * 8}{file.suffix}" for file in files]  # as `whole` names them
-        found = (path for pattern in beside for path in self.output.parent.glob(pattern))
-        for left in (*self.folder.rglob(".*"), *found):
+        made = [self.output.with_suffix(end) for end in (self.output.suffix, ".svg", ".html")]
+        for left in (*self.folder.glob(".*"), *(path for file in made for path in partials(file))):
             left.unlink(missing_ok=True)
 
-    @property
-    def finished(self) -> bool:
-        """Whether the table is made."""
-        return self.output.exists()
-
-    def chunk(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.chunk"
+    def path(self, number: int) -> Path:
+        """The file of a chunk."""
+        return self.folder / f"{number:06d}.arrow"
 
     def missing(self, count: int) -> list[int]:
         """Numbers of the chunks that are not finished."""
-        return [number for number in range(count) if not self.chunk(number).exists()]
+        return [number for number in range(count) if not self.path(number).exists()]
 
     def clear(self) -> None:
         """Remove the chunks; the plan stays, and says how the table was made."""
-        for path in self.folder.iterdir():
-            if path.name not in {"plan.json", "lock"}:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in self.folder.glob("*.arrow"):
+            path.unlink()
+
+
+def as_file(batch: pa.RecordBatch) -> pa.Buffer:
+    """The content of a chunk's file."""
+    content = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(content, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    return content.getvalue()
+
+
+def read(path: Path) -> pa.RecordBatch:
+    """A chunk from its file."""
+    with pa.ipc.open_file(path) as reader:
+        return reader.get_batch(0)

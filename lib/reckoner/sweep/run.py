@@ -1,28 +1,29 @@
-"""Carrying a sweep out: chunks or notebooks by Dask, the table from what they gave."""
+"""Carrying a sweep out: chunks or notebooks, here or by Dask, and the table from what they gave."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import tempfile
-import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tqdm import tqdm
 
+from reckoner.declare.parameters import ParameterError
+from reckoner.execute import cores
 from reckoner.files import write_whole
 from reckoner.provenance import code_hash, provenance
-from reckoner.site.build import attempt, cores
-from reckoner.sweep import chunks, cluster
-from reckoner.sweep.evaluate import Evaluated, Sweep, Task, evaluate
-from reckoner.sweep.memory import keep_freed_memory
-from reckoner.sweep.parts import Parts
-from reckoner.sweep.table import Table, check_ending, notebook_name
+from reckoner.sweep.parts import Parts, read
+from reckoner.sweep.pieces import Made, make_chunk, run_notebook
+from reckoner.sweep.points import Sweep
+from reckoner.sweep.table import Table, notebook_name
+
+FEW = 100_000
+"""So many points are evaluated sooner than other processes start."""
 
 
 @dataclass
@@ -34,9 +35,10 @@ class Job:
         output: the table.
         notebook: the notebook to run at each point, if any.
         scheduler: address of a running Dask scheduler, or None for processes of this machine.
-        workers: how many processes.
+        workers: how many processes; 0 for one a core, where other processes are worth it.
         shown: whether the progress is shown; None for only where a person sees it.
         look: sees every batch of the table as it is written.
+        failed: points that failed.
     """
 
     sweep: Sweep
@@ -49,8 +51,11 @@ class Job:
     failed: int = 0
 
     def __post_init__(self) -> None:
-        check_ending(self.output)
-        self.code = code_hash(self.sweep.module.__name__)
+        if self.output.suffix not in (".csv", ".parquet"):
+            raise ParameterError(
+                f"{self.output.name}: the table's name must end in .csv or .parquet"
+            )
+        self.code = code_hash(self.sweep.book.package)
         self.table = Table(self.sweep, provenance(self.sweep.book), self.notebook is not None)
         self.parts = Parts(self.output, self._plan())
         self._text = "" if self.notebook is None else self.notebook.read_text(encoding="utf-8")
@@ -61,32 +66,24 @@ class Job:
         return self.output.with_name(self.output.name + ".notebooks")
 
     def run(self, finish: Callable[[], object] = lambda: None) -> bool:
-        """Do what is not done yet, then write the table.
+        """Do what is not done yet, then write the table; False if it is written already.
 
         Args:
             finish: called when all points are known, before the table has its name.
 
-        Returns:
-            Whether there was anything to do.
-
         Raises:
             SweepError: the folder is taken or is another sweep's, or the cluster went away.
         """
-        keep_freed_memory()
         with self.parts.locked():
-            done = self.parts.finished
+            done = self.output.exists()
             if not done:
                 self.table.write(self.output, self._batches(finish))
             self.parts.clear()
         return not done
 
     def _plan(self) -> dict[str, Any]:
-        own = [
-            path for values in self.sweep.combinations for path in self._own_files(values).values()
-        ]
-        files = [Path(path) for path in dict.fromkeys(own)] + (
-            [self.notebook] if self.notebook else []
-        )
+        own = [file for v in self.sweep.combinations for file in self._own_files(v).values()]
+        files = [*map(Path, dict.fromkeys(own)), *([self.notebook] if self.notebook else [])]
         return {
             "chapter": self.sweep.chapter,
             "parameters": dict(self.sweep.given),
@@ -96,57 +93,6 @@ class Job:
             **self.table.provenance,
         }
 
-    def _batches(self, finish: Callable[[], object]) -> Iterator[pa.RecordBatch]:
-        """The chunks in order as rows of the table, each as soon as it can be had."""
-        ready = set(range(self.sweep.chunks))
-        missing = self.parts.missing(self.sweep.chunks)
-        ready -= set(missing)
-        with closing(self._finished(missing)) as finished, self._bar(missing) as bar:
-            for number in range(self.sweep.chunks):
-                while number not in ready:
-                    newest = next(finished)
-                    ready.add(newest)
-                    bar.update(self._size(newest))
-                found = chunks.load(self.parts.chunk(number))
-                self.failed += len(found.errors)
-                batch = self.table.batch(number, found)
-                self.look(batch)
-                yield batch
-        finish()
-
-    def _bar(self, missing: list[int]) -> Any:
-        done = self.sweep.count - sum(map(self._size, missing))
-        return cluster.progress(self.sweep.count, "point", self.shown, done)
-
-    def _size(self, number: int) -> int:
-        _, start, stop = self.sweep.span(number)
-        return stop - start
-
-    def _finished(self, missing: list[int]) -> Generator[int]:
-        """Make the missing chunks, and say the number of each."""
-        if self.scheduler is None and len(missing) <= 1:  # not worth a second process
-            for number in missing:
-                self._store(number, self._make(number)())
-                yield number
-            return
-        workers = min(self.workers or cores(), max(1, len(missing)))
-        with cluster.client(self.scheduler, workers) as client:
-            run = uuid.uuid4().hex  # or Dask would name the work after all of its numbers
-            submit = lambda number: client.submit(self._make(number), key=f"{run}-{number}")  # noqa: E731
-            for number, content in cluster.work(client, missing, submit):
-                self._store(number, content)
-                yield number
-
-    def _make(self, number: int) -> Callable[[], Any]:
-        task = self.sweep.task(number, self.code)
-        if self.notebook is None:
-            plan = json.dumps(self.parts.plan, indent=1, ensure_ascii=False)
-            return Piece(task, self.parts.chunk(number).absolute(), plan)
-        values, _, _ = self.sweep.span(number)
-        swept = {n: float(c[0]) for n, c in self.sweep.grid(number).columns().items()}
-        checked = self.sweep.parameters.check({**values, **swept})
-        return NotebookPiece(task, self._text, {**checked, **self._own_files(checked)})
-
     def _own_files(self, values: dict[str, Any]) -> dict[str, str]:
         """The files among the values, by paths that a worker in another folder finds too."""
         return {
@@ -155,47 +101,61 @@ class Job:
             if p.own and str(values[p.name]).endswith(p.own.suffix)
         }
 
-    def _store(self, number: int, content: Any) -> None:
-        if self.notebook is not None:
-            executed, content = content
-            write_whole(self.notebooks / notebook_name(number), executed)
-        chunks.store(self.parts.chunk(number), content)
+    def _batches(self, finish: Callable[[], object]) -> Iterator[pa.RecordBatch]:
+        """The chunks in order as rows of the table, each as soon as it can be had."""
+        missing = self.parts.missing(self.sweep.chunks)
+        ready = set(range(self.sweep.chunks)) - set(missing)
+        with closing(self._finished(missing)) as finished, self._bar(missing) as bar:
+            for number in range(self.sweep.chunks):
+                while number not in ready:
+                    newest = next(finished)
+                    ready.add(newest)
+                    bar.update(len(self.sweep.span(newest)))
+                found = read(self.parts.path(number))
+                self.failed += len(found) - found.column("error").null_count
+                batch = self.table.batch(number, found)
+                self.look(batch)
+                yield batch
+        finish()
 
+    def _bar(self, missing: list[int]) -> Any:
+        """The progress and the time left, on the error stream."""
+        count, ahead = self.sweep.count, sum(len(self.sweep.span(number)) for number in missing)
+        hidden = None if self.shown is None else not self.shown
+        return tqdm(
+            total=count, initial=count - ahead, unit="point", unit_scale=count > 9999,
+            disable=hidden,
+        )  # fmt: skip
 
-@dataclass(frozen=True)
-class Piece:
-    """A chunk to be evaluated by a worker."""
+    def _finished(self, missing: list[int]) -> Generator[int]:
+        """Make the missing chunks, and say the number of each."""
+        pieces = map(self._piece, missing)
+        if self._here(missing):
+            for piece in pieces:
+                yield self._store(piece())
+            return
+        from reckoner.sweep import cluster
 
-    task: Task
-    path: Path
-    plan: str
+        workers = min(self.workers or cores(), max(1, len(missing)))
+        with cluster.client(self.scheduler, workers) as client:
+            yield from map(self._store, cluster.work(client, pieces))
 
-    def __call__(self) -> bytes | None:
-        return chunks.make(self.task, self.path, self.plan)
+    def _here(self, missing: list[int]) -> bool:
+        """Whether this process does the work: other processes take seconds to start."""
+        few = self.notebook is None and not self.workers and self.sweep.count <= FEW
+        return self.scheduler is None and (few or len(missing) <= 1)
 
+    def _piece(self, number: int) -> Callable[[], Made]:
+        task = self.sweep.task(number, self.code)
+        if self.notebook is None:
+            path = self.parts.path(number).absolute()
+            return partial(make_chunk, task, path, self.parts.plan)
+        values = next(self.sweep.checked(task.points))
+        return partial(run_notebook, task, self._text, values | self._own_files(values))
 
-@dataclass(frozen=True)
-class NotebookPiece:
-    """A point at which a worker runs the notebook."""
-
-    task: Task
-    text: str
-    parameters: dict[str, Any]
-
-    def __call__(self) -> tuple[str, bytes]:
-        chunks.refuse_other_code(self.task)
-        with tempfile.TemporaryDirectory() as folder:
-            notebook, executed = Path(folder) / "notebook.ipynb", Path(folder) / "executed.ipynb"
-            notebook.write_text(self.text, encoding="utf-8")
-            try:
-                error = attempt(notebook, executed, self.parameters)
-            except Exception as failure:  # a kernel that died, say: it concerns this point alone
-                error = f"{type(failure).__name__}: {failure}"
-            kept = executed if executed.exists() else notebook
-            text = kept.read_text(encoding="utf-8")
-        found = evaluate(self.task)
-        if error:
-            found = Evaluated(dict.fromkeys(found.results, float("nan")), {0: error})
-        content = io.BytesIO()
-        chunks.dump(found, content)
-        return text, content.getvalue()
+    def _store(self, made: Made) -> int:
+        if made.notebook is not None:
+            write_whole(self.notebooks / notebook_name(made.number), made.notebook)
+        if made.content is not None:
+            write_whole(self.parts.path(made.number), made.content)
+        return made.number
