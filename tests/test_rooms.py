@@ -26,7 +26,6 @@ STILL_BORROW = {
         "hindsight",
         "margins",
         "occupancy",
-        "prefill_caching",
         "uncertainty",
     )
 }

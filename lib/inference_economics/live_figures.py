@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import equal_speed
+from inference_economics.worksheets import equal_speed, prefill_caching, spatial_computing
 from reckoner.show.live import Curve, Live
 
 FIGURES = (
@@ -126,30 +126,7 @@ FIGURES = (
             "h100_sxm.power",
         ),
     ),
-    Live(
-        chapter="spatial_computing",
-        title="Output of one FPGA against the size of the model",
-        description=(
-            "Inferences per second of one FPGA that streams the weights from DRAM, and of one "
-            "among enough FPGAs to hold the model on chip."
-        ),
-        across="model_size",
-        span=(1.0, 1000.0),
-        across_title="Weights of the model (MB)",
-        curves=(
-            Curve("fitted_speed", "model on chip", "1"),
-            Curve("streamed_speed", "streamed from DRAM", "2"),
-        ),
-        unit="request/s",
-        unit_title="Output of one FPGA (inferences per second)",
-        sliders=("dram_bandwidth", "link_bandwidth", "reuse", "layer_width"),
-        choices=("fpga",),
-        sentence=(
-            "A model of {model_size} fits on {fpgas_to_fit} FPGAs, and each of them then does "
-            "{superlinear_speedup} times what one fed from DRAM does."
-        ),
-        constants=("{fpga}.memory", "{fpga}.narrow_compute"),
-    ),
+    spatial_computing.LIVE,
     Live(
         chapter="gpt4_scale",
         title="Time of one all-reduce against the time to cross a link",
@@ -175,33 +152,7 @@ FIGURES = (
         ),
         constants=("groq_lpu.memory", "groq_scale_out.latency_high"),
     ),
-    Live(
-        chapter="prefill_caching",
-        title="Loading a prefix and computing it again, against its length",
-        description=(
-            "Time to compute the KV cache of a prefix again, and to load it from HBM, host memory "
-            "and disk, against the length of the prefix."
-        ),
-        across="prefix_tokens",
-        span=(1000.0, 1000000.0),
-        across_title="Length of the prefix (tokens)",
-        curves=(
-            Curve("recompute_time", "compute again", "3"),
-            Curve("load_time_disk", "load from disk", "4"),
-            Curve("load_time_host", "load from host memory", "2"),
-            Curve("load_time", "read from HBM", "1"),
-        ),
-        unit="s",
-        unit_title="Time (s)",
-        sliders=("chips", "utilization", "bytes_per_element", "bytes_per_parameter"),
-        choices=("model",),
-        sentence=(
-            "A prefix of {prefix_tokens} takes {prefix_bytes}. Computing it again takes "
-            "{recompute_time}, reading it from HBM {load_time}; they are equal at "
-            "{break_even_bandwidth}."
-        ),
-        constants=("h100_sxm.memory_bandwidth", "h100_sxm.fp16_compute"),
-    ),
+    prefill_caching.LIVE,
     Live(
         chapter="comparison",
         title="What a token per second costs",

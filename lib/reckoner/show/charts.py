@@ -127,6 +127,20 @@ def texts(xs: Any, ys: Any, labels: Any, x: Axis, y: Axis | Names, **mark: Any) 
     return chart.encode(*_places(x, y), text="label:N")
 
 
+def long_strokes(chart: Any) -> Any:
+    """Lines with a legend whose strokes are long enough to tell their dashes apart."""
+    for channel in ("color", "strokeDash"):
+        chart.encoding[channel].legend = alt.Legend(symbolType="stroke", symbolSize=300)
+    return chart
+
+
+def heights(at: Any, labels: Any, y: Axis, **mark: Any) -> Any:
+    """A text at the left edge for each place of the vertical axis: what a level line is."""
+    shown = {"align": "left", "dx": 4, "color": colour("text"), "x": 0, **mark}
+    chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at), "label": labels})).mark_text(**shown)
+    return chart.encode(y.channel(alt.Y, "at"), text="label:N")
+
+
 def rules(at: Any, axis: Axis, across: bool = False, **mark: Any) -> Any:
     """Straight lines at places of the horizontal axis, or of the vertical one if `across`."""
     chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at)})).mark_rule(**mark)
@@ -142,10 +156,14 @@ def spans(
     return chart.encode(*_places(x, y), x2="high:Q")
 
 
-def figure(*layers: Any, title: str, description: str, height: int = 320) -> alt.LayerChart:
+def figure(
+    *layers: Any, title: str, description: str, height: int = 320
+) -> alt.Chart | alt.LayerChart:
     """Layers as one chart with title, and a description for those who do not see it."""
-    chart: Any = alt.layer(*layers)
-    made: alt.LayerChart = chart.properties(title=title, description=description, height=height)
+    chart: Any = alt.layer(*layers) if len(layers) > 1 else layers[0]
+    made: alt.Chart | alt.LayerChart = chart.properties(
+        title=title, description=description, height=height
+    )
     return made
 
 
