@@ -30,6 +30,18 @@ STILL: dict[tuple[str, str], tuple[set[str], str]] = {
         {"floor_breaking_batch", "floor_breaking_batch_gib"},
         "both costs compared are in inverse proportion to the speed",
     ),
+    ("spatial_computing", "article.fpga_dram_bandwidth"): (
+        {"boundary_traffic", "fitted_speed", "link_share"},
+        "shards that fit on chip stream nothing from DRAM",
+    ),
+    ("spatial_computing", "stratix_v_d5.narrow_compute"): (
+        {"streamed_speed", "first_speed"},
+        "DRAM is slower than the arithmetic, by more than any factor tried",
+    ),
+    ("prefill_caching", "h100_sxm.memory"): (
+        {"hybrid_cost", "hybrid_cost_at_hbm_cost", "hybrid_memories", "hybrid_price"},
+        "the bandwidth asks for more memories than the capacity, at every factor tried",
+    ),
 }
 """The results of a chapter that come from a row and yet stay, and why."""
 
@@ -108,6 +120,10 @@ def walk(chapter):
     return found, whole
 
 
+DECIDES = {"gated_mlp"}
+"""Quantities that are no part of a number but decide which formula gives it."""
+
+
 @by_chapter
 def test_a_changed_row_moves_all_that_comes_from_it(chapter):
     found, whole = walk(chapter)
@@ -120,7 +136,8 @@ def test_a_changed_row_moves_all_that_comes_from_it(chapter):
 
 @by_chapter
 def test_a_changed_row_moves_nothing_else(chapter):
-    more = {row: moving - wanted for row, (wanted, moving) in walk(chapter)[0].items()}
+    found = {r: each for r, each in walk(chapter)[0].items() if r.split(".")[1] not in DECIDES}
+    more = {row: moving - wanted for row, (wanted, moving) in found.items()}
     assert {row: names for row, names in more.items() if names} == {}
 
 
@@ -138,7 +155,9 @@ def test_rows_that_a_chapter_does_not_read_move_nothing(chapter):
 # A number that is typed though a row has it
 
 
-COINCIDENCES: dict[tuple[str, str], str] = {}
+COINCIDENCES = {
+    ("spatial_computing", "model_size"): "an assumption of this book; an H100's cache is as large",
+}
 """Inputs whose defaults are a row's figure by chance, and what they are instead."""
 
 
