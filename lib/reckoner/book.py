@@ -63,11 +63,7 @@ class Book:
 
     def worksheet(self, chapter: str) -> Worksheet:
         """The worksheet of a chapter."""
-        module = self.module(chapter)
-        if not isinstance(module.conclude, Worksheet):
-            old: Any = _old(module)
-            return old  # type: ignore[no-any-return]
-        sheet: Worksheet = module.conclude
+        sheet: Worksheet = self.module(chapter).conclude
         return sheet
 
     def live(self, chapter: str) -> Any:
@@ -127,36 +123,3 @@ class Book:
 
     def _fact(self, address: str) -> Constant:
         return self.constants[address]
-
-
-def _old(module: ModuleType) -> Any:
-    """A chapter that is not yet a worksheet."""
-    from typing import get_type_hints
-
-    from reckoner.declare.units import unit_of
-
-    hints = get_type_hints(module.Conclusions, include_extras=True)
-
-    class Old:
-        parameters = module.PARAMETERS
-        units: Any = {  # noqa: RUF012
-            name: unit_of(hint) for name, hint in hints.items()
-        }
-        optional: Any = getattr(module, "MAY_BE_MISSING", frozenset())
-        function = module.conclude
-
-        def __call__(self, **inputs: Any) -> Any:
-            return module.conclude(**inputs)
-
-        def run(self, **inputs: Any) -> Any:
-            from types import SimpleNamespace as S
-
-            from reckoner.declare.trace import Trace
-
-            sheet = S(lines={}, parameters=module.PARAMETERS, units={})
-            trace = Trace((lambda: 0).__code__)
-            return S(
-                results=module.conclude(**inputs), inputs=inputs, lines={}, sheet=sheet, trace=trace
-            )
-
-    return Old()

@@ -175,6 +175,7 @@ def conclude(
     )
     return locals()
 
+
 LIVE = Live(
     chapter="gpt4_scale",
     title="Time of one all-reduce against the time to cross a link",

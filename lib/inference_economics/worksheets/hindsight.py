@@ -169,6 +169,7 @@ def conclude(
     )
     return locals()
 
+
 LIVE = Live(
     chapter="hindsight",
     title="Chips for weights and KV cache against batch size",

@@ -82,6 +82,3 @@ LIVE = Live(
     ),
     constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
 )
-CONTEXT_LENGTH = PARAMETERS["context_length"]  # these three as long as chapters borrow them
-BYTES_PER_ELEMENT = PARAMETERS["bytes_per_element"]
-BATCH_SIZE = PARAMETERS["batch_size"]

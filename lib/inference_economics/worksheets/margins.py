@@ -122,6 +122,7 @@ def conclude(
     )
     return locals()
 
+
 LIVE = Live(
     chapter="margins",
     title="Electricity over a card's life against years",

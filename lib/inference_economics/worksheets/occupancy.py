@@ -110,6 +110,7 @@ def conclude(
     )
     return locals()
 
+
 LIVE = Live(
     chapter="occupancy",
     title="Speed and throughput that the limits allow, against batch size",
