@@ -18,7 +18,7 @@ from reckoner.declare.units import base_unit, shown
 from reckoner.ledger import Claim, Conclusions, Entry
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
-from reckoner.show.marks import linked, mark
+from reckoner.show.marks import linked, mark, plain
 
 VERDICT_SIGNS = {
     "reproduced": "✓", "rounded": "≈", "differs": "✗",
@@ -66,7 +66,8 @@ class Chapter:
 
     def say(self, text: str) -> Markdown:
         """A passage of the text; a dollar amount in it never opens mathematics."""
-        return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text.strip())))
+        text = re.sub(r"`[^`]*`", lambda role: plain(role[0]), text.strip())  # no link in a link
+        return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
 
     def equation(self, name: str, label: bool = True) -> Markdown:
         """A formula in symbols, numbered, with the meaning and unit of each symbol."""
