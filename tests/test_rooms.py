@@ -24,7 +24,6 @@ STILL_BORROW = {
         "equal_speed",
         "hindsight",
         "margins",
-        "occupancy",
         "prefill_caching",
         "uncertainty",
     )
