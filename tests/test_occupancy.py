@@ -425,4 +425,4 @@ def test_the_second_computation_meets_both_sides_of_every_choice() -> None:
     # one crossing of a node's single links, two of the whole dragonfly
     assert experts.all_reduce_time < 2 * si(EXPERTS["hop_latency"], "us")
     assert wide.all_reduce_time > 2 * 3 * si(WIDE["hop_latency"], "us")
-    assert wide.time_left_in_layer > 0 or experts.time_left_in_layer < 0
+    assert wide.time_left_in_layer > 0 > experts.time_left_in_layer

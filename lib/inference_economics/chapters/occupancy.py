@@ -104,7 +104,7 @@ def time_of_token(chapter: Chapter) -> HTML:
     wide = pipeline(chapter, tensor_parallel=at)
     parts = pd.DataFrame(token_times(wide)) * 1e6
     parts = parts.loc[:, (parts > 0).any()]
-    present = list(parts)
+    present = [str(name) for name in parts]
     parts.insert(0, "x", at)
     bars = parts.melt("x", var_name="kind", value_name="y")
     bars["order"] = bars["kind"].map(LIMITS.index)
@@ -221,7 +221,7 @@ def speed_against_batch(chapter: Chapter) -> HTML:
         for name, shape in zip(present, SHAPES, strict=False)
     }
     marked = points[points["x"].isin(batches[::6])]
-    dots = {name: (rows["x"], rows["y"]) for name, rows in marked.groupby("kind")}
+    dots = {str(name): (rows["x"], rows["y"]) for name, rows in marked.groupby("kind")}
     dashes = zip(found, ((2, 2), SOLID, DASHED), strict=False)
     asked = chapter.inputs.asked_speed
     rows = pd.DataFrame({x.title: [4.0**n for n in range(7)]})
