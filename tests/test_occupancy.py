@@ -426,3 +426,13 @@ def test_the_second_computation_meets_both_sides_of_every_choice() -> None:
     assert experts.all_reduce_time < 2 * si(EXPERTS["hop_latency"], "us")
     assert wide.all_reduce_time > 2 * 3 * si(WIDE["hop_latency"], "us")
     assert wide.time_left_in_layer > 0 > experts.time_left_in_layer
+
+
+def test_factors_stand_under_their_own_names_in_worked_equations() -> None:
+    # a product is the same whatever the order of its factors; what is shown is not
+    run = conclude.run(**conclude.parameters.base(WIDE))
+    critical = {"compute": 188e12, "bytes_per_parameter": 1.75, "memory_bandwidth": 80e12}
+    assert run.call("critical_micro_batch").arguments == pytest.approx(critical)
+    asked = {"compute_asked": run.results.asked_compute, "cards": run.results.cards}
+    assert run.call("asked_utilization").arguments == pytest.approx(asked | {"compute": 188e12})
+    assert run.call("asked_compute").arguments["active_parameters"] == TOTAL["llama2_13b"]
