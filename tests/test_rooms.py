@@ -20,11 +20,7 @@ STILL_TOO_LONG = {WORKSHEETS + "equal_speed"}
 STILL_BORROW = {
     WORKSHEETS + name
     for name in (
-        "comparison",
         "equal_speed",
-        "hindsight",
-        "margins",
-        "prefill_caching",
         "uncertainty",
     )
 }

@@ -21,9 +21,9 @@ from inference_economics.serving.intervals import residuals
 from inference_economics.serving.model import run_on, serve, step_time
 from inference_economics.serving.runs import PARTS, runs
 from inference_economics.serving.shape import shape_of
-from inference_economics.worksheets import serving as serving_sheet
+from inference_economics.worksheets.serving import conclude
 
-CASE = serving_sheet.PARAMETERS.base({})
+CASE = conclude.parameters.base({})
 """The chapter's case, in base units."""
 
 TABLE = accuracy.book_rows()
@@ -37,7 +37,7 @@ engines = st.sampled_from(ENGINES)
 
 
 def concluded(**change):
-    return serving_sheet.conclude(**{**CASE, **change})
+    return conclude(**{**CASE, **change})
 
 
 def run(model="llama31_8b", chip="h100_sxm", split=8, batch=1, inputs=1024, outputs=1024):
@@ -93,6 +93,158 @@ def test_one_token_of_one_request_by_hand():
     inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336) + 128256 * 4096
     cache = 1500 * 2 * 32 * 8 * 128 * 2
     assert served.output_time == pytest.approx((2 * inner + cache) / 3.35e12)
+
+
+# A second time
+
+
+def dense(layers, hidden, heads, ffn, vocabulary):
+    """The shape of a dense model with 8 KV heads of size 128, by plain arithmetic."""
+    attention = 2 * hidden * 128 * (heads + 8)
+    return {
+        "layers": layers, "hidden": hidden, "width": heads * 128, "kv_heads": 8,
+        "kv_elements": 2 * layers * 8 * 128, "stages": 2 * layers, "ffn": layers * ffn,
+        "inner": layers * (attention + 3 * hidden * ffn), "output": hidden * vocabulary,
+        "experts": 1, "per_token": 1, "expert": 0,
+    }  # fmt: skip
+
+
+MIXTRAL = dense(32, 4096, 32, 0, 32_000) | {
+    "stages": 4 * 32, "experts": 8, "per_token": 2, "expert": 3 * 4096 * 14_336 * 32,
+    "ffn": 2 * 14_336 * 32,
+}  # fmt: skip
+DEEPSEEK = {
+    "layers": 61, "hidden": 7168, "width": 128 * (128 + 64 + 128) / 2, "kv_heads": 1,
+    "kv_elements": 61 * (512 + 64), "stages": 2 * 3 + 4 * 58 + 61,
+    "ffn": 3 * 18_432 + (8 + 1) * 58 * 2048, "output": 129_280 * 7168,
+    "inner": 3 * 7168 * 18_432 * 3 + 3 * 7168 * 2048 * 58
+    + 61 * (7168 * 1536 + 1536 * 128 * 192 + 7168 * 576 + 512 * 128 * 256 + 128 * 128 * 7168),
+    "experts": 256, "per_token": 8, "expert": 3 * 7168 * 2048 * 58,
+}  # fmt: skip
+
+
+def served_by_hand(shape, chip, run, constants):
+    """How a run goes on the datasheet's `chip`, by plain arithmetic from the definitions."""
+    memory, bandwidth, compute, link = chip
+    split, asked, read, written, weight, element, share, reserved = run
+    of_bandwidth, of_compute, of_experts, floor, latency, host, late = constants
+    wide = weight if shape["experts"] == 1 or weight >= 1 else 2
+    common, output = shape["inner"] * wide + shape["output"] * 2, shape["output"] * 2
+    used = shape["inner"] + shape["output"] + shape["per_token"] * shape["expert"] / of_experts
+    kv_split = min(split, shape["kv_heads"])
+    per_token = shape["kv_elements"] * element
+    room = share * memory * split - common - output
+    room -= shape["experts"] * shape["expert"] * weight
+    held = room / (per_token * (read + written * reserved) * split / kv_split)
+    running = max(min(asked, held), 0)
+
+    def exchanges(tokens):
+        message, others = tokens * shape["hidden"] * 2, split - 1
+        time = message * others / (of_bandwidth * link)
+        once = latency if others else 0
+        return 2 * shape["layers"] * min(once + time, 2 * once + 2 * time / split)
+
+    touched = shape["experts"] * (1 - (1 - shape["per_token"] / shape["experts"]) ** running)
+    stored = common / split + touched * shape["expert"] * weight / split
+    parts = {
+        "weights_time": stored / (of_bandwidth * bandwidth),
+        "product_time": 2 * running * used / (split * of_compute * compute),
+        "kv_time": running * per_token * (read + written / 2) / kv_split
+        / (of_bandwidth * bandwidth),
+        "floor_time": shape["stages"] * floor,
+        "reduce_time": exchanges(running),
+        "host_time": running * host,
+    }  # fmt: skip
+    step = sum(parts.values()) - min(parts["weights_time"], parts["product_time"])
+    pairs = shape["layers"] * shape["width"] * read**2
+    results = 8 * shape["hidden"] * shape["layers"] + 4 * shape["ffn"] / split
+    prefill = (2 * read * used + 2 * pairs) / (split * of_compute * compute)
+    prefill += 2 * read * results * 2 / (of_bandwidth * bandwidth)
+    prefill += shape["stages"] * floor + exchanges(read)
+    newcomers = late * running * prefill / written
+    output_time = step + newcomers
+    behind = (1 - late + 1 / 20) * max(running - 1, 0) * prefill
+    first = (prefill + output_time + behind) * asked / running
+    first += (asked / running - 1) * output_time * written
+    whole = first + output_time * (written - 1)
+    return parts | {
+        "output_time": output_time,
+        "speed": 1 / output_time,
+        "throughput": asked * written / (whole * split),
+        "first_token_time": first,
+        "request_time": whole,
+        "decode_time": step,
+        "prefill_time": prefill,
+        "prefill_per_token": newcomers,
+        "requests_in_memory": held,
+        "running": running,
+        "kv_cache": per_token * (read + written / 2),
+    }
+
+
+def ends_by_hand(engine, experts):
+    """The factors between which nine tenths of what no fit saw lie, the next row counted."""
+    table = residuals()
+    logs = table[table["experts"] == experts]
+    own = logs[logs["engine"] == engine]
+    logs = sorted((own if len(own) >= 40 else logs)["output_time"])
+    low = logs[max(int(0.05 * (len(logs) + 1)), 1) - 1]
+    high = logs[min(-int(-0.95 * (len(logs) + 1) // 1), len(logs)) - 1]
+    return min(np.exp(low), 1), max(np.exp(high), 1)
+
+
+H100 = (80e9, 3.35e12, 989e12, 450e9)
+CASES = {
+    "default": (
+        {}, dense(80, 8192, 64, 28_672, 128_256), H100, 1979e12,
+        (8, 128, 1024, 1024, 1, 1, 0.9, 0.5), "vllm",
+    ),
+    "8-bit peak unknown": (
+        {"model": "llama31_8b", "chip": "a100_sxm_80gb", "tensor_parallel": 3, "concurrency": 37,
+         "input_tokens": 901, "output_tokens": 1203, "engine": "sglang"},
+        dense(32, 4096, 32, 14_336, 128_256), (80e9, 2.039e12, 312e12, 300e9), 312e12,
+        (3, 37, 901, 1203, 1, 2, 0.85, 0.5), "sglang",
+    ),
+    "latent attention": (
+        {"model": "deepseek_v3", "chip": "b200_sxm", "tensor_parallel": 7, "concurrency": 211,
+         "input_tokens": 777, "output_tokens": 1501, "engine": "trtllm"},
+        DEEPSEEK, (180 * 2**30, 7.7e12, 2250e12, 900e9), 4500e12,
+        (7, 211, 777, 1501, 1, 1, 0.9, 1), "trtllm",
+    ),
+    "a queue for memory": (
+        {"model": "qwen3_32b", "tensor_parallel": 2, "concurrency": 601, "input_tokens": 3001,
+         "output_tokens": 999, "precision": "bf16"},
+        dense(64, 5120, 64, 25_600, 151_936), H100, 989e12,
+        (2, 601, 3001, 999, 2, 2, 0.9, 0.5), "vllm",
+    ),
+    "experts of four bits": (
+        {"model": "mixtral_8x7b", "chip": "h200_sxm", "tensor_parallel": 1, "concurrency": 5,
+         "input_tokens": 2003, "output_tokens": 307, "precision": "int4", "engine": "trtllm"},
+        MIXTRAL, (141e9, 4.8e12, 989e12, 450e9), 989e12,
+        (1, 5, 2003, 307, 0.5625, 2, 0.9, 1), "trtllm",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_result_is_computed_a_second_time(case):
+    values, shape, chip, peak, run, engine = CASES[case]
+    known = {row.name: row.value for row in fitted_rows() if row.engine in {"", engine}}
+    shares = [known[f"{name}_share"] for name in ("bandwidth", "compute", "expert_compute")]
+    times = ("stage_floor", "all_reduce_latency", "host_per_request")
+    constants = (*shares, *(1e-6 * known[name] for name in times), known["prefill_after_first"])
+    expected = served_by_hand(shape, chip, run, constants)
+    best = (*chip[:2], peak, chip[3])
+    ideal = served_by_hand(shape, best, run, (1, 1, 1, 0, 0, 0, 0))["decode_time"]
+    low, high = ends_by_hand(engine, shape["experts"] > 1)
+    time = expected["output_time"]
+    expected |= {
+        "output_time_low": time * low, "output_time_high": time * high,
+        "speed_low": 1 / (time * high), "speed_high": 1 / (time * low),
+        "ideal_output_time": ideal, "ideal_speed": 1 / ideal, "optimism": time / ideal,
+    }  # fmt: skip
+    found = vars(conclude(**conclude.parameters.base(values)))
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 # The limits
@@ -190,9 +342,9 @@ def test_conclude_runs_on_arrays():
     swept = concluded(concurrency=batches)
     for place, batch in enumerate(batches):
         one = concluded(concurrency=batch)
-        for field in fields(serving_sheet.Conclusions):
-            found = np.broadcast_to(getattr(swept, field.name), 3)[place]
-            assert found == pytest.approx(getattr(one, field.name)), field.name
+        for name in conclude.units:
+            found = np.broadcast_to(getattr(swept, name), 3)[place]
+            assert found == pytest.approx(getattr(one, name)), name
 
 
 # The split and the fit

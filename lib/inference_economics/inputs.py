@@ -19,6 +19,8 @@ from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
+PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
+"""What a chip is compared by."""
 
 
 def given(
@@ -74,33 +76,44 @@ def chip(
     label: str,
     *needs: str,
     help: str = "A chip of the catalog.",
-    only: Callable[[str], bool] | None = None,
+    only: Callable[[str], bool] = lambda key: True,
 ) -> Any:
-    """A chip chosen by name: one for which the quantities `needs` are known.
+    """A chip chosen by name, or of the reader's own in a TOML file.
 
     Args:
         default: its key.
         label: what it is here, in a few words.
-        *needs: the quantities that it must have.
+        *needs: the quantities that must be known of it.
         help: one sentence more.
         only: whether a key, or a file's path, may be chosen.
     """
+    file = ".toml", "a file that describes a chip", partial(own.check_chip, needs=needs)
+    return lambda name: Parameter(
+        name, default, "name", label, help, ARTICLE,
+        choices=tuple(filter(only, catalog.chips(*needs))), resolve=own.chip,
+        own=_file(*file, only), aliases=catalog.chip_aliases(),
+    )  # fmt: skip
 
-    def declared(name: str) -> Parameter:
-        choice = replace(chip_choice(name, default, label, *needs), help=help)
-        return among(only, choice) if only else choice
 
-    return declared
+def model(default: str, *needs: str, only: Callable[[str], bool] = lambda key: True) -> Any:
+    """A model chosen by name, or of the reader's own by its config.json; see `chip`."""
+    check = partial(own.check_model, needs=needs)
+    return lambda name: Parameter(
+        name, default, "name", "the model", "A model of the catalog.", ARTICLE,
+        choices=tuple(filter(only, catalog.models(*needs))), resolve=own.model,
+        own=_file(".json", "a model's config.json of Hugging Face", check, only),
+    )  # fmt: skip
 
 
-def model(default: str, *needs: str, only: Callable[[str], bool] | None = None) -> Any:
-    """A model chosen by name; see `chip`."""
+def _file(
+    suffix: str, kind: str, check: Callable[[str], None], only: Callable[[str], bool]
+) -> OwnFile:
+    def checked(path: str) -> None:
+        check(path)
+        if not only(path):
+            raise DataError(f"{path} is of another kind than those that can be chosen here")
 
-    def declared(name: str) -> Parameter:
-        choice = replace(model_choice(default, *needs), name=name)
-        return among(only, choice) if only else choice
-
-    return declared
+    return OwnFile(suffix, kind, checked)
 
 
 def one_of(
@@ -121,89 +134,6 @@ def one_of(
 def changed(shared: Any, **changes: Any) -> Any:
     """A shared input, declared otherwise in some fields of `Parameter`."""
     return lambda name: replace(shared(name), **changes)
-
-
-def chip_choice(name: str, default: str, label: str, *needs: str) -> Parameter:
-    """A chip chosen by name among those for which the quantities `needs` are known."""
-    return Parameter(
-        name=name,
-        default=default,
-        unit="name",
-        label=label,
-        help="A chip of the catalog.",
-        source=ARTICLE,
-        choices=catalog.chips(*needs),
-        resolve=own.chip,
-        own=own_chip(*needs),
-        aliases=catalog.chip_aliases(),
-    )
-
-
-def own_chip(*needs: str) -> OwnFile:
-    """A chip of the reader's own, with the quantities `needs`."""
-    return OwnFile(".toml", "a file that describes a chip", partial(own.check_chip, needs=needs))
-
-
-def own_model(*needs: str) -> OwnFile:
-    """A model of the reader's own, with the quantities `needs`."""
-    check = partial(own.check_model, needs=needs)
-    return OwnFile(".json", "a model's config.json of Hugging Face", check)
-
-
-def among(allowed: Callable[[str], bool], choice: Parameter) -> Parameter:
-    """A choice by name, narrowed to the names and the files that `allowed` lets through."""
-    return replace(
-        choice,
-        choices=tuple(filter(allowed, choice.choices)),
-        own=choice.own and replace(choice.own, check=_and_allowed(allowed, choice.own)),
-    )
-
-
-def _and_allowed(allowed: Callable[[str], bool], file: OwnFile) -> Callable[[str], None]:
-    def check(path: str) -> None:
-        file.check(path)
-        if not allowed(path):
-            raise DataError(f"{path} is of another kind than those that can be chosen here")
-
-    return check
-
-
-def model_choice(default: str = "llama2_70b", *needs: str) -> Parameter:
-    """A model chosen by name among those for which the quantities `needs` are known."""
-    return Parameter(
-        name="model",
-        default=default,
-        unit="name",
-        label="the model",
-        help="A model of the catalog.",
-        source=ARTICLE,
-        choices=catalog.models(*needs),
-        resolve=own.model,
-        own=own_model(*needs),
-    )
-
-
-BUSY_SHARE = Parameter(
-    name="busy_share",
-    default=0.8,
-    unit="share",
-    label="share of its life in which the hardware is busy",
-    help="DeepSeek's mean number of nodes in use over its highest, rounded.",
-    source=catalog.constant("deepseek_production.nodes").source,
-    low=0.01,
-    high=1.0,
-)
-
-BYTES_PER_PARAMETER = Parameter(
-    name="bytes_per_parameter",
-    default=1.0,
-    unit="B",
-    label="bytes of one weight",
-    help="Half a byte for int4, one for int8 (the article), two for fp16.",
-    source=ARTICLE,
-    low=0.125,
-    high=8.0,
-)
 
 
 def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:

@@ -1,32 +1,13 @@
-"""Chips side by side by their datasheets, and the smallest cluster of each for a batch."""
+"""Chips as they are offered side by side: their datasheets, a price and the compute reached."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inference_economics import catalog
-from inference_economics.catalog import Chip, Model
+from inference_economics.catalog import Chip
 from inference_economics.catalog.own import is_sram
-from inference_economics.formulas.batching import capital_cost, cluster_throughput
-from inference_economics.formulas.capacity import (
-    cards_to_hold,
-    price_by_compute,
-    price_of_cluster,
-)
-from inference_economics.formulas.comparison import (
-    bandwidth_speed,
-    compute_reached,
-    compute_speed,
-    request_speed,
-)
-from inference_economics.formulas.prefill_caching import active_parameters
-from inference_economics.units import (
-    Bytes,
-    Count,
-    Dollars,
-    DollarsPerThroughput,
-    TokensPerSecond,
-)
+from inference_economics.formulas import comparison
+from inference_economics.formulas.capacity import price_by_compute
+from inference_economics.units import FlopPerSecond
 
 OWN = "own"
 """The choice that stands for a chip whose numbers the reader types in."""
@@ -41,6 +22,14 @@ def peak(key: str) -> str | None:
     return next(known, None)
 
 
+def reached_on_h100() -> FlopPerSecond:
+    """Compute that the article's throughput takes of an H100."""
+    return comparison.compute_reached(
+        catalog.model("llama2_70b").nominal_parameters,
+        catalog.value("perplexity_h100.throughput_per_gpu"),
+    )
+
+
 def offer(key: str) -> Chip:
     """A chip as it is offered here: with a price, a speed limit and the compute that it reaches.
 
@@ -53,11 +42,7 @@ def offer(key: str) -> Chip:
     chip, reference = catalog.chip(key), catalog.chip("h100_sxm")
     compute = peak(key)
     assert compute is not None, f"{key} has no peak compute"
-    reached = compute_reached(
-        catalog.model("llama2_70b").nominal_parameters,
-        catalog.value("perplexity_h100.throughput_per_gpu"),
-    )
-    share = 1.0 if is_sram(key) else reached / reference.fp16_compute
+    share = 1.0 if is_sram(key) else reached_on_h100() / reference.fp16_compute
     by_compute = price_by_compute(
         catalog.value("article.h100_price"), chip.values[compute], reference.values[compute]
     )
@@ -72,15 +57,10 @@ def offer(key: str) -> Chip:
     return Chip(key, chip.name, {**chip.values, **offered})
 
 
-SLOTS = (1, 2, 3)
-
-
 def offered() -> tuple[str, ...]:
     """The chips that can be chosen: those with a known peak, and one's own."""
     return (*filter(peak, catalog.chips("memory", "memory_bandwidth")), OWN)
 
-
-STARTING = {1: "groq_lpu", 2: "h100_96gb", 3: "rtx_4090"}
 
 NUMBERS = {
     "memory": ("GB", "memory of one card", 1e-3, 1e5),
@@ -89,33 +69,3 @@ NUMBERS = {
     "price": ("USD", "price of one card", 1.0, 1e7),
     "speed_limit": ("token/s", "output speed of a request, at most", 0.1, FASTEST),
 }
-
-
-@dataclass(frozen=True)
-class Served:
-    """The smallest cluster of one chip that serves a batch; one number each, or arrays."""
-
-    cards: Count
-    price: Dollars
-    bandwidth_speed: TokensPerSecond
-    compute_speed: TokensPerSecond
-    speed: TokensPerSecond
-    cost: DollarsPerThroughput
-
-
-def serve(model: Model, chip: Chip, batch_size: Count, needed: Bytes) -> Served:
-    """The smallest cluster of one chip that serves a batch, how fast, and what it costs.
-
-    Args:
-        model: tells how many weights a token uses.
-        chip: has memory, memory_bandwidth, compute_reached, price and speed_limit.
-        batch_size: requests decoded together.
-        needed: memory of the weights and of the batch's KV cache.
-    """
-    cards = cards_to_hold(needed, chip.memory)
-    by_bandwidth = bandwidth_speed(cards, chip.memory_bandwidth, needed)
-    by_compute = compute_speed(cards, chip.compute_reached, active_parameters(model), batch_size)
-    speed = request_speed(chip.speed_limit, by_bandwidth, by_compute)
-    price = price_of_cluster(cards, chip.price)
-    cost = capital_cost(price, cluster_throughput(batch_size, speed))
-    return Served(cards, price, by_bandwidth, by_compute, speed, cost)

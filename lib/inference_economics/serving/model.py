@@ -112,107 +112,124 @@ def serve(run: Run, constants: Constants) -> Served:
         run: what is served on what.
         constants: fitted ones, or `IDEAL` for the datasheet's bound.
     """
-    shape, split = run.shape, run.tensor_parallel
-    chips = split * run.data_parallel
-    kv_splits = minimum(split, shape.kv_heads)
-    wide = catalog.value(f"{SERVING}.bytes_per_activation")
-    copies = (shape.common_bytes + shape.input_bytes) * run.data_parallel
-    held = requests_in_memory(
-        run.memory_share,
-        run.memory,
-        chips,
-        copies + shape.experts * shape.expert_bytes,
-        run.kv_reserved * split / kv_splits,
-    )
+    work = _Work(run, constants)
+    held = work.requests_in_memory()
     running = requests_running(run.concurrency, held)
     of_group = running / run.data_parallel
+    parts = work.step(running, of_group)
+    step = decode_time(**parts)
+    products, prefill = work.prefill()
+    late, written = constants.prefill_after_first, run.output_tokens
+    output = time_per_output_token(step, late, of_group, prefill, written)
+    waves = catalog.value(f"{SERVING}.waves")
+    asked = run.concurrency / run.data_parallel
+    first = time_to_first_token(prefill, output, late, waves, of_group, asked, written)
+    whole = time_of_request(first, output, written)
+    return Served(
+        **parts,
+        decode_time=step,
+        prefill_products=products,
+        prefill_time=prefill,
+        prefill_per_token=late * of_group * prefill / written,
+        output_time=output,
+        first_token_time=first,
+        request_time=whole,
+        throughput=throughput_of_chip(run.concurrency, written, whole, work.chips),
+        requests_in_memory=held,
+        running=running,
+    )
 
-    def products(tokens: Tokens) -> Seconds:
+
+@dataclass(frozen=True)
+class _Work:
+    """What the chips of a run do, and how long each part of it takes."""
+
+    run: Run
+    constants: Constants
+
+    @property
+    def chips(self) -> Count:
+        return self.run.tensor_parallel * self.run.data_parallel
+
+    @property
+    def kv_splits(self) -> Count:
+        """Chips between which the KV cache is split."""
+        return minimum(self.run.tensor_parallel, self.run.shape.kv_heads)
+
+    def requests_in_memory(self) -> Count:
+        run, shape = self.run, self.run.shape
+        copies = (shape.common_bytes + shape.input_bytes) * run.data_parallel
+        weights = copies + shape.experts * shape.expert_bytes
+        reserved = run.kv_reserved * run.tensor_parallel / self.kv_splits
+        return requests_in_memory(run.memory_share, run.memory, self.chips, weights, reserved)
+
+    def step(self, running: Count, of_group: Count) -> dict[str, Seconds]:
+        """The parts of a decoding step, by name."""
+        run, shape = self.run, self.run.shape
+        touched = experts_of_batch(shape.experts, shape.experts_per_token, running)
+        weights = weights_read(
+            shape.common_bytes, run.tensor_parallel, touched, shape.expert_bytes, self.chips
+        )
+        return {
+            "weights_time": self.transfer(weights),
+            "product_time": self.products(of_group),
+            "kv_time": self.transfer(kv_read(run.kv_cache, of_group, self.kv_splits)),
+            "floor_time": floor_time(shape.stages, self.constants.stage_floor),
+            "reduce_time": self.reduces(of_group),
+            "host_time": host_time(running, self.constants.host_per_request),
+        }
+
+    def prefill(self) -> tuple[Seconds, Seconds]:
+        """The products of one request's prefill, and all of its time."""
+        run, shape, constants = self.run, self.run.shape, self.constants
+        products = self.products(run.input_tokens)
+        attention = attention_time(
+            shape.layers,
+            shape.attention_width,
+            run.input_tokens,
+            run.tensor_parallel,
+            constants.compute_share,
+            run.compute,
+        )
+        activations = activation_time(
+            run.input_tokens,
+            shape.common_results + shape.split_results / run.tensor_parallel,
+            catalog.value(f"{SERVING}.bytes_per_activation"),
+            constants.bandwidth_share,
+            run.memory_bandwidth,
+        )
+        floor = floor_time(shape.stages, constants.stage_floor)
+        reduces = self.reduces(run.input_tokens)
+        whole = time_of_prefill(products, attention, activations, floor, reduces)
+        return products + attention, whole
+
+    def products(self, tokens: Tokens) -> Seconds:
+        shape, constants = self.run.shape, self.constants
         return product_time(
             tokens,
             shape.common_parameters,
             shape.experts_per_token,
             shape.expert_parameters,
             constants.expert_compute_share,
-            split,
+            self.run.tensor_parallel,
             constants.compute_share,
-            run.compute,
+            self.run.compute,
         )
 
-    def reduces(tokens: Tokens) -> Seconds:
+    def reduces(self, tokens: Tokens) -> Seconds:
+        """Time of all exchanges for some tokens."""
+        shape, wide = self.run.shape, catalog.value(f"{SERVING}.bytes_per_activation")
         one = all_reduce_in_node(
-            split,
-            constants.all_reduce_latency,
+            self.run.tensor_parallel,
+            self.constants.all_reduce_latency,
             message_bytes(tokens, shape.hidden_size, wide),
-            constants.bandwidth_share,
-            run.link_bandwidth,
+            self.constants.bandwidth_share,
+            self.run.link_bandwidth,
         )
         return reduce_time(shape.layers, one)
 
-    def transfer(read: Bytes) -> Seconds:
-        return transfer_time(read, constants.bandwidth_share, run.memory_bandwidth)
-
-    touched = experts_of_batch(shape.experts, shape.experts_per_token, running)
-    weights_time = transfer(
-        weights_read(shape.common_bytes, split, touched, shape.expert_bytes, chips)
-    )
-    kv_time = transfer(kv_read(run.kv_cache, of_group, kv_splits))
-    parts = (
-        weights_time,
-        products(of_group),
-        kv_time,
-        floor_time(shape.stages, constants.stage_floor),
-        reduces(of_group),
-        host_time(running, constants.host_per_request),
-    )
-    step = decode_time(*parts)
-    of_inputs = products(run.input_tokens)
-    of_attention = attention_time(
-        shape.layers,
-        shape.attention_width,
-        run.input_tokens,
-        split,
-        constants.compute_share,
-        run.compute,
-    )
-    prefill = time_of_prefill(
-        of_inputs,
-        of_attention,
-        activation_time(
-            run.input_tokens,
-            shape.common_results + shape.split_results / split,
-            wide,
-            constants.bandwidth_share,
-            run.memory_bandwidth,
-        ),
-        floor_time(shape.stages, constants.stage_floor),
-        reduces(run.input_tokens),
-    )
-    late = constants.prefill_after_first
-    output = time_per_output_token(step, late, of_group, prefill, run.output_tokens)
-    first = time_to_first_token(
-        prefill,
-        output,
-        late,
-        catalog.value(f"{SERVING}.waves"),
-        of_group,
-        run.concurrency / run.data_parallel,
-        run.output_tokens,
-    )
-    whole = time_of_request(first, output, run.output_tokens)
-    return Served(
-        *parts,
-        decode_time=step,
-        prefill_products=of_inputs + of_attention,
-        prefill_time=prefill,
-        prefill_per_token=late * of_group * prefill / run.output_tokens,
-        output_time=output,
-        first_token_time=first,
-        request_time=whole,
-        throughput=throughput_of_chip(run.concurrency, run.output_tokens, whole, chips),
-        requests_in_memory=held,
-        running=running,
-    )
+    def transfer(self, read: Bytes) -> Seconds:
+        return transfer_time(read, self.constants.bandwidth_share, self.run.memory_bandwidth)
 
 
 @dataclass(frozen=True)

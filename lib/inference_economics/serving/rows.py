@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from inference_economics import catalog
@@ -16,6 +17,8 @@ from inference_economics.serving.engines import bytes_of, kv_bytes_of
 from inference_economics.serving.model import Run
 from inference_economics.serving.runs import models_of_runs
 from inference_economics.serving.shape import Shape, shape_of
+
+Column = npt.NDArray[np.float64]
 
 NEEDED = ("model", "system", "backend", "precision", "isl", "osl", "concurrency", "tp")
 """The columns that a row to predict must have; `attention_dp` is one where it is missing."""
@@ -57,79 +60,92 @@ def run_of(
         KeyError: a chip, model, precision or engine is not known.
         MissingConstantError: a chip or model lacks a quantity.
     """
-    own_chips, own_models = chips or {}, models or {}
     key = [rows[name].astype(str) for name in ("model", "system", "backend", "precision")]
     keys = list(zip(*key, strict=True))
-    distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-    place = np.array([distinct[key] for key in keys], dtype=int)
-    table: list[dict[str, float]] = []
-    known = []
-    for name, system, engine, precision in distinct:
-        chip, model = chip_of(system, own_chips), model_of(name, own_models)
-        shape = shape_of(model, bytes_of(_precision_of_experts(name, precision)))
-        peak = chip.fp16_compute
-        if ideal and precision == "fp8":
-            peak = chip.values.get("fp8_compute", chip.values.get("int8_compute", peak))
-        known.append((model, kv_bytes_of(engine, precision)))
-        table.append(
-            {field.name: float(getattr(shape, field.name)) for field in fields(Shape)}
-            | {
-                "memory": chip.memory,
-                "memory_bandwidth": chip.memory_bandwidth,
-                "compute": peak,
-                "link_bandwidth": chip.values.get("link_bandwidth", float("nan")),
-                "memory_share": catalog.value(f"{engine}.memory_share"),
-                "reserved_output": catalog.value(f"{engine}.reserved_output"),
-            }
-        )
-    column = {name: np.array([row[name] for row in table])[place] for name in table[0]}
-    inputs = rows["isl"].to_numpy(float)
-    outputs = rows["osl"].to_numpy(float)
-    half_way = np.empty(len(rows))
-    reserved = np.empty(len(rows))
-    for index, (model, kv_bytes) in enumerate(known):
-        of_key = place == index
-        length = inputs[of_key]
-        written = outputs[of_key]
-        half_way[of_key] = model_kv_cache(model, length + written / 2, kv_bytes)
-        reserved[of_key] = model_kv_cache(
-            model, length + written * table[index]["reserved_output"], kv_bytes
-        )
-    first = rows["tensor_parallel"] if "tensor_parallel" in rows else rows["tp"]
-    if "data_parallel" in rows:
-        groups = rows["data_parallel"].to_numpy(float)
-    elif "attention_dp" in rows:
-        groups = rows["attention_dp"].fillna(1).clip(lower=1).to_numpy(float)
-    else:
-        groups = np.ones(len(rows))
-    if "requests" in rows:
-        concurrency = rows["requests"]
-    elif "batch_size" in rows:
-        concurrency = rows["concurrency"].fillna(rows["batch_size"])
-    else:
-        concurrency = rows["concurrency"]
-    split = first.to_numpy(float)
-    links = np.where(split > 1, column["link_bandwidth"], 1.0)
-    if np.isnan(links).any():
-        lacking = sorted({k[1] for k, bad in zip(keys, np.isnan(links), strict=True) if bad})
-        raise catalog.MissingConstantError(
-            f"{', '.join(lacking)} has no 'link_bandwidth', which more than one chip needs"
-        )
+    kinds = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    place = np.array([kinds[key] for key in keys], dtype=int)
+    known = [_kind(key, chips or {}, models or {}, ideal) for key in kinds]
+    column = {name: np.array([kind[name] for kind in known])[place] for name in known[0]}
+    inputs, outputs = rows["isl"].to_numpy(float), rows["osl"].to_numpy(float)
+
+    def kv_cache(written: Column) -> Column:
+        """KV cache of each row's request when it has written some tokens."""
+        caches = np.empty(len(rows))
+        for index, (name, _, engine, precision) in enumerate(kinds):
+            of_kind, kv_bytes = place == index, kv_bytes_of(engine, precision)
+            tokens = inputs[of_kind] + written[of_kind]
+            caches[of_kind] = model_kv_cache(model_of(name, models or {}), tokens, kv_bytes)
+        return caches
+
+    split = _column(rows, "tensor_parallel", "tp").to_numpy(float)
     return Run(
         shape=Shape(**{field.name: column[field.name] for field in fields(Shape)}),
         memory=column["memory"],
         memory_bandwidth=column["memory_bandwidth"],
         compute=column["compute"],
-        link_bandwidth=links,
+        link_bandwidth=_links(column["link_bandwidth"], split, rows["system"]),
         tensor_parallel=split,
-        data_parallel=groups,
-        concurrency=concurrency.to_numpy(float),
+        data_parallel=_groups(rows),
+        concurrency=_requests(rows),
         input_tokens=inputs,
         output_tokens=outputs,
-        kv_cache=half_way,
-        kv_reserved=reserved,
+        kv_cache=kv_cache(outputs / 2),
+        kv_reserved=kv_cache(outputs * column["reserved_output"]),
         memory_share=column["memory_share"],
     )
+
+
+def _kind(
+    key: tuple[str, ...], chips: Mapping[str, Chip], models: Mapping[str, Model], ideal: bool
+) -> dict[str, float]:
+    """What rows of one model, chip, engine and precision have in common."""
+    name, system, engine, precision = key
+    chip = chip_of(system, chips)
+    shape = shape_of(model_of(name, models), bytes_of(_precision_of_experts(name, precision)))
+    peak = chip.fp16_compute
+    if ideal and precision == "fp8":
+        peak = chip.values.get("fp8_compute", chip.values.get("int8_compute", peak))
+    return {field.name: float(getattr(shape, field.name)) for field in fields(Shape)} | {
+        "memory": chip.memory,
+        "memory_bandwidth": chip.memory_bandwidth,
+        "compute": peak,
+        "link_bandwidth": chip.values.get("link_bandwidth", float("nan")),
+        "memory_share": catalog.value(f"{engine}.memory_share"),
+        "reserved_output": catalog.value(f"{engine}.reserved_output"),
+    }
+
+
+def _column(rows: pd.DataFrame, *names: str) -> pd.Series:
+    """The first of some columns that the table has."""
+    return next(rows[name] for name in names if name in rows)
+
+
+def _groups(rows: pd.DataFrame) -> Column:
+    """Groups of chips that split the requests of each row."""
+    if "data_parallel" in rows:
+        return rows["data_parallel"].to_numpy(float)
+    if "attention_dp" in rows:
+        return rows["attention_dp"].fillna(1).clip(lower=1).to_numpy(float)
+    return np.ones(len(rows))
+
+
+def _requests(rows: pd.DataFrame) -> Column:
+    """Requests in flight of each row."""
+    requests = _column(rows, "requests", "concurrency")
+    if "requests" not in rows and "batch_size" in rows:
+        requests = requests.fillna(rows["batch_size"])
+    return requests.to_numpy(float)
+
+
+def _links(bandwidth: Column, split: Column, systems: pd.Series) -> Column:
+    """Bandwidth of each row's links; a chip alone needs none."""
+    links = np.where(split > 1, bandwidth, 1.0)
+    if np.isnan(links).any():
+        lacking = sorted({*systems[np.isnan(links)].astype(str)})
+        raise catalog.MissingConstantError(
+            f"{', '.join(lacking)} has no 'link_bandwidth', which more than one chip needs"
+        )
+    return links
 
 
 def constants_of(engines: pd.Series, known: Mapping[str, Constants] | None = None) -> Constants:

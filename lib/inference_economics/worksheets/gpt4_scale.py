@@ -176,8 +176,6 @@ def conclude(
     return locals()
 
 
-PARAMETERS = conclude.parameters
-
 LIVE = Live(
     chapter="gpt4_scale",
     title="Time of one all-reduce against the time to cross a link",

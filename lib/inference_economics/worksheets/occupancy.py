@@ -111,8 +111,6 @@ def conclude(
     return locals()
 
 
-PARAMETERS = conclude.parameters
-
 LIVE = Live(
     chapter="occupancy",
     title="Speed and throughput that the limits allow, against batch size",
