@@ -439,3 +439,14 @@ def test_the_second_computation_meets_both_sides_of_every_choice() -> None:
     assert windowed.kv_copies == 1 < wide.kv_copies
     assert windowed.kv_cache < 36 * windowed.kv_batch_per_layer / 37 * 0.99
     assert dense.read_share == 1 > windowed.read_share
+
+
+def test_factors_stand_under_their_own_names_in_worked_equations() -> None:
+    # a product is the same whatever the order of its factors; what is shown is not
+    case = conclude.parameters.base(WIDE)
+    run, bandwidth = conclude.run(**case), case["chip"].memory_bandwidth
+    stage = {"layers": 70, "cards_per_stage": run.results.cards_per_stage}
+    weights = {"weight_bytes": run.results.weights, "memory_bandwidth": bandwidth}
+    assert run.call("read_time").arguments == pytest.approx(stage | weights)
+    message = {"micro_batch": 3, "hidden_size": 9001, "bytes_per_activation": 1.5}
+    assert run.call("message").arguments == pytest.approx(message)

@@ -1,6 +1,8 @@
 """What the chapter `occupancy` must keep: limits that are limits, and Little's law."""
 
-import dataclasses
+import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from inference_economics.catalog import Chip
 from inference_economics.formulas import capacity, kv_cache, occupancy
 from inference_economics.formulas.gpt4_scale import all_reduce_direct, mixture
 from inference_economics.machines import pipeline
-from inference_economics.worksheets import occupancy as occupancy_sheet
+from inference_economics.machines.published import published
+from inference_economics.worksheets.occupancy import conclude
+from reckoner.declare.units import si
 
-CASE = occupancy_sheet.PARAMETERS.base({})
+CASE = conclude.parameters.base({})
 """The article's case, in base units."""
 
 GROQ = catalog.chip("groq_lpu")
@@ -40,7 +44,7 @@ FRONTIER = {name: value for name, value in CASE.items() if name != "asked_speed"
 
 
 def concluded(**change):
-    return occupancy_sheet.conclude(**{**CASE, **change})
+    return conclude(**{**CASE, **change})
 
 
 def frontier(**change):
@@ -256,9 +260,9 @@ def test_arrays_give_what_single_values_give():
     many = concluded(batch_size=sizes, tensor_parallel=cards)
     for index, (size, card) in enumerate(zip(sizes, cards, strict=True)):
         one = concluded(batch_size=float(size), tensor_parallel=float(card))
-        for field in dataclasses.fields(one):
-            value = np.broadcast_to(getattr(many, field.name), (3,))[index]
-            assert value == pytest.approx(getattr(one, field.name)), field.name
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(many, name), (3,))[index]
+            assert value == pytest.approx(getattr(one, name)), name
 
 
 def test_uncertain_inputs_may_be_arrays_together():
@@ -278,7 +282,7 @@ def test_uncertain_inputs_may_be_arrays_together():
 
 
 def test_every_chip_and_model_that_can_be_chosen_has_what_it_takes():
-    choices = {p.name: p for p in occupancy_sheet.PARAMETERS}
+    choices = conclude.parameters
     for key in choices["chip"].choices:
         for name in choices["model"].choices:
             result = concluded(chip=catalog.chip(key), model=catalog.model(name))
@@ -293,17 +297,142 @@ def test_a_dense_model_reads_all_its_weights():
 
 
 def test_no_published_speed_beats_the_bound():
-    for row in occupancy_sheet.published():
+    for row in published():
         assert 0 < row.speed < row.bound, row.label
         assert row.unexplained > 0, row.label
 
 
 def test_published_speeds_are_in_the_catalog():
-    for row in occupancy_sheet.published():
+    for row in published():
         assert BOOK.constants[row.source].unit == "token/s"
 
 
 def test_the_unexplained_time_gives_the_published_speed_back():
-    row = next(r for r in occupancy_sheet.published() if r.source == "groq_llama2_70b.output_speed")
+    row = next(r for r in published() if r.source == "groq_llama2_70b.output_speed")
     change = {"cards": row.cards, "tensor_parallel": row.tensor_parallel, "batch_size": 1}
     assert with_cards(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)
+
+
+# Every result a second time
+
+WIDE: dict[str, Any] = {
+    "model": "llama2_13b", "chip": "groq_lpu", "bytes_per_parameter": 1.75,
+    "bytes_per_element": 1.25, "context_length": 3001, "batch_size": 977, "asked_speed": 433.0,
+    "tensor_parallel": 11, "node_cards": 5, "hop_latency": 0.6, "link_bandwidth": 97.0,
+    "bytes_per_activation": 1.5, "bandwidth_share": 0.83, "compute_share": 0.61,
+    "layer_floor": 7.3,
+}  # fmt: skip
+EXPERTS: dict[str, Any] = {
+    "model": "mixtral_8x7b", "chip": "groq_lpu", "bytes_per_parameter": 0.7,
+    "bytes_per_element": 2.5, "context_length": 91, "batch_size": 3, "asked_speed": 2100.0,
+    "tensor_parallel": 6, "node_cards": 9, "hop_latency": 3.1, "link_bandwidth": 61.0,
+    "bytes_per_activation": 4.5, "bandwidth_share": 0.047, "compute_share": 0.89,
+    "layer_floor": 1.9,
+}  # fmt: skip
+WINDOWED: dict[str, Any] = {
+    "model": "gpt_oss_120b", "chip": "groq_3_lpu", "bytes_per_parameter": 0.55,
+    "bytes_per_element": 3.25, "context_length": 701, "batch_size": 6007, "asked_speed": 59.0,
+    "tensor_parallel": 37, "node_cards": 41, "hop_latency": 0.13, "link_bandwidth": 17.0,
+    "bytes_per_activation": 0.8, "bandwidth_share": 0.37, "compute_share": 0.71,
+    "layer_floor": 0.23,
+}  # fmt: skip
+CASES = pytest.mark.parametrize(
+    "case", [WIDE, EXPERTS, WINDOWED], ids=["wide", "experts", "windowed"]
+)
+TOTAL = {"llama2_13b": 13_015_864_320, "mixtral_8x7b": 46.7e9, "gpt_oss_120b": 116.8e9}
+PEAK = {"groq_lpu": "fp16_compute", "groq_3_lpu": "fp8_compute"}
+
+
+def worked_out(g: SimpleNamespace) -> dict[str, float]:
+    """Every result from its definition, without the book's formulas; `g` in base units."""
+    model, chip = g.model, g.chip
+    known, reading = model.values, chip.memory_bandwidth
+    peak = chip.values[PEAK[chip.key]]
+    total = TOTAL[model.key]
+    held = total * g.bytes_per_parameter
+    one_layer = 2 * model.kv_heads * model.head_dim * g.bytes_per_element * g.context_length
+    windowed = known.get("windowed_layers", 0)
+    window = min(1, known.get("sliding_window", 1) / g.context_length)
+    cache = one_layer * (model.layers - windowed + windowed * window)
+    needed = math.ceil((held + cache * g.batch_size) / chip.memory)
+    width = g.tensor_parallel
+    stages = math.ceil(needed / width)
+    tokens = math.ceil(g.batch_size / stages)
+
+    active, weights_read = total, total
+    if "experts" in known:
+        active, experts, used = model.active_parameters, model.experts, model.experts_per_token
+        touched = experts - experts * (1 - used / experts) ** tokens
+        weights_read = active + (touched - used) * (total - active) / (experts - used)
+    part = model.layers * width  # of a layer, a card of a stage has this part
+    read = weights_read * g.bytes_per_parameter / part / (reading * g.bandwidth_share)
+    compute = 2 * active * tokens / part / (peak * g.compute_share)
+    caches = cache * tokens / part / (reading * g.bandwidth_share)
+    message = tokens * model.hidden_size * g.bytes_per_activation
+    hops = 0 if width == 1 else 1 if width <= g.node_cards else 3
+    volume = (width - 1) * hops * message / g.link_bandwidth
+    summed = min(hops * g.hop_latency + volume, 2 * hops * g.hop_latency + 2 * volume / width)
+    layer = max(read, compute) + caches + 2 * summed + g.layer_floor
+    hand_over = g.hop_latency + message / g.link_bandwidth
+    time = model.layers * layer + (stages - 1) * hand_over
+    cards = stages * width
+    asked = g.batch_size * g.asked_speed
+    return {
+        "weights": held,
+        "kv_cache": cache,
+        "cards_needed": needed,
+        "cards": cards,
+        "stages": stages,
+        "micro_batch": tokens,
+        "occupancy": g.batch_size / tokens / stages,
+        "critical_micro_batch": peak / (2 / g.bytes_per_parameter * reading),
+        "card_read_time": chip.memory / reading,
+        "read_time": read,
+        "compute_time": compute,
+        "kv_time": caches,
+        "all_reduce_time": summed,
+        "layer_time": layer,
+        "hand_over_time": hand_over,
+        "time_per_token": time,
+        "speed": 1 / time,
+        "throughput": g.batch_size / time,
+        "compute_ceiling": cards * peak / 2 / active,
+        "read_ceiling": cards * reading * tokens / (weights_read * g.bytes_per_parameter),
+        "asked_time": 1 / g.asked_speed,
+        "asked_throughput": asked,
+        "asked_compute": 2 * active * asked,
+        "asked_utilization": 2 * active * asked / cards / peak,
+        "time_left_in_layer": (1 / g.asked_speed - time) / model.layers,
+        # an H100: 989 TFLOP/s in fp16, 3.35 TB/s
+        "gpu_critical_micro_batch": 989e12 * g.bytes_per_parameter / 2 / 3.35e12,
+    }
+
+
+@CASES
+def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
+    given_values = conclude.parameters.base(case)
+    expected = worked_out(SimpleNamespace(**given_values))
+    assert vars(conclude(**given_values)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_second_computation_meets_both_sides_of_every_choice() -> None:
+    wide, experts, windowed = (
+        conclude(**conclude.parameters.base(case)) for case in (WIDE, EXPERTS, WINDOWED)
+    )
+    assert experts.read_time > experts.compute_time
+    assert wide.read_time < wide.compute_time
+    assert experts.micro_batch == 1 < windowed.micro_batch
+    # one crossing of a node's single links, two of the whole dragonfly
+    assert experts.all_reduce_time < 2 * si(EXPERTS["hop_latency"], "us")
+    assert wide.all_reduce_time > 2 * 3 * si(WIDE["hop_latency"], "us")
+    assert wide.time_left_in_layer > 0 > experts.time_left_in_layer
+
+
+def test_factors_stand_under_their_own_names_in_worked_equations() -> None:
+    # a product is the same whatever the order of its factors; what is shown is not
+    run = conclude.run(**conclude.parameters.base(WIDE))
+    critical = {"compute": 188e12, "bytes_per_parameter": 1.75, "memory_bandwidth": 80e12}
+    assert run.call("critical_micro_batch").arguments == pytest.approx(critical)
+    asked = {"compute_asked": run.results.asked_compute, "cards": run.results.cards}
+    assert run.call("asked_utilization").arguments == pytest.approx(asked | {"compute": 188e12})
+    assert run.call("asked_compute").arguments["active_parameters"] == TOTAL["llama2_13b"]

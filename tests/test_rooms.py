@@ -21,7 +21,6 @@ STILL_BORROW = {
     WORKSHEETS + name
     for name in (
         "equal_speed",
-        "occupancy",
         "uncertainty",
     )
 }

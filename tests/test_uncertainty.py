@@ -11,10 +11,10 @@ from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import uncertainty
 from inference_economics.machines import clusters
+from inference_economics.machines.published import published
 from inference_economics.quantities import DATA
 from inference_economics.serving.intervals import intervals
 from inference_economics.worksheets import equal_speed as equal_speed_sheet
-from inference_economics.worksheets import occupancy as occupancy_sheet
 from inference_economics.worksheets import uncertainty as uncertainty_sheet
 from inference_economics.worksheets.uncertainty import Range
 from reckoner.declare.tables import DataError, read_rows
@@ -47,7 +47,7 @@ def test_every_number_of_the_comparison_has_a_range_or_is_chosen():
 
 
 def test_computed_ends_are_what_the_chapters_give():
-    unexplained = {row.source: row.unexplained for row in occupancy_sheet.published()}
+    unexplained = {row.source: row.unexplained for row in published()}
     assert ROWS["layer_floor"].values[2] == pytest.approx(
         unexplained["llmperf_groq.output_speed"], rel=0.01
     )
