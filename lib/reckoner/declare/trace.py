@@ -77,7 +77,12 @@ class Trace:
         return held[1] if held else None
 
     def given(self, name: str, value: Any) -> Any:
-        """Note an input; gives its value."""
+        """Note an input, or all rows of a record that is one; gives its value."""
+        if isinstance(rows := getattr(value, "values", None), Mapping):
+            key = getattr(value, "key", name)
+            for quantity, number in rows.items():
+                self._origins[id(number)] = (number, Read(f"{key}.{quantity}", 0))
+            return value
         return self._keep(value, Given(name))
 
     def read(self, address: str, value: Any) -> Any:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from reckoner.declare.parameters import Parameter, Parameters
-from reckoner.declare.trace import Call, Trace, tracing
+from reckoner.declare.trace import Call, Read, Trace, tracing
 from reckoner.declare.units import unit_of
 
 Lines = dict[str, Any]
@@ -192,6 +192,14 @@ class Run:
             return calls[-1]
         known = dict.fromkeys(call.name for call in self.calls(name))
         raise KeyError(f"{name}: not given by a call of {formula}; called were {', '.join(known)}")
+
+    def name_of(self, value: Any) -> str:
+        """What a value is: a line or an input by its name, a row by its address, or nothing."""
+        for name, held in (*self.lines.items(), *self.inputs.items()):
+            if held is value and not isinstance(value, bool | str):
+                return name
+        origin = self.trace.origin(value)
+        return origin.address if isinstance(origin, Read) else ""
 
     def calls(self, name: str) -> list[Call]:
         """The calls of formulas that were made on a line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,16 +70,35 @@ class Explanations:
         """The page of a chapter's numbers, as Markdown with HTML."""
         body = "\n".join(self.fragments().values())
         return (
-            f"# Numbers of *{title}*\n\n"
+            f"# Numbers of *{title.partition(':')[0]}*\n\n"
             "Where each number of this chapter comes from: its formula, the same with numbers, and "
             "what went in, down to the rows of the data. In the chapter a click on a number opens "
             f"its entry in place.\n\n```{{raw}} html\n{body}\n```\n"
         )
 
     def script(self) -> str:
-        """The same as a script that hands the explanations to the page which asked for them."""
-        content = json.dumps(self.fragments(), ensure_ascii=False).replace("</", "<\\/")
-        return f'reckonerNumbers("{self.chapter}", {content});\n'
+        """The same for the page that asks for them."""
+        return script(self.chapter, self.fragments())
+
+
+def rows_script(book: Book) -> str:
+    """Where each row of the data comes from, for the page that asks for it."""
+    template = _TEMPLATES.get_template("row.html")
+    rows = book.constants.values()
+    return script("catalog", {r.id: template.render(row=r, value=_row_value(r)) for r in rows})
+
+
+def claims_script(book: Book) -> str:
+    """Each printed figure with what was computed for it, for the page that asks for it."""
+    template = _TEMPLATES.get_template("claim.html")
+    entries = book.ledger.entries()
+    return script("ledger", {f"ledger-{e.claim.id}": template.render(entry=e) for e in entries})
+
+
+def script(page: str, fragments: Mapping[str, str]) -> str:
+    """A script that hands a page's explanations to the page which asked for them."""
+    content = json.dumps(fragments, ensure_ascii=False).replace("</", "<\\/")
+    return f'reckonerNumbers("{page}", {content});\n'
 
 
 def _math(latex: str, display: bool = True) -> Markup:

@@ -31,5 +31,6 @@ def linked(text: str) -> str:
 
 def target(name: str) -> str:
     """The address of a number's explanation, from any page of the book."""
-    chapter, _, line = name.partition(".")
-    return f"../book/numbers/{chapter}.html#{line}"
+    page, _, entry = name.partition(".")
+    folder = "" if page in {"catalog", "ledger"} else "numbers/"
+    return f"../book/{folder}{page}.html#{entry}"

@@ -161,11 +161,25 @@ class Chapter:
     def printed(self, claim_id: str) -> str:
         """The first printed figure of a claim, in the units and digits of this book."""
         claim = self.book.ledger[claim_id]
-        return self.shown(claim.printed_values[0], base_unit(claim.units[0]))
+        text = shown(claim.printed_values[0], base_unit(claim.units[0]))
+        return mark(f"ledger.ledger-{claim_id}", str(text))
+
+    def quoted(self, claim_id: str) -> str:
+        """A figure just as the text prints it, without its unit."""
+        return mark(f"ledger.ledger-{claim_id}", self.book.ledger[claim_id].printed)
+
+    def row(self, address: str, digits: int = 3) -> str:
+        """A row of the data as a reader sees it."""
+        row = self.book.constants[address]
+        return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
 
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
-        """A value in base units as a reader sees it."""
-        return str(shown(value, unit, digits))
+        """A value in base units as a reader sees it; marked, if a line, an input or a row is it."""
+        text, name = str(shown(value, unit, digits)), self.run.name_of(value)
+        if row := self.book.constants.get(name):
+            return mark(f"catalog.{row.id}", text)
+        known = name in self.run.lines or name in self.run.inputs
+        return mark(f"{self.name}.{name}", text) if known else text
 
 
 def printed(claim: Claim) -> str:

@@ -28,7 +28,7 @@ from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
 from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
-from reckoner.show.explain import Explanations
+from reckoner.show.explain import Explanations, claims_script, rows_script
 from reckoner.show.pages import PageError, Pages
 from reckoner.site.reach import reach
 
@@ -125,6 +125,8 @@ def write_numbers(book: Book, pages: Pages, folder: Path, scripts: Path) -> None
         page = explained.page(pages.title(chapter))
         (folder / f"{chapter}.md").write_text(page, encoding="utf-8")
         (scripts / f"{chapter}.js").write_text(explained.script(), encoding="utf-8")
+    (scripts / "catalog.js").write_text(rows_script(book), encoding="utf-8")
+    (scripts / "ledger.js").write_text(claims_script(book), encoding="utf-8")
 
 
 def vega_script() -> str:
