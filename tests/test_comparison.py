@@ -12,6 +12,7 @@ from inference_economics.catalog import Chip
 from inference_economics.chapters import comparison as show
 from inference_economics.machines.datasheet import FASTEST, offer
 from inference_economics.worksheets.comparison import SLOTS, conclude
+from reckoner.declare.lineage import explain
 
 CASE = conclude.parameters.base({})
 """The article's case, in base units."""
@@ -170,3 +171,15 @@ def test_the_page_names_the_cheapest_and_the_fastest():
     assert "as well" in show.fastest_and_cheapest(chapter)
     other = open_chapter("comparison", {**LLAMA, **chips, "speed_limit_3": 6e4, "price_3": 1e6})
     assert "against" in show.fastest_and_cheapest(other)
+
+
+def test_a_number_of_a_chip_comes_from_what_was_given_for_it():
+    """The article's price of Groq's card, not the catalog's, which stands in another row."""
+    values = {"chip_2": "rtx_4090", "price_2": 777.0}
+    explained = explain(BOOK.run("comparison", BOOK.parameters("comparison").check(values)),
+                        BOOK.formulary)  # fmt: skip
+    for slot, price in (1, "$6,000"), (2, "$777"):
+        parts = {part.key: part.value for part in explained[f"cluster_price_{slot}"].parts}
+        assert parts[f"price_{slot}"] == price
+    (row,) = explained["price_1"].parts
+    assert row.key == "article.groq_card_price"

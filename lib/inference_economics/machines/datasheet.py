@@ -12,6 +12,9 @@ from inference_economics.units import FlopPerSecond
 OWN = "own"
 """The choice that stands for a chip whose numbers the reader types in."""
 
+GROQ, REFERENCE = "groq_lpu", "h100_sxm"
+"""The chip whose price and speed the article gives, and the GPU by which others are priced."""
+
 FASTEST = 100_000.0
 """Upper bound of a speed limit, in token/s; it stands for none, as memory or compute then binds."""
 
@@ -31,30 +34,38 @@ def reached_on_h100() -> FlopPerSecond:
 
 
 def offer(key: str) -> Chip:
-    """A chip as it is offered here: with a price, a speed limit and the compute that it reaches.
+    """A chip as it is offered here: with a price, a speed limit and the compute that it reaches."""
+    if key == OWN:
+        return Chip(OWN, "your own chip", {})
+    chip = catalog.chip(key)
+    numbers = {name: number(key, name) for name in ("price", "compute_reached", "speed_limit")}
+    return Chip(key, chip.name, {**chip.values, **numbers})
+
+
+def number(key: str, quantity: str) -> float:
+    """One of the numbers with which a chip of the catalog is offered.
 
     Price: the article's, else the catalog's, else by compute as the article prices Groq's card.
     Compute: an SRAM chip's peak; of a GPU the share of its peak that gives the article's
-    throughput on an H100.
+    throughput on an H100. Speed limit: the article's for Groq's card, else none.
     """
-    if key == OWN:
-        return Chip(OWN, "your own chip", {})
-    chip, reference = catalog.chip(key), catalog.chip("h100_sxm")
-    compute = peak(key)
+    chip, compute = catalog.chip(key), peak(key)
     assert compute is not None, f"{key} has no peak compute"
-    share = 1.0 if is_sram(key) else reached_on_h100() / reference.fp16_compute
-    by_compute = price_by_compute(
-        catalog.value("article.h100_price"), chip.values[compute], reference.values[compute]
-    )
-    offered = {
-        "price": chip.values.get("price", by_compute),
-        "compute_reached": share * chip.values[compute],
-        "speed_limit": FASTEST,
-    }
-    if key == "groq_lpu":
-        offered["price"] = catalog.value("article.groq_card_price")
-        offered["speed_limit"] = catalog.value("article.groq_output_speed")
-    return Chip(key, chip.name, {**chip.values, **offered})
+    found: float
+    if quantity == "speed_limit":
+        found = catalog.value("article.groq_output_speed") if key == GROQ else FASTEST
+    elif quantity == "price" and key == GROQ:
+        found = catalog.value("article.groq_card_price")
+    elif quantity == "price" and not chip.has("price"):
+        reference = catalog.chip(REFERENCE).values[compute]
+        price = catalog.value("article.h100_price")
+        found = price_by_compute(price, chip.values[compute], reference)
+    elif quantity == "compute_reached":
+        share = 1.0 if is_sram(key) else reached_on_h100() / catalog.chip(REFERENCE).fp16_compute
+        found = share * chip.values[compute]
+    else:
+        found = chip.values[quantity]
+    return found
 
 
 def offered() -> tuple[str, ...]:

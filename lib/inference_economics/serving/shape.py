@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inference_economics import catalog
 from inference_economics.catalog import Model
 from inference_economics.formulas.prefill_caching import attention_width
+from inference_economics.quantities import formulary
 from inference_economics.units import Bytes, Count
 from reckoner.declare.numeric import where
 
@@ -41,6 +42,7 @@ class Shape:
     expert_bytes: Bytes
 
 
+@formulary.procedure
 def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     """The shape of a model whose weights take some bytes each.
 
@@ -52,8 +54,7 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     Raises:
         MissingConstantError: the model lacks a quantity.
     """
-    serving = {name: catalog.value(f"{SERVING}.{name}") for name in _STRUCTURE}
-    wide = serving["bytes_per_activation"]
+    wide = _of_serving("bytes_per_activation")
     layers, hidden = model.layers, model.hidden_size
     matrices = 2 + model.values.get("gated_mlp", 1)
     expert_layers = 0.0
@@ -78,14 +79,17 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     common = bytes_per_parameter
     if model.has("experts"):
         common = where(bytes_per_parameter < wide / 2, wide, bytes_per_parameter)
+    stages = _of_serving("dense_stages") * dense_layers
+    if model.has("experts"):
+        stages = stages + _of_serving("expert_stages") * expert_layers
+    if model.has("kv_rank"):
+        stages = stages + _of_serving("latent_stages") * layers
     return Shape(
         layers=layers,
         hidden_size=hidden,
-        stages=serving["dense_stages"] * dense_layers
-        + serving["expert_stages"] * expert_layers
-        + (serving["latent_stages"] * layers if model.has("kv_rank") else 0.0),
-        common_results=serving["hidden_results"] * hidden * layers,
-        split_results=serving["ffn_results"] * ffn,
+        stages=stages,
+        common_results=_of_serving("hidden_results") * hidden * layers,
+        split_results=_of_serving("ffn_results") * ffn,
         attention_width=attention_width(model),
         kv_heads=1.0 if model.has("kv_rank") else model.kv_heads,
         common_parameters=inner + output,
@@ -98,14 +102,8 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     )
 
 
-_STRUCTURE = (
-    "dense_stages",
-    "expert_stages",
-    "latent_stages",
-    "hidden_results",
-    "ffn_results",
-    "bytes_per_activation",
-)
+def _of_serving(name: str) -> float:
+    return catalog.value(f"{SERVING}.{name}")
 
 
 def _attention_parameters(model: Model) -> Count:

@@ -67,6 +67,7 @@ def _number(choice: Parameter, quantity: str) -> Parameter:
         low=low,
         high=high,
         follows=(choice.name, quantity),
+        compute=lambda: datasheet.number(str(choice.default), quantity),
     )
     starting = declared.of(choice.base(choice.default))
     assert starting is not None, f"{choice.default} has no {quantity}"

@@ -118,11 +118,13 @@ class _Explainer:
         )
 
     def _input_words(self, declared: Parameter) -> str:
-        value = self.run.inputs.get(declared.name)
+        if declared.follows:
+            record, quantity = declared.follows
+            value = self.run.inputs[record].values[quantity]
+        else:
+            value = self.run.inputs[declared.name]
         if declared.by_name:
             return str(getattr(value, "name", value))
-        if value is None:  # it follows a record, and is a part of it
-            return declared.words(declared.default)
         return _words(value, base_unit(declared.unit))
 
     def _line(self, name: str) -> Explained:

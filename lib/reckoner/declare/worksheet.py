@@ -146,7 +146,12 @@ class Worksheet:
 
     def run(self, **inputs: Any) -> Run:
         """The same as `evaluate`, with what happened on the way."""
+        follows = {p.name: p.follows for p in self.parameters if p.follows}
+        numbers = {name: inputs[chosen].values[of] for name, (chosen, of) in follows.items()}
         with tracing(self.function.__code__) as trace:
+            for name, (chosen, of) in follows.items():
+                number = trace.given(name, numbers[name])
+                inputs[chosen] = inputs[chosen].replaced(of, number)
             own = {name: trace.given(name, value) for name, value in inputs.items()}
             return Run(self, own, self.evaluate(**own), trace)
 
