@@ -134,8 +134,23 @@ def running() -> Trace | None:
     return _running[-1] if _running else None
 
 
+_conversions: list[Callable[[str, Any], Any]] = []
+
+
+@contextmanager
+def reading(convert: Callable[[str, Any], Any]) -> Iterator[None]:
+    """Let `convert(address, value)` give what is read of each row, such as a quantity."""
+    _conversions.append(convert)
+    try:
+        yield
+    finally:
+        _conversions.pop()
+
+
 def read(address: str, value: Any) -> Any:
     """The value of a row of the data; a trace notes that it was read."""
+    for convert in _conversions:
+        value = convert(address, value)
     return _running[-1].read(address, value) if _running else value
 
 

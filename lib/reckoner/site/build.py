@@ -221,6 +221,18 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
     }
 
 
+def declare(book: Book) -> None:
+    """Write the parameters cell of each notebook as its worksheet declares it now."""
+    for name in book.chapters:
+        path, declared = Path("notebooks") / f"{name}.ipynb", book.parameters(name).cell()
+        notebook = nbformat.read(path, as_version=4)
+        cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+        if any(cell.source != declared for cell in cells):
+            for cell in cells:
+                cell.source = declared
+            nbformat.write(notebook, path)
+
+
 def store(book: Book) -> None:
     """Keep the executed notebooks as the stored ones, and the cover's picture as a file."""
     for name in book.chapters:
@@ -249,8 +261,8 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
     """Build everything that is out of date and say where the book is.
 
     Args:
-        command: "book"; "store" runs the notebooks and keeps their outputs; "metadata" checks
-            the stored notebooks.
+        command: "book"; "store" writes the notebooks' parameters cells, runs the notebooks and
+            keeps their outputs; "metadata" checks the stored notebooks.
         module: where the book is described.
     """
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -262,6 +274,8 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
         return 1
     if command == "metadata":
         return 0 if check_metadata(book) else 1
+    if command == "store":
+        declare(book)
     wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
     status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
     if status == 0 and command == "store":

@@ -1,0 +1,182 @@
+"""A figure stands once: change its row of the data, and all that comes from it moves, no more."""
+
+import functools
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from inference_economics import catalog
+from inference_economics.book import BOOK
+from reckoner.declare.lineage import explain
+from reckoner.declare.parameters import Parameters
+from reckoner.declare.units import quantity, si
+from reckoner.declare.worksheet import Worksheet
+
+FACTORS = (1.01, 1.5, 3.0, 1 / 3)
+"""The first is for every row; the others where whole cards, or the larger of two, follow."""
+QUICK = {"uncertainty": {"samples": 64}}
+ROWS = {address: row for address, row in BOOK.constants.items() if isinstance(row.value, float)}
+by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
+
+STILL: dict[tuple[str, str], tuple[set[str], str]] = {
+    ("batching", "article.groq_card_price"): (
+        {"floor_breaking_batch", "floor_breaking_batch_gib", "price_growth"},
+        "both costs compared are in proportion to the price of a card",
+    ),
+    ("batching", "article.groq_output_speed"): (
+        {"floor_breaking_batch", "floor_breaking_batch_gib"},
+        "both costs compared are in inverse proportion to the speed",
+    ),
+}
+"""The results of a chapter that come from a row and yet stay, and why."""
+
+
+@contextmanager
+def changed(factors):
+    """The catalog with rows multiplied by `factors`, and nothing kept from before."""
+    rows = catalog.constants()
+    before = {address: rows[address] for address in factors}
+    for address, row in before.items():
+        rows[address] = row.model_copy(update={"value": row.value * factors[address]})
+    forget()
+    try:
+        yield
+    finally:
+        rows.update(before)
+        forget()
+
+
+def forget():
+    """Empty the caches of all that was computed from the catalog."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("inference_economics"):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear") and value is not catalog.constants:
+                    value.cache_clear()
+
+
+def fresh(chapter):
+    """A chapter's worksheet, with the defaults as the catalog has them now."""
+    return Worksheet(BOOK.worksheet(chapter).function)
+
+
+def ran(chapter):
+    sheet = fresh(chapter)
+    return sheet.run(**sheet.parameters.base(QUICK.get(chapter, {})))
+
+
+def moved_by(chapter, factors, before):
+    """The results that differ when rows are changed."""
+    with changed(factors):
+        after = vars(ran(chapter).results)
+    return {n for n in before if not np.array_equal(before[n], after[n], equal_nan=True)}
+
+
+@functools.cache
+def walk(chapter):
+    """For each row that a chapter reads: the results that come from it, and those that move.
+
+    A result comes from the rows that the site shows when a reader asks where it comes from.
+    """
+    run = ran(chapter)
+    explained = explain(run, BOOK.formulary)
+
+    def rows_behind(key, seen):
+        for part in explained[key].parts:
+            if part.kind == "row":
+                yield part.key
+            elif part.key and part.key not in seen:
+                seen.add(part.key)
+                yield from rows_behind(part.key, seen)
+
+    before = vars(run.results)
+    behind = {name: set(rows_behind(name, {name})) for name in before}
+    found = {}
+    for row in sorted({r.address for r in run.trace.reads}.union(*behind.values()) & ROWS.keys()):
+        wanted, moving = {name for name in before if row in behind[name]}, set()
+        for factor in FACTORS:
+            if not moving or wanted - moving:
+                moving |= moved_by(chapter, {row: factor}, before)
+        found[row] = wanted, moving
+    return found
+
+
+@by_chapter
+def test_a_changed_row_moves_all_that_comes_from_it(chapter):
+    unmoved = {row: wanted - moving for row, (wanted, moving) in walk(chapter).items()}
+    expected = {row: still for (name, row), (still, _) in STILL.items() if name == chapter}
+    assert {row: names for row, names in unmoved.items() if names} == expected
+
+
+@by_chapter
+def test_a_changed_row_moves_nothing_else(chapter):
+    more = {row: moving - wanted for row, (wanted, moving) in walk(chapter).items()}
+    assert {row: names for row, names in more.items() if names} == {}
+
+
+@by_chapter
+def test_a_row_that_is_read_moves_something(chapter):
+    assert [row for row, (_, moving) in walk(chapter).items() if not moving] == []
+
+
+@by_chapter
+def test_rows_that_a_chapter_does_not_read_move_nothing(chapter):
+    others = dict.fromkeys(ROWS.keys() - walk(chapter).keys(), 1.01)
+    assert moved_by(chapter, others, vars(ran(chapter).results)) == set()
+
+
+# A number that is typed though a row has it
+
+
+COINCIDENCES: dict[tuple[str, str], str] = {}
+"""Inputs whose defaults are a row's figure by chance, and what they are instead."""
+
+
+def namesakes(parameter):
+    """The rows with a default's value and dimension, and with the end of its name if it is bare."""
+    value, kind = si(parameter.default, parameter.unit), quantity(1.0, parameter.unit)
+    last = parameter.name.rstrip("_0123456789").split("_")[-1]
+    return [
+        row.address
+        for row in ROWS.values()
+        if row.si == value
+        and quantity(1.0, row.unit).dimensionality == kind.dimensionality
+        and (last in row.quantity.split("_") or not kind.dimensionless)
+    ]
+
+
+def typed(before, after):
+    """The numbers among some inputs that are a row's, and stay when all rows have changed."""
+    numbers = (p for p in before if not p.by_name)
+    return [p.name for p in numbers if after[p.name].default == p.default and namesakes(p)]
+
+
+def with_all_rows_changed(chapter):
+    """A chapter's inputs when each row is multiplied by a factor of its own."""
+    with changed({address: 2.0 + i / len(ROWS) for i, address in enumerate(ROWS)}):
+        return fresh(chapter).parameters
+
+
+@by_chapter
+def test_no_default_is_typed_though_a_row_has_it(chapter):
+    found = typed(BOOK.parameters(chapter), with_all_rows_changed(chapter))
+    assert found == [name for where, name in COINCIDENCES if where == chapter]
+
+
+def test_a_typed_number_is_found():
+    before, after = BOOK.parameters("batching"), with_all_rows_changed("batching")
+    price = before["gpu_price"]
+    assert typed(before, Parameters((*(p for p in after if p.name != price.name), price))) == [
+        price.name
+    ]
+
+
+def test_inputs_of_one_name_and_default_come_from_one_row():
+    rows: dict[tuple[object, ...], set[str]] = {}
+    for chapter in BOOK.chapters:
+        for p in BOOK.parameters(chapter):
+            if not p.by_name:
+                rows.setdefault((p.name, p.default, p.unit), set()).add(p.address)
+    assert {p: addresses for p, addresses in rows.items() if len(addresses) > 1} == {}

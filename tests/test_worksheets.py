@@ -1,0 +1,96 @@
+"""What every worksheet must keep: units that add up, defaults that pass, results that are shown."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pint
+import pytest
+
+from inference_economics.book import BOOK
+from inference_economics.quantities import DATA
+from other_parameters import OTHER_PARAMETERS
+from reckoner.declare.trace import reading
+from reckoner.declare.units import is_unit, quantity
+
+ROOT = Path(__file__).parent.parent
+QUICK = {"uncertainty": {"samples": 64}}
+by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
+
+UNITS = {row.quantity: row.unit for row in BOOK.constants.values()} | {
+    p.follows[1]: p.unit for name in BOOK.chapters for p in BOOK.parameters(name) if p.follows
+}
+"""The unit of each quantity: some record's row has it, or a parameter that replaces one."""
+
+
+def as_quantity(address, value):
+    """What a row gives, as a quantity of the row's unit."""
+    row = BOOK.constants.get(address)
+    unit = row.unit if row else UNITS[address.split(".")[-1]]
+    return value if isinstance(value, str | pint.Quantity) else quantity(value, unit)
+
+
+def with_units(chapter, values):
+    """A chapter's results when every input and every row that is read carries its unit."""
+    declared = BOOK.parameters(chapter)
+    units = {p.name: p.unit for p in declared if not p.by_name}
+    base = declared.base(values)
+    inputs = {n: quantity(v, units[n]) if n in units else v for n, v in base.items()}
+    with reading(as_quantity):
+        return vars(BOOK.worksheet(chapter)(**inputs))
+
+
+@by_chapter
+@pytest.mark.parametrize("which", ["default", 0, 1])
+def test_units_of_results_are_those_declared(chapter, which):
+    values = QUICK.get(chapter, {}) if which == "default" else OTHER_PARAMETERS[chapter][which]
+    plain = vars(BOOK.worksheet(chapter)(**BOOK.parameters(chapter).base(values)))
+    for name, result in with_units(chapter, values).items():
+        found = result if isinstance(result, pint.Quantity) else quantity(result, "count")
+        expected = quantity(1.0, BOOK.units(chapter)[name])
+        assert found.dimensionality == expected.dimensionality, name
+        magnitude = found.to(expected.units).magnitude
+        assert magnitude == pytest.approx(plain[name], rel=1e-9, nan_ok=True), name
+
+
+@by_chapter
+def test_every_unit_is_known(chapter):
+    units = {**BOOK.units(chapter), **{p.name: p.unit for p in BOOK.parameters(chapter)}}
+    assert [name for name, unit in units.items() if unit != "name" and not is_unit(unit)] == []
+
+
+@by_chapter
+def test_every_default_passes_its_own_check(chapter):
+    declared = BOOK.parameters(chapter)
+    assert declared.check(declared.defaults) == declared.defaults
+
+
+@by_chapter
+def test_no_result_has_an_inputs_name(chapter):
+    assert BOOK.units(chapter).keys() & {p.name for p in BOOK.parameters(chapter)} == set()
+
+
+NAMED = re.compile(r"[.,\"'{]([\w{}]+)")
+"""A name as code, format fields and the columns of data files write it."""
+
+
+def shown_by(chapter):
+    """The names that notebook, figures' module, pages, claims and slider of a chapter show."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    texts += [repr(BOOK.live.get(chapter))]
+    module = ROOT / "lib" / "inference_economics" / "chapters" / f"{chapter}.py"
+    texts += [module.read_text(encoding="utf-8")] if module.exists() else []
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").glob("*.md"))
+    texts += re.findall(rf"\b{chapter}(\.\w+)", pages)
+    for name in ("claims", "second_verdicts", "predictions"):
+        lines = (DATA / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        texts += [line for line in lines if name == "predictions" or f",{chapter}," in line]
+    return {found for text in texts for found in NAMED.findall(text)}
+
+
+@by_chapter
+def test_every_result_is_shown_somewhere(chapter):
+    shown = {re.sub(r"\\{.*?\\}", r"\\w+", re.escape(name)) for name in shown_by(chapter)}
+    every = re.compile("|".join(shown))
+    assert [name for name in BOOK.units(chapter) if not every.fullmatch(name)] == []
