@@ -12,9 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+
 BIN = Path(sys.executable).parent
 LINT = (
-    ("ruff", "check", "--quiet", "lib", "tests", "benchmarks"),
+    ("ruff", "check", "--quiet", "lib", "tests", "benchmarks", "notebooks"),
     ("ruff", "format", "--check", "--quiet", "lib", "tests", "benchmarks"),
     ("mypy",),
     ("codespell", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "book", "lib", "tests"),
@@ -56,9 +58,22 @@ def _playwrights_own() -> str | None:
     return path if Path(path).exists() else None
 
 
+def check_types_of_notebooks() -> None:
+    """Have mypy look at the notebooks: each notebook's code as a script of its own."""
+    folder = Path("_build/scripts")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in sorted(Path("notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        (folder / f"{path.stem}_notebook.py").write_text(code + "\n", encoding="utf-8")
+    run("mypy", *map(str, sorted(folder.glob("*.py"))))
+
+
 def main(part: str) -> None:
     for command in LINT:
         run(*command)
+    check_types_of_notebooks()
     if part == "lint":
         return
     run("python", "-m", "reckoner.site.build")

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.chapters.batching import corrections
 from inference_economics.formulas import batching
-from inference_economics.worksheets import batching as batching_sheet
+from inference_economics.worksheets.batching import conclude
 
-CASE = batching_sheet.PARAMETERS.base({})
+CASE = conclude.parameters.base({})
 """The article's case, in base units."""
 
 W, M = 70e9, 230e6  # weights of LLaMA-2 70B at one byte each; memory of a Groq card
@@ -30,7 +31,7 @@ batches = st.integers(1, 100_000)
 
 
 def concluded(**change):
-    return batching_sheet.conclude(**{**CASE, **change})
+    return conclude(**{**CASE, **change})
 
 
 def cluster(batch, weights=W, cache=K, memory=M, price=6000.0, speed=500.0):
@@ -119,7 +120,123 @@ def test_claimed_floor_stands_above_the_consumer_bound_and_the_limit_below():
     assert cluster(result.consumer_batch).cost <= result.consumer_cost * (1 + 1e-4)
 
 
+# All results, a second time
+
+
+OTHER_CASES = (
+    {
+        "model": "llama31_8b", "chip": "gc200", "gpu": "l40s", "consumer": "rtx_4090",
+        "bytes_per_parameter": 1.7, "bytes_per_element": 0.55, "context_length": 9001,
+        "batch_size": 77, "card_price": 321.0, "speed": 43.0, "gpu_price": 8765.0,
+        "gpu_throughput": 19.0, "cluster_cards": 130, "consumer_share": 0.66,
+    },
+    {  # no batch reaches parity, and the larger cluster does not even hold the weights
+        "model": "deepseek_v3", "chip": "groq_lpu", "gpu": "h200_sxm", "consumer": "h100_sxm",
+        "bytes_per_parameter": 0.6, "bytes_per_element": 2.3, "context_length": 30011,
+        "batch_size": 9, "card_price": 7100.0, "speed": 211.0, "gpu_price": 27000.0,
+        "gpu_throughput": 3333.0, "cluster_cards": 501, "consumer_share": 1.3,
+    },
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHER_CASES, ids=["parity", "no parity"])
+def test_every_result_is_computed_a_second_time(case):
+    """From the definitions, with plain arithmetic: a wrong wiring gives another number."""
+
+    def si(key, quantity):
+        return catalog.constant(f"{key}.{quantity}").si
+
+    def batch_that_costs(target, cache):
+        """From price * (W + batch * K) / M = target * batch * speed."""
+        saved = target * speed * memory / price - cache
+        return math.ceil(weights / saved) if saved > 0 else math.inf
+
+    speed, price, batch = case["speed"], case["card_price"], case["batch_size"]
+    memory = si(case["chip"], "memory")
+    elements, parameters = {
+        "llama31_8b": (2 * 32 * 8 * 128, 8e9),  # keys and values of 8 heads of 128 in 32 layers
+        "deepseek_v3": (61 * (512 + 64), 671e9),  # a vector of 512 and a part of 64 in 61
+    }[case["model"]]
+    weights = parameters * case["bytes_per_parameter"]
+    cache = elements * case["bytes_per_element"] * case["context_length"]
+    misread = cache / 2**30 * 1e9
+    weight_cards = math.ceil(weights / memory)
+    batch1_cost = weight_cards * price / speed
+    gpu_cost = case["gpu_price"] / case["gpu_throughput"]
+    cards = math.ceil((weights + cache * batch) / memory)
+    cost = cards * price / (batch * speed)
+    request_cards = math.ceil(cache / memory)
+    floor = request_cards * price / speed
+    consumer = {
+        quantity: si(case["consumer"], quantity) / si(case["gpu"], quantity)
+        for quantity in ("memory", "memory_bandwidth", "fp16_compute")
+    }
+    price_ratio = si(case["consumer"], "price") / case["gpu_price"]
+    held = max(0, math.floor((case["cluster_cards"] * memory - weights) / cache))
+    cluster_price = case["cluster_cards"] * price
+    parity = batch_that_costs(gpu_cost, cache)
+    parity_needed = weights + cache * parity
+    second = {
+        "weights": weights,
+        "weight_cards": weight_cards,
+        "batch1_price": weight_cards * price,
+        "batch1_throughput": speed,
+        "batch1_cost": batch1_cost,
+        "gpu_cost": gpu_cost,
+        "batch1_ratio": batch1_cost / gpu_cost,
+        "kv_cache": cache,
+        "misread_kv_cache": misread,
+        "kv_cache_batch": cache * batch,
+        "needed": weights + cache * batch,
+        "cards": cards,
+        "cluster_price": cards * price,
+        "price_growth": cards / weight_cards,
+        "throughput": batch * speed,
+        "cost": cost,
+        "cost_ratio": cost / gpu_cost,
+        "cards_per_request": request_cards,
+        "price_per_request": request_cards * price,
+        "floor": floor,
+        "cost_limit": price / memory * cache / speed,
+        "cost_limit_gib": price / memory * misread / speed,
+        "floor_breaking_batch": batch_that_costs(floor, cache),
+        "floor_breaking_batch_gib": batch_that_costs(floor, misread),
+        "price_ratio": price_ratio,
+        "memory_ratio": consumer["memory"],
+        "bandwidth_ratio": consumer["memory_bandwidth"],
+        "compute_ratio": consumer["fp16_compute"],
+        "consumer_ratio": max(price_ratio / ratio for ratio in consumer.values()),
+        "consumer_cost": gpu_cost * case["consumer_share"],
+        "consumer_batch": batch_that_costs(gpu_cost * case["consumer_share"], cache),
+        "effective_cards": case["cluster_cards"],
+        "effective_price": cluster_price,
+        "effective_batch": held,
+        "effective_throughput": held * speed,
+        "effective_cost": cluster_price / (held * speed) if held else math.inf,
+        "parity_batch": parity,
+        "parity_needed": parity_needed,
+        "parity_cards": math.inf if math.isinf(parity) else math.ceil(parity_needed / memory),
+    }
+    found = conclude.evaluate(**conclude.parameters.base(case))
+    assert {name: found[name] for name in conclude.lines} == pytest.approx(second, rel=1e-9)
+
+
 # Corrected inputs
+
+
+def test_corrections_take_what_the_catalog_has():
+    """MLPerf's 2,725.7 token/s per H100, 1,024 tokens in at most and 290.3 out on average; 300
+    token/s of Groq's own; an eighth of a DGX of 270,000 USD; a card for 20,000 USD.
+    """
+    changes = corrections()
+    own, mlperf, host = (
+        changes[name] for name in ("Groq's own speed", "MLPerf speed, lengths", "GPU with host")
+    )
+    assert own == {"speed": 300}
+    assert host == {"gpu_price": 270_000 / 8}
+    assert mlperf == {"gpu_throughput": pytest.approx(2725.7, abs=0.1), "context_length": 1315}
+    assert changes["speeds, lengths, host"] == {**own, **mlperf, **host}
+    assert changes["card at list price"] == {"card_price": 20_000}
 
 
 def test_measured_throughput_leaves_no_batch_at_parity():
@@ -252,9 +369,9 @@ def test_conclusions_of_arrays_are_those_of_each_value():
     many = concluded(gpu_throughput=throughputs, speed=speeds_)
     for index, (throughput, speed) in enumerate(zip(throughputs, speeds_, strict=True)):
         one = concluded(gpu_throughput=float(throughput), speed=float(speed))
-        for field in dataclasses.fields(one):
-            value = np.broadcast_to(getattr(many, field.name), (3,))[index]
-            assert value == pytest.approx(getattr(one, field.name)), field.name
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(many, name), (3,))[index]
+            assert value == pytest.approx(getattr(one, name)), name
 
 
 @given(batches)

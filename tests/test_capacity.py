@@ -10,6 +10,7 @@ from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import capacity
+from inference_economics.worksheets import capacity as capacity_sheet
 
 sizes = st.floats(min_value=1e6, max_value=1e15)
 
@@ -43,6 +44,61 @@ def test_the_article_by_hand():
     assert found.cards == math.ceil(70e9 / 230e6) == 305
     assert found.card_price == pytest.approx(30000 * 188 / 989)
     assert found.cluster_price == pytest.approx(305 * 30000 * 188 / 989)
+
+
+OTHER_CASES = (
+    {
+        "model": "llama31_8b",
+        "chip": "gc200",
+        "gpu": "l40s",
+        "bytes_per_parameter": 1.7,
+        "gpu_price": 7654.0,
+    },
+    {
+        "model": "llama2_70b",  # its weights are published: they need not be counted
+        "chip": "groq_lpu",
+        "gpu": "rtx_4090",
+        "bytes_per_parameter": 0.55,
+        "gpu_price": 1873.0,
+    },
+)
+
+
+@pytest.mark.parametrize("case", OTHER_CASES)
+def test_every_result_is_computed_a_second_time(case):
+    """From the definitions, with plain arithmetic: a wrong wiring gives another number."""
+
+    def si(key, quantity):
+        return catalog.constant(f"{key}.{quantity}").si
+
+    model, chip, gpu = case["model"], case["chip"], case["gpu"]
+    width, price = case["bytes_per_parameter"], case["gpu_price"]
+    weights = si(model, "nominal_parameters") * width
+    cards = math.ceil(weights / si(chip, "memory"))
+    gpus = math.ceil(weights / si(gpu, "memory"))
+    card_price = price / si(gpu, "fp16_compute") * si(chip, "fp16_compute")
+    counted = {"llama31_8b": 8_030_261_248, "llama2_70b": 68_976_648_192}[model]
+    counted_cards = math.ceil(counted * width / si(chip, "memory"))
+    second = {
+        "memory_ratio": si(chip, "memory") / si(gpu, "memory"),
+        "bandwidth_ratio": si(chip, "memory_bandwidth") / si(gpu, "memory_bandwidth"),
+        "compute_ratio": si(chip, "fp16_compute") / si(gpu, "fp16_compute"),
+        "weights": weights,
+        "cards": cards,
+        "gpus": gpus,
+        "card_price": card_price,
+        "cluster_price": cards * card_price,
+        "gpu_cluster_price": gpus * price,
+        "counted_parameters": counted,
+        "counted_weights": counted * width,
+        "counted_cards": counted_cards,
+        "listed_price": 20_000,
+        "listed_cluster": counted_cards * 20_000,
+    }
+    found = capacity_sheet.conclude.evaluate(**capacity_sheet.conclude.parameters.base(case))
+    assert {name: found[name] for name in capacity_sheet.conclude.lines} == pytest.approx(
+        second, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(

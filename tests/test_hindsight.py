@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import math
+from math import ceil
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,11 +18,11 @@ from inference_economics.hindsight import predictions
 from inference_economics.hindsight.predictions import Prediction, score
 from inference_economics.hindsight.timeline import timeline
 from inference_economics.quantities import DATA
-from inference_economics.worksheets import hindsight as hindsight_sheet
+from inference_economics.worksheets.hindsight import conclude
 from reckoner.declare.tables import DataError
 from test_notebooks import digits_in
 
-CASE = hindsight_sheet.PARAMETERS.base({})
+CASE = conclude.parameters.base({})
 """The defaults, in base units."""
 
 YEAR = 365.25 * 86400
@@ -34,7 +36,7 @@ counts = st.integers(1, 100_000)
 
 
 def concluded(**change):
-    return hindsight_sheet.conclude(**{**CASE, **change})
+    return conclude(**{**CASE, **change})
 
 
 # Values worked by hand
@@ -147,14 +149,195 @@ def test_arrays_give_what_single_values_give():
     many = concluded(batch_size=sizes_)
     for index, size in enumerate(sizes_):
         one = concluded(batch_size=float(size))
-        for field in dataclasses.fields(one):
-            value = np.broadcast_to(getattr(many, field.name), (3,))[index]
-            assert value == pytest.approx(getattr(one, field.name)), field.name
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(many, name), (3,))[index]
+            assert value == pytest.approx(getattr(one, name)), name
 
 
 def test_the_same_formulas_give_the_batching_chapter():
     here, there = concluded(), BOOK.conclude("batching", {}).results
     assert (here.cards, here.cost, here.gpu_cost) == (there.cards, there.cost, there.gpu_cost)
+
+
+# A second computation of every result
+
+
+def by_hand(values):
+    """Every result from the definitions, in base units; no formula of the book is called."""
+    given, value = SimpleNamespace(**values), catalog.value
+
+    def of_chip(name, quantity="memory"):
+        return value(f"{values[name]}.{quantity}")
+
+    def in_life(price, power):
+        joules = power * given.load * given.overhead * given.lifetime
+        return price + joules * given.electricity_price
+
+    model = given.model
+    weights = value(f"{model}.nominal_parameters") * given.bytes_per_parameter
+    heads = value(f"{model}.kv_heads") * value(f"{model}.head_dim")
+    elements = 2 * value(f"{model}.layers") * heads * given.context_length
+    request = elements * given.bytes_per_element
+    batch = request * given.batch_size
+    needed = weights + batch
+    large = value("gpt4_rumour.nominal_parameters") * given.bytes_per_parameter
+
+    cards, new_cards = ceil(needed / of_chip("chip")), ceil(needed / of_chip("new_chip"))
+    new_weight_cards, rack = ceil(weights / of_chip("new_chip")), value("groq_3_rack.chips")
+    throughput = given.batch_size * given.speed
+    cost, gpu_cost = cards * given.card_price / throughput, given.gpu_price / given.gpu_throughput
+    mlperf = value("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")
+    life = cards * in_life(given.card_price, given.chip_power) / throughput
+    gpu_in_life = in_life(given.gpu_price, of_chip("gpu", "power"))
+    busy = given.lifetime * given.busy_share
+    income = given.lifetime * given.token_price
+    day = {
+        side: value(f"deepseek_production.{side}_tokens") * value(f"deepseek_r1.{side}_price")
+        for side in ("input", "output")
+    }
+    sweeps = {
+        name: of_chip(name) / of_chip(name, "memory_bandwidth")
+        for name in ("chip", "new_chip", "gpu", "partner")
+    }
+    bandwidth = of_chip("new_chip", "memory_bandwidth")
+    rated = f"{given.new_chip}.fp8_compute"
+    dollars_of_flop = given.gpu_price / value("h100_sxm.fp8_compute")
+    room = rack * of_chip("new_chip") - weights
+    read = batch * given.speed / of_chip("partner", "memory_bandwidth")
+    return {
+        "kv_cache": request,
+        "kv_cache_batch": batch,
+        "needed": needed,
+        "cards": cards,
+        "weight_cards": ceil(weights / of_chip("chip")),
+        "throughput": throughput,
+        "cost": cost,
+        "gpu_cost": gpu_cost,
+        "measured_cost_ratio": cost * mlperf / given.gpu_price,
+        "token_cost": life / busy,
+        "gpu_token_cost": gpu_in_life / given.gpu_throughput / busy,
+        "gpu_measured_token_cost": gpu_in_life / mlperf / busy,
+        "busy_share_needed": life / income,
+        "gpu_busy_share_needed": gpu_in_life / given.gpu_throughput / income,
+        "input_saving": given.hit_rate - given.hit_rate * given.cached_price_ratio,
+        "day_input_output": day["input"] / day["output"],
+        "licence_premium": value("nvidia_groq_licence.value") / value("groq_valuation.value"),
+        "memory_growth": of_chip("new_chip") / of_chip("chip"),
+        "bandwidth_growth": bandwidth / of_chip("chip", "memory_bandwidth"),
+        "memory_ratio": of_chip("new_chip") / of_chip("partner"),
+        "bandwidth_ratio": bandwidth / of_chip("partner", "memory_bandwidth"),
+        "chip_sweep": sweeps["chip"],
+        "new_sweep": sweeps["new_chip"],
+        "gpu_sweep": sweeps["gpu"],
+        "partner_sweep": sweeps["partner"],
+        "new_weight_cards": new_weight_cards,
+        "new_cards": new_cards,
+        "new_racks": ceil(new_cards / rack),
+        "request_share": request / of_chip("new_chip"),
+        "requests_per_rack": max(0, math.floor(room / request)),
+        "large_cards": ceil(large / of_chip("chip")),
+        "new_large_cards": ceil(large / of_chip("new_chip")),
+        "new_large_racks": ceil(ceil(large / of_chip("new_chip")) / rack),
+        "kv_memories": max(ceil(batch / of_chip("partner")), ceil(read)),
+        "cards_saved": new_cards - new_weight_cards,
+        "affordable_price": gpu_cost * throughput / new_cards,
+        "affordable_price_measured": given.gpu_price / mlperf * throughput / new_cards,
+        "speculative_gain": value("groq_llama31_70b.speculative_speed")
+        / value("groq_llama31_70b.output_speed"),
+        "nvidia_alibaba": value("nvidia_q3_fy2025.revenue") / value("alibaba_q3_2024.revenue"),
+        "price_by_compute": dollars_of_flop * value(rated)
+        if rated in catalog.constants()
+        else math.nan,
+    }
+
+
+OTHERS = (
+    {
+        "model": "llama31_405b",
+        "chip": "gc200",
+        "gpu": "h200_sxm",
+        "new_chip": "groq_3_lpu",
+        "partner": "b200_sxm",
+        "bytes_per_parameter": 0.25,
+        "bytes_per_element": 0.75,
+        "context_length": 3001,
+        "batch_size": 77,
+        "speed": 313.0,
+        "gpu_throughput": 1709.0,
+        "card_price": 8111.0,
+        "gpu_price": 27017.0,
+        "electricity_price": 0.117,
+        "overhead": 1.23,
+        "lifetime": 3.7,
+        "chip_power": 187.0,
+        "load": 0.61,
+        "busy_share": 0.43,
+        "token_price": 5.3,
+        "hit_rate": 0.37,
+        "cached_price_ratio": 0.29,
+    },
+    {
+        "model": "llama2_13b",
+        "chip": "groq_3_lpu",
+        "gpu": "a100_sxm_80gb",
+        "new_chip": "wse_3",
+        "partner": "mi300x",
+        "bytes_per_parameter": 2.0,
+        "bytes_per_element": 1.5,
+        "context_length": 90_139,
+        "batch_size": 1019,
+        "speed": 11.0,
+        "gpu_throughput": 229.0,
+        "card_price": 951.0,
+        "gpu_price": 4507.0,
+        "electricity_price": 0.029,
+        "overhead": 2.41,
+        "lifetime": 11.3,
+        "chip_power": 607.0,
+        "load": 0.17,
+        "busy_share": 0.71,
+        "token_price": 0.13,
+        "hit_rate": 0.83,
+        "cached_price_ratio": 0.59,
+    },
+    {"model": "gpt3_175b", "new_chip": "groq_lpu", "context_length": 2_000_003, "batch_size": 5},
+)
+"""Cases in which no two numbers are equal. The KV cache is bound by bandwidth in the first and by
+room in the second; in the third a rack holds no request, and the new chip has no fp8 compute."""
+
+
+@pytest.mark.parametrize("values", OTHERS)
+def test_every_result_is_computed_a_second_time(values):
+    units = conclude.parameters.defaults | values
+    in_si = {
+        **units,
+        "electricity_price": units["electricity_price"] / 3.6e6,
+        "lifetime": units["lifetime"] * YEAR,
+        "token_price": units["token_price"] / 1e6,
+    }
+    found = vars(BOOK.conclude("hindsight", values).results)
+    assert found == pytest.approx(by_hand(in_si), rel=1e-9, nan_ok=True)
+
+
+def test_factors_stand_under_their_own_names_in_worked_equations():
+    # a product is the same whatever the order of its factors; what is shown is not
+    run = BOOK.run("hindsight", conclude.parameters.check(OTHERS[0]))
+    found, busy = run.results, 0.43 * 3.7 * YEAR
+    cost = {"target_cost": 27017 / 1709, "throughput": 77 * 313, "cards": found.new_cards}
+    assert run.call("affordable_price").arguments == pytest.approx(cost)
+    life = {"capital_cost": found.token_cost * busy, "lifetime": busy}
+    assert run.call("token_cost").arguments == pytest.approx(life)
+    assert run.call("new_cards").arguments == {"needed": found.needed, "memory": 500e6}
+
+
+def test_the_cases_reach_both_sides_of_what_decides():
+    found = [BOOK.conclude("hindsight", values).results for values in OTHERS]
+    room = [f.kv_cache_batch / catalog.value(f"{v.get('partner', 'rubin_gpu')}.memory")
+            for f, v in zip(found, OTHERS, strict=True)]  # fmt: skip
+    assert found[0].kv_memories > np.ceil(room[0])
+    assert found[1].kv_memories == np.ceil(room[1]) > 1
+    assert found[0].requests_per_rack > found[2].requests_per_rack == 0
+    assert [np.isnan(f.price_by_compute) for f in found] == [False, True, True]
 
 
 # Dated facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +13,25 @@ from hypothesis import strategies as st
 from exact import holds_and_one_fewer_does_not
 from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.catalog import Model
 from inference_economics.formulas import kv_cache
-from inference_economics.worksheets import kv_cache as kv_cache_sheet
+from inference_economics.worksheets.kv_cache import conclude
 
 counts = st.integers(1, 10_000)
 sizes = st.floats(1.0, 1e15)
 shares = st.floats(0.0, 1.0)
 elements = st.sampled_from([0.5, 1.0, 2.0, 4.0])
 models = st.sampled_from(catalog.models(*kv_cache.NEEDS))
+
+
+def concluded(model: Model, context: Any, width: Any, precision: Any, batch: Any) -> Any:
+    return conclude(
+        model=model,
+        context_length=context,
+        bytes_per_element=width,
+        bytes_per_parameter=precision,
+        batch_size=batch,
+    )
 
 
 # Values worked out elsewhere
@@ -74,6 +85,79 @@ def test_where_llama2_70b_is_outgrown() -> None:
     results = BOOK.conclude_by_default("kv_cache").results
     assert results.batch_that_outgrows == 105
     assert results.context_that_outgrows == 3338
+
+
+OTHER_CASES = {
+    "weights counted, heads shared": {
+        "model": "llama31_8b", "context_length": 3001, "bytes_per_element": 0.55,
+        "bytes_per_parameter": 1.7, "batch_size": 77,
+    },
+    "weights published, MLA": {
+        "model": "kimi_k2", "context_length": 10007, "bytes_per_element": 1.3,
+        "bytes_per_parameter": 0.6, "batch_size": 9,
+    },
+    "windows that were left": {
+        "model": "gpt_oss_120b", "context_length": 5003, "bytes_per_element": 2.9,
+        "bytes_per_parameter": 0.45, "batch_size": 33,
+    },
+    "within the windows": {
+        "model": "gpt_oss_120b", "context_length": 101, "bytes_per_element": 1.9,
+        "bytes_per_parameter": 0.3, "batch_size": 12345,
+    },
+    "named and published": {
+        "model": "llama2_70b", "context_length": 2049, "bytes_per_element": 0.7,
+        "bytes_per_parameter": 1.1, "batch_size": 55,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHER_CASES.values(), ids=OTHER_CASES)
+def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
+    """From the definitions, with plain arithmetic: a wrong wiring gives another number."""
+    layers, heads, kv_heads, head_dim, window, named, counted = {
+        "llama31_8b": (32, 32, 8, 128, 0, 8e9, 8_030_261_248),
+        "kimi_k2": (61, 64, 64, 128, 0, 1e12, 1e12),
+        "gpt_oss_120b": (36, 64, 8, 64, 128, 116.8e9, 116.8e9),  # windows in half of the layers
+        "llama2_70b": (80, 64, 8, 128, 0, 70e9, 68_976_648_192),
+    }[case["model"]]
+    width, context, batch = (
+        case[name] for name in ("bytes_per_element", "context_length", "batch_size")
+    )
+    weights = named * case["bytes_per_parameter"]
+    # what each token leaves in the cache for good; windowed layers keep the latest tokens only
+    kept = 0.5 * (context + min(context, window)) if window else context
+    mla = layers * (512 + 64)  # the ranks of all models of the catalog with MLA
+    elements = mla if case["model"] == "kimi_k2" else 2 * layers * kv_heads * head_dim
+    token, cache = elements * width, elements * width * kept
+    full_context = math.ceil(weights / (batch * token))
+    beyond = math.ceil((weights - batch * token / 2 * window) / (batch * token / 2))
+    corrected = counted * case["bytes_per_parameter"]
+    fp16 = elements * 2 * kept
+    second = {
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "gqa_factor": heads / kv_heads,
+        "kv_bytes_per_token": token,
+        "kv_cache": cache,
+        "kv_cache_gib": cache / 2**30,
+        "latent_bytes_per_token": 61 * (512 + 64) * width,  # of DeepSeek-V3 and of Kimi K2
+        "kv_cache_mha": 2 * layers * heads * head_dim * width * kept,
+        "kv_cache_mqa": 2 * layers * head_dim * width * kept,
+        "kv_cache_mla": mla * width * kept,
+        "kv_cache_batch": cache * batch,
+        "weights": weights,
+        "batch_that_outgrows": math.ceil(weights / cache),
+        "full_context": full_context,
+        "context_that_outgrows": beyond if window and full_context > window else full_context,
+        "counted_weights": corrected,
+        "fp16_bytes": 2,
+        "fp16_cache": fp16,
+        "fp16_cache_batch": fp16 * batch,
+        "fp16_batch_that_outgrows": math.ceil(corrected / fp16),
+    }
+    found = conclude.evaluate(**conclude.parameters.base(case))
+    lines = {name: found[name] for name in conclude.lines.keys() - {"latent", "per_token"}}
+    assert lines == pytest.approx(second, rel=1e-9)
 
 
 # The article's traps
@@ -167,7 +251,7 @@ def test_the_outgrowing_context_is_the_first(
 ) -> None:
     """For every model, with and without windows, by trying it and one token less."""
     model = catalog.model(model_key)
-    results = kv_cache_sheet.conclude(model, 4096, width, precision, batch)
+    results = concluded(model, 4096, width, precision, batch)
     context = results.context_that_outgrows
 
     def cache_at(tokens: float) -> float:
@@ -199,10 +283,10 @@ def test_weights_and_cache_keep_their_own_precision() -> None:
 def test_arrays_conclude_what_numbers_conclude(key: str) -> None:
     model = catalog.model(key)
     contexts, batches = np.array([1.0, 128.0, 129.0, 4096.0, 1e6]), np.array([[1.0], [128.0]])
-    together = kv_cache_sheet.conclude(model, contexts, 1.0, 1.0, batches)
-    for field in fields(kv_cache_sheet.Conclusions):
-        found = np.broadcast_to(getattr(together, field.name), (2, 5))
-        for row, batch in enumerate(batches.ravel()):
-            for column, context in enumerate(contexts):
-                alone = kv_cache_sheet.conclude(model, float(context), 1.0, 1.0, float(batch))
-                assert found[row, column] == getattr(alone, field.name), field.name
+    together = concluded(model, contexts, 1.0, 1.0, batches)
+    for row, batch in enumerate(batches.ravel()):
+        for column, context in enumerate(contexts):
+            alone = concluded(model, float(context), 1.0, 1.0, float(batch))
+            for name in conclude.units:
+                found = np.broadcast_to(getattr(together, name), (2, 5))
+                assert found[row, column] == getattr(alone, name), name

@@ -1,6 +1,9 @@
 """What the chapter `margins` must keep: its sums, their limits, and the article's figures."""
 
 import csv
+import math
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +15,8 @@ from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import batching, margins
 from inference_economics.quantities import DATA
-from inference_economics.worksheets import batching as batching_sheet
-from inference_economics.worksheets import margins as margins_sheet
+from inference_economics.worksheets.batching import PARAMETERS as BATCHING
+from inference_economics.worksheets.margins import conclude
 
 DOLLARS = st.floats(1.0, 1e6)
 WATTS = st.floats(1.0, 1e4)
@@ -23,13 +26,13 @@ SECONDS = st.floats(1e6, 1e9)
 PRICES = st.floats(1e-9, 1e-6)
 
 
-def concluded(**given_values: Any) -> margins_sheet.Conclusions:
-    results: margins_sheet.Conclusions = BOOK.conclude("margins", given_values).results
+def concluded(**given_values: Any) -> SimpleNamespace:
+    results: SimpleNamespace = BOOK.conclude("margins", given_values).results
     return results
 
 
-def in_base_units(**changed: Any) -> margins_sheet.Conclusions:
-    return margins_sheet.conclude(**{**BOOK.parameters("margins").base({}), **changed})
+def in_base_units(**changed: Any) -> SimpleNamespace:
+    return conclude(**{**conclude.parameters.base({}), **changed})
 
 
 # Formulas
@@ -101,11 +104,12 @@ def test_cards_and_throughput_are_those_of_batching() -> None:
 
 
 def test_shared_parameters_are_declared_once() -> None:
-    before = {parameter.name: parameter for parameter in batching_sheet.PARAMETERS}
+    before = {parameter.name: parameter for parameter in BATCHING}
     own = {"gpu"}  # here it needs a power, there a compute
-    for parameter in margins_sheet.PARAMETERS:
-        if parameter.name in before and parameter.name not in own:
-            assert parameter is before[parameter.name]
+    shared = [p for p in conclude.parameters if p.name in before and p.name not in own]
+    assert len(shared) == 10
+    for parameter in shared:
+        assert replace(parameter, own=None) == replace(before[parameter.name], own=None)
 
 
 def test_the_cluster_at_cost_is_not_the_articles() -> None:
@@ -137,8 +141,7 @@ def test_electricity_of_five_years_by_hand() -> None:
 
 
 def test_electricity_dominates_only_while_the_card_lives_long_enough() -> None:
-    year = 365.25 * 86400
-    years = concluded().break_even / year
+    years = concluded().break_even / YEAR
     assert concluded(lifetime=years * 1.01).electricity_share > 0.5
     assert concluded(lifetime=years * 0.99).electricity_share < 0.5
     # with the overhead of a large cloud the same five years are too short: the claim turns
@@ -147,7 +150,8 @@ def test_electricity_dominates_only_while_the_card_lives_long_enough() -> None:
 
 def test_at_list_price_electricity_never_dominates_in_five_years() -> None:
     results = concluded()
-    assert results.lifetime < results.break_even_at_list < results.gpu_break_even_at_list
+    lifetime = conclude.parameters.base({})["lifetime"]
+    assert lifetime < results.break_even_at_list < results.gpu_break_even_at_list
 
 
 def test_measured_efficiency_is_throughput_over_wall_power() -> None:
@@ -168,6 +172,164 @@ def test_quarters_add_up_to_the_year() -> None:
 def test_only_the_quarters_and_not_the_year_pass_one_half() -> None:
     results = concluded()
     assert results.nvidia_margin > results.nvidia_margin_before > 0.5 > results.nvidia_margin_year
+
+
+# A second computation of every result
+
+YEAR = 365.25 * 86400
+
+
+def by_hand(
+    model: str,
+    chip: str,
+    gpu: str,
+    bytes_per_parameter: float,
+    bytes_per_element: float,
+    context_length: int,
+    batch_size: int,
+    speed: float,
+    gpu_throughput: float,
+    card_price: float,
+    card_cost: float,
+    gpu_price: float,
+    gpu_cost: float,
+    electricity_price: float,
+    overhead: float,
+    lifetime: float,
+    chip_power: float,
+    load: float,
+) -> dict[str, float]:
+    """Every result from the definitions, in base units; no formula of the book is called."""
+    value = catalog.value
+    heads = value(f"{model}.kv_heads") * value(f"{model}.head_dim")
+    request = 2 * value(f"{model}.layers") * heads * bytes_per_element * context_length
+    weights = value(f"{model}.nominal_parameters") * bytes_per_parameter
+    cards = math.ceil((weights + batch_size * request) / value(f"{chip}.memory"))
+    throughput = batch_size * speed
+    cost, gpu_at_cost = card_cost * cards / throughput, gpu_cost / gpu_throughput
+
+    gpu_power = value(f"{gpu}.power")
+    dollars_of_watt = load * overhead * electricity_price  # for each second
+    electricity = chip_power * lifetime * dollars_of_watt
+    gpu_electricity = gpu_power * lifetime * dollars_of_watt
+    in_life = cards * (card_cost + electricity) / throughput
+    gpu_in_life = (gpu_cost + gpu_electricity) / gpu_throughput
+    cloud = load * value("data_centre.pue_hyperscale_low") * electricity_price
+    fourth, alibaba = value("nvidia_q4_fy2024.revenue"), value("alibaba_q4_2023.revenue")
+    third, year = value("nvidia_q3_fy2024.revenue"), value("nvidia_fy2024.revenue")
+    return {
+        "cards": cards,
+        "cluster_at_cost": cards * card_cost,
+        "throughput": throughput,
+        "cost_at_cost": cost,
+        "gpu_cost_at_list": gpu_price / gpu_throughput,
+        "list_gpu_vs_cost_chip": gpu_price / gpu_throughput / cost,
+        "gpu_cost_fraction": gpu_cost / gpu_price,
+        "gpu_cost_at_cost": gpu_at_cost,
+        "cost_gpu_vs_cost_chip": gpu_at_cost / cost,
+        "chip_margin": (card_price - card_cost) / card_price,
+        "gpu_margin": (gpu_price - gpu_cost) / gpu_price,
+        "electricity": electricity,
+        "gpu_electricity": gpu_electricity,
+        "electricity_share": electricity / (electricity + card_cost),
+        "gpu_electricity_share": gpu_electricity / (gpu_electricity + gpu_cost),
+        "break_even": card_cost / chip_power / dollars_of_watt,
+        "gpu_break_even": gpu_cost / gpu_power / dollars_of_watt,
+        "break_even_at_list": card_price / chip_power / dollars_of_watt,
+        "gpu_break_even_at_list": gpu_price / gpu_power / dollars_of_watt,
+        "with_electricity": in_life,
+        "gpu_with_electricity": gpu_in_life,
+        "gpu_vs_chip_with_electricity": gpu_in_life / in_life,
+        "token_cost": in_life / lifetime,
+        "gpu_token_cost": gpu_in_life / lifetime,
+        "tokens_per_joule": throughput / cards / chip_power / load,
+        "gpu_tokens_per_joule": gpu_throughput / gpu_power / load,
+        "measured_tokens_per_joule": value("mlperf_v4_1_8xh200_maxq.energy_efficiency"),
+        "nvidia_margin": value("nvidia_q4_fy2024.net_income") / fourth,
+        "nvidia_margin_before": value("nvidia_q3_fy2024.net_income") / third,
+        "nvidia_margin_year": value("nvidia_fy2024.net_income") / year,
+        "nvidia_gross_margin": value("nvidia_q4_fy2024.gross_margin"),
+        "nvidia_vs_alibaba": fourth / alibaba,
+        "nvidia_vs_alibaba_before": third / alibaba,
+        "consumer_power": value("rtx_4090.power"),
+        "consumer_vs_chip_power": value("rtx_4090.power") / chip_power,
+        "venture_low": value("altman_chip_venture.raise_low"),
+        "venture_high": value("altman_chip_venture.raise_high"),
+        "reported_margin": 1 - value("h100_sxm.manufacturing_cost") / value("h100_sxm.price"),
+        "break_even_in_cloud": card_cost / chip_power / cloud,
+    }
+
+
+OTHERS: tuple[dict[str, Any], ...] = (
+    {
+        "model": "llama31_8b",
+        "chip": "gc200",
+        "gpu": "h200_sxm",
+        "bytes_per_parameter": 2.0,
+        "bytes_per_element": 0.5,
+        "context_length": 3001,
+        "batch_size": 77,
+        "speed": 313.0,
+        "gpu_throughput": 1709.0,
+        "card_price": 8111.0,
+        "card_cost": 1301.0,
+        "gpu_price": 27017.0,
+        "gpu_cost": 3323.0,
+        "electricity_price": 0.117,
+        "overhead": 1.23,
+        "lifetime": 3.7,
+        "chip_power": 187.0,
+        "load": 0.61,
+    },
+    {
+        "model": "llama2_13b",
+        "chip": "groq_3_lpu",
+        "gpu": "b200_sxm",
+        "bytes_per_parameter": 0.75,
+        "bytes_per_element": 1.5,
+        "context_length": 907,
+        "batch_size": 19,
+        "speed": 1103.0,
+        "gpu_throughput": 229.0,
+        "card_price": 951.0,
+        "card_cost": 2003.0,
+        "gpu_price": 4507.0,
+        "gpu_cost": 6101.0,
+        "electricity_price": 0.029,
+        "overhead": 2.41,
+        "lifetime": 11.3,
+        "chip_power": 607.0,
+        "load": 0.37,
+    },
+)
+"""Cases in which no two numbers are equal; in the second, a card costs more than its price."""
+
+
+def in_si(values: dict[str, Any]) -> dict[str, Any]:
+    kwh = 3.6e6
+    price, years = values["electricity_price"], values["lifetime"]
+    return {**values, "electricity_price": price / kwh, "lifetime": years * YEAR}
+
+
+@pytest.mark.parametrize("values", OTHERS)
+def test_every_result_is_computed_a_second_time(values: dict[str, Any]) -> None:
+    assert vars(concluded(**values)) == pytest.approx(by_hand(**in_si(values)), rel=1e-9)
+
+
+def test_factors_stand_under_their_own_names_in_worked_equations() -> None:
+    # a product is the same whatever the order of its factors; what is shown is not
+    given_values = in_si(OTHERS[0])
+    run = BOOK.run("margins", OTHERS[0])
+    names = ("load", "overhead", "electricity_price", "lifetime")
+    running = {name: given_values[name] for name in names}
+    power, load = given_values["chip_power"], running["load"]
+    electricity = run.call("electricity").arguments
+    assert electricity == pytest.approx({"power": power, **running})
+    efficiency = {"throughput": 77 * 313, "cards": run.results.cards, "power": power, "load": load}
+    assert run.call("tokens_per_joule").arguments == pytest.approx(efficiency)
+    del running["lifetime"]
+    even = {"card_price": 1301.0, "power": power, **running}
+    assert run.call("break_even").arguments == pytest.approx(even)
 
 
 # Properties of the whole

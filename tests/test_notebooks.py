@@ -125,10 +125,15 @@ def readable(path: Path) -> str:
 
 @by_chapter
 def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
-    source = "\n".join(c.source for c in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells)
+    cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
+    source = "\n".join(cell.source for cell in cells)
     headings = re.findall(r"^## (.*)$", source, re.MULTILINE)
-    for part in ("takeaway", "try", "chapter.worked(", "chapter.figure("):
+    for part in ("takeaway", "try", "chapter.worked("):
         assert part in source
+    figures = [cell for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
+    assert figures
+    for cell in figures:
+        assert '<div class="chart">' in cell.outputs[-1].data["text/html"]
     if claims_of(chapter):
         assert {"What the article says", "The verdict", "With corrected inputs"} <= set(headings)
     for claim in claims_of(chapter):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import prefill_caching as chapter
-from inference_economics.worksheets import prefill_caching as sheet
+from inference_economics.worksheets.prefill_caching import conclude
 from reckoner.declare.parameters import ParameterError
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "prefill_caching.ipynb"
@@ -25,9 +27,8 @@ amounts = st.floats(1e-3, 1e12)
 shares = st.floats(0, 1)
 
 
-def concluded(**values: object) -> sheet.Conclusions:
-    results: sheet.Conclusions = BOOK.conclude("prefill_caching", values).results
-    return results
+def concluded(**values: object) -> SimpleNamespace:
+    return conclude(**conclude.parameters.base(values))
 
 
 # The prefill
@@ -129,7 +130,7 @@ def test_the_assumed_utilization_lies_between_the_measured_ones() -> None:
         )
         operations = chapter.model_prefill_operations(LLAMA, length)
         reached.append(operations / (gpus * 989e12 * time))
-    assert min(reached) < sheet.PARAMETERS.defaults["utilization"] < max(reached)
+    assert min(reached) < conclude.parameters.defaults["utilization"] < max(reached)
 
 
 def test_models_with_sliding_windows_are_not_offered() -> None:
@@ -256,7 +257,7 @@ def test_a_batch_of_one_is_too_small_for_the_rule_of_speed() -> None:
     assert one.sram_cost == pytest.approx(308 * 6000 / 500)
     assert one.hybrid_cost == pytest.approx((305 * 6000 + 30000) / 500)
     assert one.hybrid_cost > one.sram_cost
-    assert BOOK.parameters("prefill_caching").defaults["speed"] < one.break_even_speed
+    assert conclude.parameters.defaults["speed"] < one.break_even_speed
 
 
 def test_the_hybrids_chips_are_of_the_kind_they_stand_for() -> None:
@@ -286,6 +287,133 @@ def test_a_disputed_report_is_quoted_with_the_dispute() -> None:
     assert division.note in passage
 
 
+# Every result a second time
+
+
+DENSE = {
+    "model": "qwen25_72b", "gpu": "a100_sxm_80gb", "chips": 3, "utilization": 0.37,
+    "prefix_tokens": 70_001, "bytes_per_element": 0.75, "bytes_per_parameter": 1.25,
+    "input_tokens": 9_001, "output_tokens": 701, "input_price": 7.0, "output_price": 19.0,
+    "hit_rate": 0.41, "cached_price_ratio": 0.23, "chip": "groq_3_lpu", "card_price": 5_300.0,
+    "memory_price": 17_000.0, "speed": 433.0, "batch_size": 97, "context_length": 3_001,
+}  # fmt: skip
+LATENT = {
+    "model": "deepseek_v3", "gpu": "b200_sxm", "chips": 2, "utilization": 0.61,
+    "prefix_tokens": 13_007, "bytes_per_element": 2.0, "bytes_per_parameter": 3.0,
+    "input_tokens": 503, "output_tokens": 2_203, "input_price": 0.9, "output_price": 4.7,
+    "hit_rate": 0.83, "cached_price_ratio": 0.13, "chip": "gc200", "card_price": 911.0,
+    "memory_price": 41_000.0, "speed": 1.7, "batch_size": 1_009, "context_length": 77_003,
+}  # fmt: skip
+
+
+def bytes_per_token(model: Any, element: float) -> float:
+    if model.key == "deepseek_v3":  # 61 layers, a vector of 512 and a position part of 64
+        return 61 * (512 + 64) * element
+    return 2 * model.layers * model.kv_heads * model.head_dim * element
+
+
+def operations(model: Any, length: float) -> float:
+    if model.key == "deepseek_v3":  # 37e9 active parameters; keys of 192 and values of 128
+        return 2 * 37e9 * length + 2 * 61 * (128 * 160) * length**2
+    weights = model.values.get("nominal_parameters") or model.total_parameters
+    return 2 * weights * length + 2 * model.layers * model.heads * model.head_dim * length**2
+
+
+def worked_out(g: SimpleNamespace) -> dict[str, float]:
+    """Every result from its definition, without the book's formulas; `g` in base units."""
+    value = catalog.value
+    each, room, bandwidth = (
+        bytes_per_token(g.model, g.bytes_per_element), g.gpu.memory, g.gpu.memory_bandwidth
+    )  # fmt: skip
+    prefix = g.prefix_tokens * each
+    held = (g.model.values.get("nominal_parameters") or g.model.total_parameters) * (
+        g.bytes_per_parameter
+    )
+    latent = catalog.model("deepseek_v3")
+    other = LLAMA if g.model.key == "deepseek_v3" else latent
+    reached = g.chips * g.gpu.fp16_compute * g.utilization
+    again = operations(g.model, g.prefix_tokens) / reached
+    paid_in, paid_out = g.input_tokens * g.input_price, g.output_tokens * g.output_price
+    kept = g.hit_rate * (1 - g.cached_price_ratio)
+    found, sent, got = (
+        value(f"deepseek_production.{name}")
+        for name in ("cache_hit_rate", "input_tokens", "output_tokens")
+    )
+    full, cached, out = (
+        value(f"deepseek_r1.{name}_price") for name in ("input", "cached_input", "output")
+    )
+    turbo_in, turbo_out = 10e-6, 30e-6
+    request = each * g.context_length
+    batch = request * g.batch_size
+    written = g.batch_size * g.speed
+    sram = math.ceil((held + batch) / g.chip.memory)
+    cards = math.ceil(held / g.chip.memory)
+    memories = math.ceil(max(batch / room, batch * g.speed / bandwidth))
+    price = cards * g.card_price + memories * g.memory_price
+    return {
+        "kv_bytes_per_token": each,
+        "prefix_bytes": prefix,
+        "tokens_in_hbm": room / each,
+        "tokens_beside_weights": max(0.0, (g.chips * room - held) / each),
+        "other_tokens_in_hbm": room / bytes_per_token(other, g.bytes_per_element),
+        "prefill_operations": operations(g.model, g.prefix_tokens),
+        "recompute_time": again,
+        "load_time": prefix / bandwidth,
+        "load_time_network": prefix / 50e9,
+        "load_time_host": prefix / value("pcie5_x16.host_to_device_bandwidth"),
+        "load_time_disk": prefix / 7e9,
+        "load_speedup": again * bandwidth / prefix,
+        "break_even_bandwidth": prefix / again,
+        "latent_bandwidth": bytes_per_token(latent, g.bytes_per_element)
+        * g.prefix_tokens
+        * reached
+        / operations(latent, g.prefix_tokens),
+        "input_cost": paid_in,
+        "output_cost": paid_out,
+        "input_output_ratio": paid_in / paid_out,
+        "break_even_input_tokens": paid_out / g.input_price,
+        "mean_input_price": g.input_price * (1 - kept),
+        "input_saving": kept,
+        "call_saving": kept * paid_in / (paid_in + paid_out),
+        "day_tokens_ratio": sent / got,
+        "day_ratio": sent * (found * cached + (1 - found) * full) / (got * out),
+        "day_ratio_uncached": sent * full / (got * out),
+        "day_ratio_at_turbo": sent * turbo_in / (got * turbo_out),
+        "sram_cards": sram,
+        "sram_cost": sram * g.card_price / written,
+        "hybrid_cards": cards,
+        "hybrid_bandwidth": batch * g.speed,
+        "hybrid_bandwidth_per_request": request * g.speed,
+        "hybrid_bandwidth_per_card": batch * g.speed / cards,
+        "hybrid_memories": memories,
+        "hybrid_price": price,
+        "hybrid_cost": price / written,
+        "hybrid_cost_at_hbm_cost": (cards * g.card_price + memories * value("h100_sxm.hbm_cost"))
+        / written,
+        "break_even_speed": g.card_price / g.chip.memory / (g.memory_price / bandwidth),
+        "context_at_speed": bandwidth / (g.speed * each),
+        "gpus_to_read_prefix": prefix * g.speed / bandwidth,
+    }
+
+
+CASES = [DENSE, LATENT]
+
+
+@pytest.mark.parametrize("case", CASES, ids=["dense", "latent"])
+def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
+    expected = worked_out(SimpleNamespace(**conclude.parameters.base(case)))
+    assert list(expected) == list(conclude.units)
+    assert vars(concluded(**case)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_two_cases_lie_on_both_sides_of_what_decides() -> None:
+    dense, latent = concluded(**DENSE), concluded(**LATENT)
+    assert dense.tokens_beside_weights > 0 == latent.tokens_beside_weights
+    a100, b200 = catalog.chip("a100_sxm_80gb"), catalog.chip("b200_sxm")
+    assert DENSE["speed"] > a100.memory_bandwidth / a100.memory  # bandwidth decides
+    assert LATENT["speed"] < b200.memory_bandwidth / b200.memory  # room decides
+
+
 # Sweeps
 
 
@@ -296,13 +424,13 @@ def test_arrays_give_what_their_elements_give() -> None:
         "speed": np.array([10.0, 500.0, 5000.0]),
         "chips": np.array([1.0, 8.0, 64.0]),
     }
-    fixed = BOOK.parameters("prefill_caching").base({})
-    together = sheet.conclude(**{**fixed, **swept})
+    fixed = conclude.parameters.base({})
+    together = conclude(**{**fixed, **swept})
     for index in range(3):
-        alone = sheet.conclude(**{**fixed, **{k: v[index] for k, v in swept.items()}})
-        for field in dataclasses.fields(sheet.Conclusions):
-            values = np.broadcast_to(getattr(together, field.name), 3)
-            assert values[index] == pytest.approx(getattr(alone, field.name)), field.name
+        alone = conclude(**{**fixed, **{k: v[index] for k, v in swept.items()}})
+        for name in conclude.units:
+            values = np.broadcast_to(getattr(together, name), 3)
+            assert values[index] == pytest.approx(getattr(alone, name)), name
 
 
 # The verdicts

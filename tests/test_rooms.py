@@ -23,10 +23,7 @@ STILL_BORROW = {
         "comparison",
         "equal_speed",
         "gpt4_scale",
-        "hindsight",
-        "margins",
         "occupancy",
-        "prefill_caching",
         "uncertainty",
     )
 }

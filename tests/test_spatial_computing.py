@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
+import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,15 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as chapter
 from inference_economics.machines.circuit import run_circuit, run_processor
-from inference_economics.worksheets import spatial_computing as sheet
+from inference_economics.worksheets.spatial_computing import conclude
 
 positive = st.floats(1e-3, 1e12)
 sizes = st.integers(1, 10**6)
 sides = st.integers(2, 12)
 
 
-def concluded(**changes: Any) -> sheet.Conclusions:
-    return sheet.conclude(**sheet.PARAMETERS.base(changes))
+def concluded(**changes: Any) -> SimpleNamespace:
+    return conclude(**conclude.parameters.base(changes))
 
 
 # The article's own figures
@@ -77,7 +78,7 @@ def test_the_first_catapult_is_seven_hops_across() -> None:
 
 
 def speed(shards: Any, **changes: Any) -> Any:
-    values = sheet.PARAMETERS.base(changes)
+    values = conclude.parameters.base(changes)
     results = concluded(**changes)
     return chapter.speed_of_shards(
         values["fpga"],
@@ -252,15 +253,111 @@ def test_measured_peak_is_below_the_assumed_one() -> None:
     assert stratix.batch_1_compute < stratix.narrow_compute
 
 
+# Every result a second time
+
+
+FITTED = {
+    "fpga": "arria_10_1150", "model_size": 37.0, "bytes_per_parameter": 1.5,
+    "operations_per_parameter": 3.0, "reuse": 7, "layer_width": 1031, "dram_bandwidth": 29.0,
+    "link_bandwidth": 13.0, "stream_inputs": 11, "circuit_depth": 9, "torus_width": 5,
+    "torus_height": 12, "fpgas": 70001, "datacenter_compute": 1.7, "words": 4.1e9,
+    "translation_time": 0.23,
+}  # fmt: skip
+LONE = {
+    "fpga": "stratix_10_280", "model_size": 19.0, "bytes_per_parameter": 0.5,
+    "operations_per_parameter": 17.0, "reuse": 83, "layer_width": 60013, "dram_bandwidth": 405.0,
+    "link_bandwidth": 0.3, "stream_inputs": 3, "circuit_depth": 8, "torus_width": 4,
+    "torus_height": 7, "fpgas": 211, "datacenter_compute": 0.0031, "words": 6.7e10,
+    "translation_time": 41.0,
+}  # fmt: skip
+
+
+def worked_out(g: SimpleNamespace) -> dict[str, float]:
+    """Every result from its definition, without the book's formulas; `g` in base units."""
+    memory, peak = g.fpga.memory, g.fpga.narrow_compute
+    operations = g.model_size / g.bytes_per_parameter * g.operations_per_parameter * g.reuse
+    reading, working = g.model_size / g.dram_bandwidth, operations / peak
+    message = g.layer_width * g.bytes_per_parameter
+    sending = g.reuse * message / g.link_bandwidth
+    fit = math.ceil(g.model_size / memory)
+    streamed = g.reuse / max(reading, working)
+    first = g.reuse / max(max(0.0, g.model_size - memory) / g.dram_bandwidth, working)
+    fitted = g.reuse / fit / max(working / fit, sending if fit > 1 else 0.0)
+    traffic = message * fit * fitted if fit > 1 else 0.0
+    cable = 10e9 / 8
+    w, h = int(g.torus_width), int(g.torus_height)
+    routes = [min(x, w - x) + min(y, h - y) for x in range(w) for y in range(h)]
+    hop = 1e-6
+    each = g.datacenter_compute * g.translation_time / g.words
+    allowed = each / g.operations_per_parameter
+    llm = 6738415616
+    shown = g.words / (587287 / (2.6 * 4)) / g.fpgas
+    return {
+        "pass_operations": operations,
+        "fpgas_to_fit": fit,
+        "dram_time": reading,
+        "onchip_time": working,
+        "busy_share": min(1.0, working / reading),
+        "fed_compute": g.dram_bandwidth
+        / g.bytes_per_parameter
+        * g.operations_per_parameter
+        * g.reuse,
+        "boundary_bytes": message,
+        "boundary_time": sending,
+        "streamed_speed": streamed,
+        "first_speed": first,
+        "fitted_speed": fitted,
+        "superlinear_speedup": fitted / streamed,
+        "boundary_traffic": traffic,
+        "link_share": traffic / g.link_bandwidth,
+        "fpgas_at_link_limit": working / sending,
+        "limited_group": max(2, math.ceil(working / sending)),
+        "cable_limited_group": max(2, math.ceil(working / (g.reuse * message / cable))),
+        "circuit_cycles": g.stream_inputs + g.circuit_depth - 1,
+        "processor_cycles": g.stream_inputs * g.circuit_depth,
+        "cycles_ratio": g.stream_inputs * g.circuit_depth / (g.stream_inputs + g.circuit_depth - 1),
+        "torus_mean_hops": sum(routes) / (len(routes) - 1),
+        "torus_most_hops": max(routes),
+        "torus_mean_round_trip": sum(routes) / (len(routes) - 1) * hop,
+        "torus_worst_round_trip": max(routes) * hop,
+        "word_rate": g.words / g.translation_time,
+        "operations_per_word": each,
+        "model_parameters_allowed": allowed,
+        "fpgas_for_allowed": math.ceil(allowed * g.bytes_per_parameter / memory),
+        "fpga_compute_needed": g.datacenter_compute / g.fpgas,
+        "fleet_compute": g.fpgas * peak,
+        "demonstrated_time": shown,
+        "demonstrated_excess": shown / g.translation_time,
+        "brainwave_compute": g.fpgas * 39.5e12,
+        "share_of_llm": allowed / llm,
+        "llm_time": g.words * llm * g.operations_per_parameter / g.datacenter_compute,
+    }
+
+
+@pytest.mark.parametrize("case", [FITTED, LONE], ids=["fitted", "lone"])
+def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
+    results = concluded(**case)
+    expected = worked_out(SimpleNamespace(**conclude.parameters.base(case)))
+    assert list(expected) == list(conclude.units)
+    assert vars(results) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_two_cases_lie_on_both_sides_of_what_decides() -> None:
+    group, lone = concluded(**FITTED), concluded(**LONE)
+    assert group.fpgas_to_fit > 1 == lone.fpgas_to_fit
+    assert group.busy_share < 1 == lone.busy_share
+    assert group.limited_group > 2 == lone.limited_group
+
+
 # A sweep
 
 
 def test_concludes_over_arrays_as_over_numbers() -> None:
-    given_values = sheet.PARAMETERS.base({})
+    given_values = conclude.parameters.base({})
     sizes_of_models = np.array([1e6, 5e7, 3e9])
-    swept = sheet.conclude(**{**given_values, "model_size": sizes_of_models})
+    swept = conclude(**{**given_values, "model_size": sizes_of_models})
     for index, size in enumerate(sizes_of_models):
-        single = sheet.conclude(**{**given_values, "model_size": float(size)})
-        for field in dataclasses.fields(sheet.Conclusions):
-            value = np.broadcast_to(getattr(swept, field.name), sizes_of_models.shape)[index]
-            assert value == pytest.approx(getattr(single, field.name), rel=1e-12), field.name
+        single = conclude(**{**given_values, "model_size": float(size)})
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(swept, name), sizes_of_models.shape)[index]
+            assert value == pytest.approx(getattr(single, name), rel=1e-12), name

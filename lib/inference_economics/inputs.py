@@ -19,6 +19,8 @@ from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
+PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
+"""What a chip is compared by."""
 
 
 def given(

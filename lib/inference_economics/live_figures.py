@@ -3,153 +3,7 @@
 from __future__ import annotations
 
 from inference_economics.machines.datasheet import NUMBERS, SLOTS
-from inference_economics.worksheets import equal_speed
-from reckoner.show.live import Curve, Live
-
-FIGURES = (
-    Live(
-        chapter="capacity",
-        title="Price of the cluster against bytes of one weight",
-        description=(
-            "Price of the cards that hold the weights, for the SRAM chip and for the GPU, against "
-            "the bytes of one weight. Both rise in proportion, in steps of whole cards."
-        ),
-        across="bytes_per_parameter",
-        span=(0.25, 4.0),
-        across_title="Bytes of one weight (B)",
-        curves=(
-            Curve("cluster_price", "SRAM cluster", "1"),
-            Curve("gpu_cluster_price", "GPUs", "2"),
-        ),
-        unit="USD",
-        unit_title="Price of the cards (USD)",
-        sliders=("gpu_price",),
-        choices=("model",),
-        sentence=(
-            "{model} at {bytes_per_parameter} a weight takes {weights}: {cards} cards for "
-            "{cluster_price}, or {gpus} of the GPU for {gpu_cluster_price}."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_lpu.fp16_compute",
-            "h100_96gb.memory",
-            "h100_96gb.fp16_compute",
-        ),
-    ),
-    Live(
-        chapter="kv_cache",
-        title="Memory of the KV cache and of the weights against batch size",
-        description=(
-            "The KV cache of a batch grows in proportion to the batch size and crosses the level "
-            "line of the weights."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("kv_cache_batch", "KV cache of the batch", "1"),
-            Curve("weights", "weights", "2"),
-        ),
-        unit="GB",
-        unit_title="Memory (GB)",
-        sliders=("context_length", "bytes_per_element", "bytes_per_parameter"),
-        choices=("model",),
-        sentence=(
-            "At batch {batch_size} and a context of {context_length} the KV cache of {model} takes "
-            "{kv_cache_batch} and the weights {weights}; the cache is the larger from batch "
-            "{batch_that_outgrows} on."
-        ),
-        constants=("{model}.layers", "{model}.kv_heads", "{model}.head_dim", "{model}.kv_rank"),
-    ),
-    Live(
-        chapter="batching",
-        title="Capital cost against batch size",
-        description=(
-            "Capital cost per token/s of the SRAM cluster falls with the batch size towards the "
-            "cost of the KV cache alone; that of the GPU is a level line."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("cost", "SRAM cluster", "1"),
-            Curve("gpu_cost", "GPU as measured", "2"),
-            Curve("consumer_cost", "consumer card, at most", "3"),
-        ),
-        unit="USD/(token/s)",
-        unit_title="Capital cost (USD per token/s)",
-        sliders=(
-            "context_length",
-            "bytes_per_parameter",
-            "bytes_per_element",
-            "card_price",
-            "speed",
-            "gpu_price",
-            "gpu_throughput",
-        ),
-        choices=("model",),
-        sentence=(
-            "At batch {batch_size} the cluster has {cards} cards and costs {cost}, which is "
-            "{cost_ratio} times the GPU's {gpu_cost}."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "article.groq_card_price",
-            "article.groq_output_speed",
-            "h100_sxm.price",
-            "perplexity_h100.throughput_per_gpu",
-        ),
-    ),
-    Live(
-        chapter="margins",
-        title="Electricity over a card's life against years",
-        description=(
-            "Cost of the electricity that one SRAM card and one GPU draw, growing in proportion to "
-            "the years that the card is used."
-        ),
-        across="lifetime",
-        span=(0.5, 12.0),
-        across_title="Years in use (years)",
-        curves=(Curve("electricity", "SRAM card", "1"), Curve("gpu_electricity", "GPU", "2")),
-        unit="USD",
-        unit_title="Electricity of one card (USD)",
-        sliders=("electricity_price", "overhead", "load", "chip_power", "card_cost", "gpu_cost"),
-        sentence=(
-            "Over {lifetime} the electricity of one SRAM card costs {electricity}, which is "
-            "{electricity_share} of its cost price and electricity together; it overtakes the card "
-            "after {break_even}."
-        ),
-        constants=(
-            "electricity.us_industrial_2023",
-            "data_centre.pue_2023",
-            "groq_lpu.power",
-            "h100_sxm.power",
-        ),
-    ),
-    Live(
-        chapter="spatial_computing",
-        title="Output of one FPGA against the size of the model",
-        description=(
-            "Inferences per second of one FPGA that streams the weights from DRAM, and of one "
-            "among enough FPGAs to hold the model on chip."
-        ),
-        across="model_size",
-        span=(1.0, 1000.0),
-        across_title="Weights of the model (MB)",
-        curves=(
-            Curve("fitted_speed", "model on chip", "1"),
-            Curve("streamed_speed", "streamed from DRAM", "2"),
-        ),
-        unit="request/s",
-        unit_title="Output of one FPGA (inferences per second)",
-        sliders=("dram_bandwidth", "link_bandwidth", "reuse", "layer_width"),
-        choices=("fpga",),
-        sentence=(
-            "A model of {model_size} fits on {fpgas_to_fit} FPGAs, and each of them then does "
-            "{superlinear_speedup} times what one fed from DRAM does."
-        ),
-        constants=("{fpga}.memory", "{fpga}.narrow_compute"),
-    ),
+from inference_economics.worksheets import batching, capacity, equal_speed, hindsight, kv_cache, margins, prefill_caching, spatial_computing
     Live(
         chapter="gpt4_scale",
         title="Time of one all-reduce against the time to cross a link",
@@ -175,33 +29,7 @@ FIGURES = (
         ),
         constants=("groq_lpu.memory", "groq_scale_out.latency_high"),
     ),
-    Live(
-        chapter="prefill_caching",
-        title="Loading a prefix and computing it again, against its length",
-        description=(
-            "Time to compute the KV cache of a prefix again, and to load it from HBM, host memory "
-            "and disk, against the length of the prefix."
-        ),
-        across="prefix_tokens",
-        span=(1000.0, 1000000.0),
-        across_title="Length of the prefix (tokens)",
-        curves=(
-            Curve("recompute_time", "compute again", "3"),
-            Curve("load_time_disk", "load from disk", "4"),
-            Curve("load_time_host", "load from host memory", "2"),
-            Curve("load_time", "read from HBM", "1"),
-        ),
-        unit="s",
-        unit_title="Time (s)",
-        sliders=("chips", "utilization", "bytes_per_element", "bytes_per_parameter"),
-        choices=("model",),
-        sentence=(
-            "A prefix of {prefix_tokens} takes {prefix_bytes}. Computing it again takes "
-            "{recompute_time}, reading it from HBM {load_time}; they are equal at "
-            "{break_even_bandwidth}."
-        ),
-        constants=("h100_sxm.memory_bandwidth", "h100_sxm.fp16_compute"),
-    ),
+    prefill_caching.LIVE,
     Live(
         chapter="comparison",
         title="What a token per second costs",
@@ -244,37 +72,7 @@ FIGURES = (
             "perplexity_h100.throughput_per_gpu",
         ),
     ),
-    Live(
-        chapter="hindsight",
-        title="Chips for weights and KV cache against batch size",
-        description=(
-            "Chips that hold the weights and the KV cache of a batch, of the article's kind and of "
-            "the new one, and the GPUs that would hold and read the KV cache instead."
-        ),
-        across="batch_size",
-        span=(1.0, 10000.0),
-        across_title="Batch size (requests)",
-        curves=(
-            Curve("cards", "article's chip", "3"),
-            Curve("new_cards", "new chip", "1"),
-            Curve("kv_memories", "GPUs, for the KV cache alone", "2"),
-        ),
-        unit="count",
-        unit_title="Chips (count)",
-        sliders=("context_length", "bytes_per_parameter", "bytes_per_element", "speed"),
-        choices=("model",),
-        sentence=(
-            "{model} at batch {batch_size} takes {new_cards} new chips, {cards} of the article's. "
-            "With the KV cache on {kv_memories} GPUs, {new_weight_cards} new chips hold the "
-            "weights."
-        ),
-        constants=(
-            "groq_lpu.memory",
-            "groq_3_lpu.memory",
-            "rubin_gpu.memory",
-            "rubin_gpu.memory_bandwidth",
-        ),
-    ),
+    hindsight.LIVE,
     Live(
         chapter="occupancy",
         title="Speed and throughput that the limits allow, against batch size",

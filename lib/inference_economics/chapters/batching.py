@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics import catalog
 from inference_economics.formulas.batching import Cluster, cluster_for
 from reckoner.declare.units import shown
-from reckoner.show.charts import DASHED, DOTTED, Axis, Style, figure, lines, points, texts
+from reckoner.show.charts import (
+    DASHED,
+    DOTTED,
+    MIXED,
+    Axis,
+    Names,
+    Style,
+    dots,
+    figure,
+    lines,
+    points,
+    spans,
+    table,
+    texts,
+)
 from reckoner.show.notebook import Chapter
 
 BATCH = Axis("Batch size (requests)", log=True)
 COST = Axis("Capital cost (USD per token/s)", log=True)
+GROQ, H100 = "Groq (USD per token/s)", "H100 (USD per token/s)"
+ALL = "speeds, lengths, host"
+Outcomes = Mapping[str, Any]
+"""By the name of a correction: what the worksheet gives with it."""
 
 
 def cost_at(chapter: Chapter, batch: Any, kv_cache: Any = None) -> Cluster:
@@ -84,4 +104,199 @@ def parity(chapter: Chapter) -> str:
     return (
         f"It becomes as cheap as the {gpu} at a batch of **{words.parity_batch}**, on "
         f"**{words.parity_cards} cards**."
+    )
+
+
+def larger_cluster(chapter: Chapter) -> str:
+    """What the cluster that is given as a number of cards serves, and at what cost."""
+    results, words = chapter.results, chapter.words
+    cluster = f"So {words.effective_cards} cards for {words.effective_price} serve"
+    if results.effective_batch == 0:
+        needed = shown(cost_at(chapter, 1).needed, "B")
+        return f"{cluster} no request at all: the weights and one cache take {needed}."
+    match = (
+        f"{words.parity_cards} cards"
+        if math.isfinite(results.parity_cards)
+        else "more cards than there can be"
+    )
+    return (
+        f"{cluster} {words.effective_batch} requests at {words.effective_cost}. That size is the "
+        f"article's choice; to match the GPU takes {match}."
+    )
+
+
+def cost_near_the_floor(chapter: Chapter) -> HTML:
+    """The cost at large batches, beside the article's floor, for both sizes of the cache."""
+    given, results, words = chapter.inputs, chapter.results, chapter.words
+    crossings, ends = (
+        [batch for batch in batches if math.isfinite(batch)]
+        for batches in (
+            (results.floor_breaking_batch, results.floor_breaking_batch_gib),
+            (
+                results.floor_breaking_batch,
+                results.floor_breaking_batch_gib,
+                results.consumer_batch,
+            ),
+        )
+    )
+    first = max(1.0, min(crossings, default=given.batch_size) / 5)
+    last = min(1e7, max(30 * first, 4 * max(ends, default=given.batch_size)))
+    batches = np.unique(np.round(np.geomspace(first, last, 160)))
+    few = batches[:: max(1, len(batches) // 20)]
+    across = [batches[0], batches[-1]]
+    kinds = {
+        "cache in GB": Style("1"),
+        "cache in GiB, called GB": Style("4", MIXED),
+        "the article's floor": Style("text", DASHED),
+        f"{given.consumer.name}, at most": Style("3", DOTTED),
+    }
+    drawn = (
+        (batches, cost_at(chapter, batches).cost),
+        (batches, cost_at(chapter, batches, results.misread_kv_cache).cost),
+        (across, results.floor),
+        (across, results.consumer_cost),
+    )
+    curves = table(dict(zip(kinds, drawn, strict=True)))
+    near = curves[curves["y"].between(0.5 * results.cost_limit_gib, 1.35 * results.floor)]
+    batch = Axis("Batch size (requests)", log=True, scale={"nice": False})
+    cost = Axis("Capital cost (USD per token/s)", scale={"zero": False})
+    labels = [f"batch {shown(crossing, 'count')}" for crossing in crossings]
+
+    def named(part: slice, **beside: Any) -> Any:
+        return texts(crossings[part], results.floor, labels[part], batch, cost, **beside)
+
+    return chapter.figure(
+        figure(
+            lines(near, batch, cost, kinds),
+            points(crossings, results.floor, batch, cost, "text"),
+            named(slice(1), dx=6, dy=-12),
+            named(slice(1, None), align="right", dx=-6, dy=26),
+            title=(
+                "Large batches go a little below the article's floor"
+                if results.cost_limit < results.floor
+                else "No batch goes below the article's floor"
+            ),
+            description=(
+                f"Lines of capital cost at large batches. With the cache in GB the cost reaches "
+                f"the floor of {words.floor} at batch {words.floor_breaking_batch} and tends to "
+                f"{words.cost_limit}; with binary gigabytes called GB, at batch "
+                f"{words.floor_breaking_batch_gib} and {words.cost_limit_gib}."
+            ),
+        ),
+        pd.DataFrame(
+            {
+                "Batch size (requests)": few,
+                "Cache in GB (USD per token/s)": cost_at(chapter, few).cost,
+                "Cache in GiB (USD per token/s)": cost_at(
+                    chapter, few, results.misread_kv_cache
+                ).cost,
+            }
+        ),
+    )
+
+
+def below_consumer_cards(chapter: Chapter) -> str:
+    """Whether a large batch makes the cluster as cheap as consumer cards."""
+    if math.isinf(chapter.results.consumer_batch):
+        return "that is so."
+    return (
+        f"it does so from a batch of about {chapter.words.consumer_batch} on, if every request "
+        "still runs at full speed."
+    )
+
+
+def consumer_card(chapter: Chapter) -> str:
+    """Of which property the consumer card has least, and what it costs for the same of it."""
+    consumer, gpu, run = chapter.inputs.consumer, chapter.inputs.gpu, chapter.lines
+    properties = {
+        "memory": run.memory_ratio,
+        "bandwidth": run.bandwidth_ratio,
+        "fp16 compute": run.compute_ratio,
+    }
+    least = min(properties, key=lambda name: properties[name])
+    within = run.consumer_ratio <= chapter.inputs.consumer_share
+    return f"""One {consumer.name} costs {shown(run.price_ratio, "share")} of the
+{gpu.name} and has least of its {least}: {shown(properties[least], "share")}. For the same
+{least} it costs **{shown(run.consumer_ratio, "share")}** of the GPU, {
+        "within" if within else "above"
+    } the {shown(chapter.inputs.consumer_share, "share")} taken here."""
+
+
+def corrections() -> dict[str, dict[str, float]]:
+    """The article's inputs put right, by name: alone, then together.
+
+    MLPerf's lengths come with its throughput, which was measured at them.
+    """
+    value = catalog.value
+    throughput = {"gpu_throughput": value("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")}
+    inputs, outputs = "max_input_tokens", "mean_output_tokens"
+    length = value(f"mlperf_llama2_70b.{inputs}") + value(f"mlperf_llama2_70b.{outputs}")
+    mlperf = {**throughput, "context_length": math.ceil(length)}
+    own_speed = {"speed": value("groq_llama2_70b.output_speed")}
+    host = {"gpu_price": value("dgx_h100.price") / value("dgx_h100.gpus")}
+    listed = {"card_price": value("groq_card.price")}
+    together = {**own_speed, **mlperf, **host}
+    return {
+        "cache in GB": {},
+        "Groq's own speed": own_speed,
+        "MLPerf throughput": throughput,
+        "MLPerf speed, lengths": mlperf,
+        "GPU with host": host,
+        "card at list price": listed,
+        ALL: together,
+        "... and list price": {**together, **listed},
+    }
+
+
+def _compared(chapter: Chapter, outcomes: Outcomes) -> pd.DataFrame:
+    printed = (
+        chapter.book.ledger[c].printed_values[0] for c in ("groq-batch128-cost", "h100-cost")
+    )
+    rows = [("as printed", *printed, math.nan)]
+    rows += [(name, one.cost, one.gpu_cost, one.parity_cards) for name, one in outcomes.items()]
+    compared = pd.DataFrame(rows, columns=["Inputs", GROQ, H100, "Parity (cards)"])
+    compared.insert(3, "Groq / H100", compared[GROQ] / compared[H100])
+    return compared
+
+
+def corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
+    """The comparison as printed and under each correction, as a table."""
+    return chapter.table(_compared(chapter, outcomes).replace(math.inf, "never"))
+
+
+def comparison_corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
+    """The same as a picture: the two costs of each row, and how far they lie apart."""
+    compared = _compared(chapter, outcomes)
+    names, groq, h100 = compared["Inputs"], compared[GROQ], compared[H100]
+    cost = Axis("Capital cost (USD per token/s)", log=True, scale={"nice": False, "padding": 12})
+    rows = Names("Inputs", list(names))
+    kinds = {"Groq cluster": Style("1"), "H100": Style("2", shape="square")}
+    dearer = groq > h100
+    said = [
+        f"{shown(one, 'USD/(token/s)')} against {shown(other, 'USD/(token/s)')}"
+        for one, other in (
+            (groq[0], h100[0]),
+            (outcomes[ALL].cost, outcomes[ALL].gpu_cost),
+        )
+    ]
+    turned = dearer.iloc[-2] != dearer.iloc[0]
+    return chapter.figure(
+        figure(
+            spans(groq, h100, names, cost, rows),
+            dots(
+                {"Groq cluster": (groq, names), "H100": (h100, names)}, cost, rows, kinds, size=90
+            ),
+            title=(
+                "Published speeds turn the article's comparison round"
+                if turned
+                else "Published speeds leave the article's comparison as it was"
+            ),
+            description=(
+                f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
+                f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
+                "and host corrected."
+            ),
+            height=300,
+        ),
+        compared.replace(math.inf, math.nan),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference_economics import catalog
 from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster
 from inference_economics.formulas.kv_cache import (
     kv_cache_of_batch,
@@ -120,33 +119,3 @@ def cluster_for(
     price = price_of_cluster(cards, card_price)
     throughput = cluster_throughput(batch_size, speed)
     return Cluster(needed, cards, price, throughput, capital_cost(price, throughput))
-
-
-PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
-
-
-def corrections() -> dict[str, dict[str, float]]:
-    """The article's inputs put right, by name: alone, then together; each row changes `conclude`'s.
-
-    MLPerf's lengths come with its throughput, which was measured at them.
-    """
-    value = catalog.value
-    throughput = {"gpu_throughput": value("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")}
-    length = value("mlperf_llama2_70b.max_input_tokens") + value(
-        "mlperf_llama2_70b.mean_output_tokens"
-    )
-    mlperf = {**throughput, "context_length": int(ceil(length))}
-    own_speed = {"speed": value("groq_llama2_70b.output_speed")}
-    host = {"gpu_price": value("dgx_h100.price") / value("dgx_h100.gpus")}
-    listed = {"card_price": value("groq_card.price")}
-    together = {**own_speed, **mlperf, **host}
-    return {
-        "cache in GB": {},
-        "Groq's own speed": own_speed,
-        "MLPerf throughput": throughput,
-        "MLPerf speed, lengths": mlperf,
-        "GPU with host": host,
-        "card at list price": listed,
-        "speeds, lengths, host": together,
-        "... and list price": {**together, **listed},
-    }

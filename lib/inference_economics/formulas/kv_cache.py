@@ -110,14 +110,15 @@ def model_kv_bytes_per_token(model: Model, bytes_per_element: Bytes) -> BytesPer
 
 def model_kv_cache(model: Model, context_length: Tokens, bytes_per_element: Bytes) -> Bytes:
     """KV cache of one sequence of a model, by the model's own scheme and sliding windows."""
-    return _of_sequence(model, model_kv_bytes_per_token(model, bytes_per_element), context_length)
+    return sequence_cache(model, model_kv_bytes_per_token(model, bytes_per_element), context_length)
 
 
 def _shape(model: Model, *names: str) -> dict[str, Count]:
     return {name: model.values[name] for name in names}
 
 
-def _of_sequence(model: Model, per_token: BytesPerToken, context_length: Tokens) -> Bytes:
+def sequence_cache(model: Model, per_token: BytesPerToken, context_length: Tokens) -> Bytes:
+    """KV cache of one sequence of a model whose tokens take `per_token`, with its windows."""
     function, windows = sequence_formula(model)
     return function(kv_bytes_per_token=per_token, context_length=context_length, **windows)
 
@@ -157,6 +158,11 @@ LATENT = "deepseek_v3"
 """The model whose ranks stand for MLA where a model without MLA is imagined with it."""
 
 
+def latent_model(model: Model) -> Model:
+    """The model whose ranks stand for MLA: the model itself where it has them, else `LATENT`."""
+    return model if model.has("kv_rank", "rope_dim") else catalog.model(LATENT)
+
+
 def schemes(model: Model, bytes_per_element: Bytes) -> dict[str, BytesPerToken]:
     """KV cache of one token if a model of this shape used each of the four schemes.
 
@@ -164,7 +170,7 @@ def schemes(model: Model, bytes_per_element: Bytes) -> dict[str, BytesPerToken]:
     none, those of the model `LATENT`: a comparison, no property of the model.
     """
     layers, head_dim = model.layers, model.head_dim
-    latent = model if model.has("kv_rank", "rope_dim") else catalog.model(LATENT)
+    latent = latent_model(model)
     return {
         "MHA": kv_bytes_per_token(layers, model.heads, head_dim, bytes_per_element),
         "GQA": kv_bytes_per_token(layers, model.kv_heads, head_dim, bytes_per_element),

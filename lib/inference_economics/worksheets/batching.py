@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from inference_economics import inputs
 from inference_economics.catalog import Chip, Model
-from inference_economics.formulas import batching as cost_of
-from inference_economics.formulas.capacity import cards_to_hold, price_of_cluster
-from inference_economics.formulas.capacity import weights as weights_of
-from inference_economics.formulas.kv_cache import (
-    NEEDS,
-    kv_cache_of_batch,
-    model_kv_cache,
-    name_parameters,
-)
+from inference_economics.formulas import batching, capacity
+from inference_economics.formulas import kv_cache as cache_of
 from inference_economics.units import (
     Bytes,
     Count,
@@ -24,16 +17,15 @@ from inference_economics.units import (
 )
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
-
-PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
+from reckoner.show.live import Curve, Live
 
 
 @worksheet
 def conclude(
-    model: Model = inputs.model("llama2_70b", *NEEDS),
+    model: Model = inputs.model("llama2_70b", *cache_of.NEEDS),
     chip: Chip = inputs.chip("groq_lpu", "the chip of the cluster", "memory"),
-    gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *PROPERTIES),
-    consumer: Chip = inputs.chip("rtx_4090", "the consumer card", *PROPERTIES, "price"),
+    gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *inputs.PROPERTIES),
+    consumer: Chip = inputs.chip("rtx_4090", "the consumer card", *inputs.PROPERTIES, "price"),
     bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
     bytes_per_element: Bytes = inputs.CACHE_BYTES,
     context_length: Tokens = inputs.CONTEXT,
@@ -64,61 +56,100 @@ def conclude(
     the results that end in `_gib` follow from it.
     """
     # one request
-    weights: Bytes = weights_of(name_parameters(model), bytes_per_parameter)
-    weight_cards: Count = cards_to_hold(weights, chip.memory)
-    batch1_price: Dollars = price_of_cluster(weight_cards, card_price)
-    batch1_throughput = cost_of.cluster_throughput(1, speed)
-    batch1_cost: DollarsPerThroughput = cost_of.capital_cost(batch1_price, batch1_throughput)
-    gpu_cost: DollarsPerThroughput = cost_of.capital_cost(gpu_price, gpu_throughput)
+    weights: Bytes = capacity.weights(cache_of.name_parameters(model), bytes_per_parameter)
+    weight_cards: Count = capacity.cards_to_hold(weights, chip.memory)
+    batch1_price: Dollars = capacity.price_of_cluster(weight_cards, card_price)
+    batch1_throughput = batching.cluster_throughput(1, speed)
+    batch1_cost: DollarsPerThroughput = batching.capital_cost(batch1_price, batch1_throughput)
+    gpu_cost: DollarsPerThroughput = batching.capital_cost(gpu_price, gpu_throughput)
     batch1_ratio: Ratio = batch1_cost / gpu_cost
 
     # the batch
-    kv_cache: Bytes = model_kv_cache(model, context_length, bytes_per_element)
+    kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, bytes_per_element)
     misread_kv_cache: Bytes = kv_cache / si(1.0, "GiB") * si(1.0, "GB")
-    kv_cache_batch: Bytes = kv_cache_of_batch(kv_cache, batch_size)
-    needed: Bytes = cost_of.memory_of_batch(weights, kv_cache_batch)
-    cards: Count = cards_to_hold(needed, chip.memory)
-    cluster_price: Dollars = price_of_cluster(cards, card_price)
+    kv_cache_batch: Bytes = cache_of.kv_cache_of_batch(kv_cache, batch_size)
+    needed: Bytes = batching.memory_of_batch(weights, kv_cache_batch)
+    cards: Count = capacity.cards_to_hold(needed, chip.memory)
+    cluster_price: Dollars = capacity.price_of_cluster(cards, card_price)
     price_growth: Ratio = cluster_price / batch1_price
-    throughput: TokensPerSecond = cost_of.cluster_throughput(batch_size, speed)
-    cost: DollarsPerThroughput = cost_of.capital_cost(cluster_price, throughput)
+    throughput: TokensPerSecond = batching.cluster_throughput(batch_size, speed)
+    cost: DollarsPerThroughput = batching.capital_cost(cluster_price, throughput)
     cost_ratio: Ratio = cost / gpu_cost
 
     # the floor, and what is below it
-    cards_per_request: Count = cards_to_hold(kv_cache, chip.memory)
-    price_per_request: Dollars = price_of_cluster(cards_per_request, card_price)
-    floor: DollarsPerThroughput = cost_of.capital_cost(price_per_request, batch1_throughput)
-    cost_limit: DollarsPerThroughput = cost_of.cost_limit(card_price, kv_cache, chip.memory, speed)
-    cost_limit_gib: DollarsPerThroughput = cost_of.cost_limit(
+    cards_per_request: Count = capacity.cards_to_hold(kv_cache, chip.memory)
+    price_per_request: Dollars = capacity.price_of_cluster(cards_per_request, card_price)
+    floor: DollarsPerThroughput = batching.capital_cost(price_per_request, batch1_throughput)
+    cost_limit: DollarsPerThroughput = batching.cost_limit(card_price, kv_cache, chip.memory, speed)
+    cost_limit_gib: DollarsPerThroughput = batching.cost_limit(
         card_price, misread_kv_cache, chip.memory, speed
     )
 
     def batch_at(target: DollarsPerThroughput, cache: Bytes) -> Count:
-        return cost_of.break_even_batch(card_price, weights, target, speed, chip.memory, cache)
+        return batching.break_even_batch(card_price, weights, target, speed, chip.memory, cache)
 
     floor_breaking_batch: Count = batch_at(floor, kv_cache)
     floor_breaking_batch_gib: Count = batch_at(floor, misread_kv_cache)
-    consumer_ratio: Ratio = cost_of.dearest_ratio(
-        consumer.price / gpu_price,
-        consumer.memory / gpu.memory,
-        consumer.memory_bandwidth / gpu.memory_bandwidth,
-        consumer.fp16_compute / gpu.fp16_compute,
+
+    # the consumer card
+    price_ratio = consumer.price / gpu_price
+    memory_ratio = consumer.memory / gpu.memory
+    bandwidth_ratio = consumer.memory_bandwidth / gpu.memory_bandwidth
+    compute_ratio = consumer.fp16_compute / gpu.fp16_compute
+    consumer_ratio: Ratio = batching.dearest_ratio(
+        price_ratio, memory_ratio, bandwidth_ratio, compute_ratio
     )
     consumer_cost: DollarsPerThroughput = consumer_share * gpu_cost
     consumer_batch: Count = batch_at(consumer_cost, kv_cache)
 
     # a cluster of a given size, and parity
     effective_cards: Count = cluster_cards
-    effective_price: Dollars = price_of_cluster(cluster_cards, card_price)
-    effective_batch: Count = cost_of.requests_held(cluster_cards, chip.memory, weights, kv_cache)
-    effective_throughput = cost_of.cluster_throughput(effective_batch, speed)
-    effective_cost: DollarsPerThroughput = cost_of.capital_cost(
+    effective_price: Dollars = capacity.price_of_cluster(cluster_cards, card_price)
+    effective_batch: Count = batching.requests_held(cluster_cards, chip.memory, weights, kv_cache)
+    effective_throughput = batching.cluster_throughput(effective_batch, speed)
+    effective_cost: DollarsPerThroughput = batching.capital_cost(
         effective_price, effective_throughput
     )
     parity_batch: Count = batch_at(gpu_cost, kv_cache)
-    parity_needed = cost_of.memory_of_batch(weights, kv_cache_of_batch(kv_cache, parity_batch))
-    parity_cards: Count = cards_to_hold(parity_needed, chip.memory)
+    parity_needed = batching.memory_of_batch(
+        weights, cache_of.kv_cache_of_batch(kv_cache, parity_batch)
+    )
+    parity_cards: Count = capacity.cards_to_hold(parity_needed, chip.memory)
     return locals()
 
 
+LIVE = Live(
+    chapter="batching",
+    title="Capital cost against batch size",
+    description=(
+        "Capital cost per token/s of the SRAM cluster falls with the batch size towards "
+        "the cost of the KV cache alone; that of the GPU is a level line."
+    ),
+    across="batch_size",
+    span=(1.0, 10000.0),
+    across_title="Batch size (requests)",
+    curves=(
+        Curve("cost", "SRAM cluster", "1"),
+        Curve("gpu_cost", "GPU as measured", "2"),
+        Curve("consumer_cost", "consumer card, at most", "3"),
+    ),
+    unit="USD/(token/s)",
+    unit_title="Capital cost (USD per token/s)",
+    sliders=(
+        *("context_length", "bytes_per_parameter", "bytes_per_element"),
+        *("card_price", "speed", "gpu_price", "gpu_throughput"),
+    ),
+    choices=("model",),
+    sentence=(
+        "At batch {batch_size} the cluster has {cards} cards and costs {cost}, which is "
+        "{cost_ratio} times the GPU's {gpu_cost}."
+    ),
+    constants=(
+        "groq_lpu.memory",
+        "article.groq_card_price",
+        "article.groq_output_speed",
+        "h100_sxm.price",
+        "perplexity_h100.throughput_per_gpu",
+    ),
+)
 PARAMETERS = conclude.parameters

@@ -2,93 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
 from inference_economics.catalog.own import is_sram
-from inference_economics.formulas.capacity import (
-    cards_to_hold,
-    price_by_compute,
-    price_of_cluster,
-    weights,
-)
-from inference_economics.inputs import (
-    ARTICLE,
-    BYTES_PER_PARAMETER,
-    among,
-    chip_choice,
-    model_choice,
-)
+from inference_economics.formulas import capacity
 from inference_economics.units import Bytes, Count, Dollars, Ratio
-from reckoner.declare.parameters import Parameter, Parameters
-
-PARAMETERS = Parameters(
-    (
-        model_choice("llama2_70b", "nominal_parameters"),
-        among(
-            is_sram,
-            chip_choice(
-                "chip", "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", "fp16_compute"
-            ),
-        ),
-        chip_choice(
-            "gpu", "h100_96gb", "the GPU to compare with",
-            "memory", "memory_bandwidth", "fp16_compute",
-        ),
-        BYTES_PER_PARAMETER,
-        Parameter(
-            name="gpu_price",
-            default=30000.0,
-            unit="USD",
-            label="price of one GPU",
-            help="The list price that the article takes for an H100.",
-            source=ARTICLE,
-            low=1.0,
-            high=1e7,
-        ),
-    )
-)  # fmt: skip
+from reckoner.declare.worksheet import Lines, worksheet
+from reckoner.show.live import Curve, Live
 
 
-@dataclass(frozen=True)
-class Conclusions:
-    """What the chapter concludes; one number each for one set of parameters, or arrays."""
-
-    memory_ratio: Ratio
-    bandwidth_ratio: Ratio
-    compute_ratio: Ratio
-    weights: Bytes
-    cards: Count
-    gpus: Count
-    card_price: Dollars
-    cluster_price: Dollars
-    gpu_cluster_price: Dollars
-
-
+@worksheet
 def conclude(
-    model: Model, chip: Chip, gpu: Chip, bytes_per_parameter: Bytes, gpu_price: Dollars
-) -> Conclusions:
+    model: Model = inputs.model("llama2_70b", "nominal_parameters"),
+    chip: Chip = inputs.chip("groq_lpu", "the SRAM chip", *inputs.PROPERTIES, only=is_sram),
+    gpu: Chip = inputs.chip("h100_96gb", "the GPU to compare with", *inputs.PROPERTIES),
+    bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
+    gpu_price: Dollars = inputs.changed(
+        inputs.GPU_PRICE, help="The list price that the article takes for an H100."
+    ),
+) -> Lines:
     """What holding a model's weights takes on two chips.
 
-    Args:
-        model: its nominal parameter count is used, as in the article.
-        chip: the chip priced by its compute relative to `gpu`.
-        gpu: the chip it is compared with.
-        bytes_per_parameter: bytes a weight takes.
-        gpu_price: price of one GPU.
+    The weights are those of the model's name, as in the article; counted from its shape, they are
+    the results that begin with `counted`.
     """
-    weight_bytes = weights(model.nominal_parameters, bytes_per_parameter)
-    cards = cards_to_hold(weight_bytes, chip.memory)
-    gpus = cards_to_hold(weight_bytes, gpu.memory)
-    card_price = price_by_compute(gpu_price, chip.fp16_compute, gpu.fp16_compute)
-    return Conclusions(
-        memory_ratio=chip.memory / gpu.memory,
-        bandwidth_ratio=chip.memory_bandwidth / gpu.memory_bandwidth,
-        compute_ratio=chip.fp16_compute / gpu.fp16_compute,
-        weights=weight_bytes,
-        cards=cards,
-        gpus=gpus,
-        card_price=card_price,
-        cluster_price=price_of_cluster(cards, card_price),
-        gpu_cluster_price=price_of_cluster(gpus, gpu_price),
-    )
+    memory_ratio: Ratio = chip.memory / gpu.memory
+    bandwidth_ratio: Ratio = chip.memory_bandwidth / gpu.memory_bandwidth
+    compute_ratio: Ratio = chip.fp16_compute / gpu.fp16_compute
+    weights: Bytes = capacity.weights(model.nominal_parameters, bytes_per_parameter)
+    cards: Count = capacity.cards_to_hold(weights, chip.memory)
+    gpus: Count = capacity.cards_to_hold(weights, gpu.memory)
+    card_price: Dollars = capacity.price_by_compute(gpu_price, chip.fp16_compute, gpu.fp16_compute)
+    cluster_price: Dollars = capacity.price_of_cluster(cards, card_price)
+    gpu_cluster_price: Dollars = capacity.price_of_cluster(gpus, gpu_price)
+
+    # corrected: the weights counted, and what the first Groq card was sold for
+    counted_parameters: Count = capacity.parameter_count(model)
+    counted_weights: Bytes = capacity.weights(counted_parameters, bytes_per_parameter)
+    counted_cards: Count = capacity.cards_to_hold(counted_weights, chip.memory)
+    listed_price = catalog.value("groq_card.price")
+    listed_cluster = capacity.price_of_cluster(counted_cards, listed_price)
+    return locals()
+
+
+LIVE = Live(
+    chapter="capacity",
+    title="Price of the cluster against bytes of one weight",
+    description=(
+        "Price of the cards that hold the weights, for the SRAM chip and for the GPU, "
+        "against the bytes of one weight. Both rise in proportion, in steps of whole cards."
+    ),
+    across="bytes_per_parameter",
+    span=(0.25, 4.0),
+    across_title="Bytes of one weight (B)",
+    curves=(Curve("cluster_price", "SRAM cluster", "1"), Curve("gpu_cluster_price", "GPUs", "2")),
+    unit="USD",
+    unit_title="Price of the cards (USD)",
+    sliders=("gpu_price",),
+    choices=("model",),
+    sentence=(
+        "{model} at {bytes_per_parameter} a weight takes {weights}: {cards} cards for "
+        "{cluster_price}, or {gpus} of the GPU for {gpu_cluster_price}."
+    ),
+    constants=(
+        "groq_lpu.memory",
+        "groq_lpu.fp16_compute",
+        "h100_96gb.memory",
+        "h100_96gb.fp16_compute",
+    ),
+)
+PARAMETERS = conclude.parameters

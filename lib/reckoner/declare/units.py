@@ -259,7 +259,7 @@ _BASE_UNITS = {
     "USD": "USD", "token/s": "token/s", "B": "B", "B/s": "B/s", "Gbit/s": "B/s", "OP/s": "op/s",
     "op/s": "op/s", "FLOP/s": "FLOP/s", "USD/kWh": "USD/J", "USD/Mtoken": "USD/token", "year": "s",
     "W": "W", "s": "s", "ms": "s", "us": "s", "token": "token", "EOP/s": "op/s",
-    "TOP/s": "op/s", "share": "share", "percent": "share",
+    "TOP/s": "op/s", "share": "share", "percent": "share", "USD/(token/s)": "USD/(token/s)",
 }  # fmt: skip
 
 

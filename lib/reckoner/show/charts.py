@@ -48,6 +48,14 @@ class Axis:
         return channel(f"{name}:Q", **given)
 
 
+def decades(title: str, values: Any, number: str = ",~g") -> Axis:
+    """A logarithmic axis from one power of ten to another, with room for all values."""
+    low, high = np.floor(np.log10(np.min(values))), np.ceil(np.log10(np.max(values)))
+    marks = [10.0**power for power in np.arange(low, high + 1)]
+    ends = {"domain": [marks[0], marks[-1]], "nice": False}
+    return Axis(title, log=True, scale=ends, ticks={"values": marks, "format": number})
+
+
 @dataclass(frozen=True)
 class Names:
     """An axis of names, in the order in which they are given.
@@ -81,6 +89,12 @@ Kinds = Mapping[str, Style]
 """The legend: each kind's style, in the order in which they are listed."""
 
 
+def styles(*names: str) -> Kinds:
+    """Kinds without a colour of their own: each takes the next colour, dash and shape."""
+    dashes, shapes = (SOLID, DASHED, DOTTED, MIXED), ("circle", "square", "triangle-up", "cross")
+    return {name: Style(str(n + 1), dashes[n], shapes[n]) for n, name in enumerate(names)}
+
+
 def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict[str, Any]:
     """Channels that tell kinds apart by colour and, for those who see none, by dash or shape."""
     channel = {"dash": "strokeDash", "shape": "shape"}[by]
@@ -93,8 +107,10 @@ def told_apart(kinds: Kinds, by: str = "dash", title: str | None = None) -> dict
     }
 
 
-def table(curves: Curves) -> pd.DataFrame:
-    """Curves as rows with the columns x, y and kind."""
+def table(curves: Curves | pd.DataFrame) -> pd.DataFrame:
+    """Curves as rows with the columns x, y and kind; such rows stay as they are."""
+    if isinstance(curves, pd.DataFrame):
+        return curves
     frames = [
         pd.DataFrame({"x": np.atleast_1d(xs), "y": ys, "kind": kind})
         for kind, (xs, ys) in curves.items()
@@ -102,16 +118,43 @@ def table(curves: Curves) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def lines(curves: Curves, x: Axis, y: Axis, kinds: Kinds, **mark: Any) -> Any:
-    """A line for each kind; a missing value is a gap."""
+def lines(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Axis,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """A line for each kind; a missing value is a gap. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_line(**mark)
-    return chart.encode(*_places(x, y), **told_apart(kinds))
+    return chart.encode(*_places(x, y), **told_apart(kinds, title=legend))
 
 
-def dots(curves: Curves, x: Axis | Names, y: Axis | Names, kinds: Kinds, **mark: Any) -> Any:
-    """Dots of several kinds, told apart by colour and shape."""
+def dots(
+    curves: Curves | pd.DataFrame,
+    x: Axis | Names,
+    y: Axis | Names,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """Dots of several kinds, told apart by colour and shape. `legend` is the legend's title."""
     chart = alt.Chart(table(curves)).mark_point(**{"filled": True, "opacity": 1, **mark})
-    return chart.encode(*_places(x, y), **told_apart(kinds, "shape"))
+    return chart.encode(*_places(x, y), **told_apart(kinds, "shape", legend))
+
+
+def bars(
+    curves: Curves | pd.DataFrame,
+    x: Axis,
+    y: Names,
+    kinds: Kinds,
+    legend: str | None = None,
+    **mark: Any,
+) -> Any:
+    """Bars from the left, told apart by colour. `legend` is the legend's title."""
+    chart = alt.Chart(table(curves)).mark_bar(**mark)
+    return chart.encode(*_places(x, y), color=told_apart(kinds, title=legend)["color"])
 
 
 def points(xs: Any, ys: Any, x: Axis, y: Axis | Names, style: str = "1", **mark: Any) -> Any:
@@ -125,6 +168,20 @@ def texts(xs: Any, ys: Any, labels: Any, x: Axis, y: Axis | Names, **mark: Any) 
     shown = {"align": "left", "color": colour("text"), **mark}
     chart = alt.Chart(_frame(xs, ys).assign(label=labels)).mark_text(**shown)
     return chart.encode(*_places(x, y), text="label:N")
+
+
+def long_strokes(chart: Any) -> Any:
+    """Lines with a legend whose strokes are long enough to tell their dashes apart."""
+    for channel in ("color", "strokeDash"):
+        chart.encoding[channel].legend = alt.Legend(symbolType="stroke", symbolSize=300)
+    return chart
+
+
+def heights(at: Any, labels: Any, y: Axis, **mark: Any) -> Any:
+    """A text at the left edge for each place of the vertical axis: what a level line is."""
+    shown = {"align": "left", "dx": 4, "color": colour("text"), "x": 0, **mark}
+    chart = alt.Chart(pd.DataFrame({"at": np.atleast_1d(at), "label": labels})).mark_text(**shown)
+    return chart.encode(y.channel(alt.Y, "at"), text="label:N")
 
 
 def rules(at: Any, axis: Axis, across: bool = False, **mark: Any) -> Any:
@@ -142,10 +199,14 @@ def spans(
     return chart.encode(*_places(x, y), x2="high:Q")
 
 
-def figure(*layers: Any, title: str, description: str, height: int = 320) -> alt.LayerChart:
+def figure(
+    *layers: Any, title: str, description: str, height: int = 320
+) -> alt.Chart | alt.LayerChart:
     """Layers as one chart with title, and a description for those who do not see it."""
-    chart: Any = alt.layer(*layers)
-    made: alt.LayerChart = chart.properties(title=title, description=description, height=height)
+    chart: Any = alt.layer(*layers) if len(layers) > 1 else layers[0]
+    made: alt.Chart | alt.LayerChart = chart.properties(
+        title=title, description=description, height=height
+    )
     return made
 
 

@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown
 
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
-from reckoner.declare.units import shown
+from reckoner.declare.units import base_unit, shown
 from reckoner.ledger import Claim, Conclusions, Entry
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
@@ -136,12 +136,13 @@ class Chapter:
         return HTML(linked(_table(table.columns, rows)))
 
     def verdicts(self, *claim_ids: str) -> HTML:
-        """The named claims: as printed, as computed, and the verdict.
+        """The named claims, or all of the chapter: as printed, as computed, and the verdict.
 
         With parameters other than the defaults nothing is judged: the table shows the printed
         figure and the one computed from the parameters of this run.
         """
-        claims = [self.book.ledger[claim_id] for claim_id in claim_ids]
+        own = (claim.id for claim in self.book.claims if claim.chapter == self.name)
+        claims = [self.book.ledger[claim_id] for claim_id in claim_ids or own]
         if self.by_default:
             return HTML(claims_table(self.book, claims))
         rows = "".join(
@@ -155,6 +156,11 @@ class Chapter:
         if not claim.results:
             return "a fact, the same for all parameters"
         return self.book.ledger.computed_words(claim, self._concluded)
+
+    def printed(self, claim_id: str) -> str:
+        """The first printed figure of a claim, in the units and digits of this book."""
+        claim = self.book.ledger[claim_id]
+        return self.shown(claim.printed_values[0], base_unit(claim.units[0]))
 
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it."""
