@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 from pydantic import BaseModel, ConfigDict
 
 from inference_economics.quantities import DATA
 from inference_economics.serving.engines import ENGINES
-from inference_economics.units import (
-    Seconds,
-    Share,
-)
+from inference_economics.units import Seconds, Share
 from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.trace import read
 from reckoner.declare.units import si
 
 
@@ -63,6 +61,10 @@ IDEAL = Constants(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 """The datasheet's chip: full bandwidth and compute, no latency, and no newcomers."""
 
 
+TIMES = ("stage_floor", "all_reduce_latency", "host_per_request")
+"""The constants that are times; the others are shares."""
+
+
 @cache
 def fitted_rows() -> tuple[ServingConstant, ...]:
     """The fitted constants with their intervals, as `fit` stored them."""
@@ -80,3 +82,18 @@ def fitted() -> Mapping[str, Constants]:
         )
         for engine in ENGINES
     }
+
+
+def constants_of(engine: str) -> Constants:
+    """The fitted constants of an engine; a trace notes which were read."""
+    known = fitted()[engine]
+    return Constants(
+        *(read(f"serving_fit.{name}", getattr(known, name)) for name in OF_HARDWARE),
+        *(read(f"{engine}.{name}", getattr(known, name)) for name in OF_ENGINE),
+    )
+
+
+def ideal(constants: Constants) -> Constants:
+    """`IDEAL`, with zeros that carry the units of some constants."""
+    zeros = {name: 0.0 * getattr(constants, name) for name in TIMES}
+    return replace(IDEAL, **zeros)

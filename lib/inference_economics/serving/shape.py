@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from inference_economics import catalog
 from inference_economics.catalog import Model
 from inference_economics.formulas.prefill_caching import attention_width
-from inference_economics.units import (
-    Bytes,
-    Count,
-)
+from inference_economics.units import Bytes, Count
+from reckoner.declare.numeric import where
 
 SERVING = "serving_model"
 """Key of the catalog's rows on what layers compute."""
@@ -79,9 +75,9 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     output = model.vocabulary * hidden
     inner = layers * _attention_parameters(model) + matrices * hidden * dense_ffn * dense_layers
     inner = inner + others
-    mixed = np.where(np.asarray(bytes_per_parameter) < 1, wide, bytes_per_parameter)
-    common = float(mixed) if np.ndim(mixed) == 0 else mixed
-    common = common if model.has("experts") else bytes_per_parameter
+    common = bytes_per_parameter
+    if model.has("experts"):
+        common = where(bytes_per_parameter < wide / 2, wide, bytes_per_parameter)
     return Shape(
         layers=layers,
         hidden_size=hidden,
