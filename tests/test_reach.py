@@ -73,7 +73,7 @@ def test_no_chapter_is_reached_by_all(declared):
 
 
 def test_the_books_description_is_reached_by_all(declared):
-    for name in ("book.py", "live_figures.py", "data/claims.csv"):
+    for name in ("book.py", "data/claims.csv"):
         assert all(f"lib/inference_economics/{name}" in files for files in declared.values())
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from inference_economics import catalog
 from inference_economics.hindsight.predictions import scored
-from inference_economics.live_figures import LIVE
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.declare.tables import read_rows
@@ -42,7 +41,6 @@ BOOK = Book(
         "subjects": (catalog.chip_names(), catalog.model_names()),
         "scored": scored,
     },
-    live=LIVE,
     cover=("batching", "fig-batching-cost"),
     data=DATA,
     distribution="trading-space-for-time",

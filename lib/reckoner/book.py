@@ -21,7 +21,8 @@ from reckoner.ledger import Claim, Conclusions, Ledger, Measured
 class Book:
     """What the machinery needs to know of a book.
 
-    A chapter is a module of `package` with a worksheet named `conclude`.
+    A chapter is a module of `package` with a worksheet named `conclude` and, where it has one, the
+    declaration of its live figure, `LIVE`.
 
     Attributes:
         package: name of the package with the chapters' worksheets.
@@ -32,7 +33,6 @@ class Book:
         measured: what decides claims a second time, by measured inputs.
         extras: what else the book's pages may name; "subjects" lists the groups of keys whose
             constants have a table each.
-        live: the live figure of each chapter that has one.
         cover: chapter and name of the figure that stands for the book.
         data: the folder of the data files.
         distribution: the name under which the packages are installed, which has a version.
@@ -46,7 +46,6 @@ class Book:
     claims: tuple[Claim, ...]
     measured: tuple[Measured, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
-    live: Mapping[str, Any] = field(default_factory=dict)
     cover: tuple[str, str] | None = None
     data: Path | None = None
     distribution: str = ""
@@ -70,6 +69,10 @@ class Book:
             return old  # type: ignore[no-any-return]
         sheet: Worksheet = module.conclude
         return sheet
+
+    def live(self, chapter: str) -> Any:
+        """The declaration of a chapter's live figure; None where it has none."""
+        return getattr(self.module(chapter), "LIVE", None)
 
     def parameters(self, chapter: str) -> Parameters:
         """The declared parameters of a chapter."""

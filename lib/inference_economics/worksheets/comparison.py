@@ -29,6 +29,7 @@ from inference_economics.units import (
 )
 from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
 from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.show.live import Curve, Live
 
 OFFERED = offered()
 
@@ -152,3 +153,47 @@ def conclude(
         speed_1_to_2=first.speed / second.speed,
         speed_1_to_3=first.speed / third.speed,
     )
+
+
+LIVE = Live(
+    chapter="comparison",
+    title="What a token per second costs",
+    description=(
+        "Capital cost per token/s against batch size for three chips, each with as many cards "
+        "as hold the model and the KV cache of the batch."
+    ),
+    across="batch_size",
+    span=(1.0, 10000.0),
+    across_title="Batch size (requests)",
+    curves=(
+        Curve("cost_1", "1: {chip_1}", "1"),
+        Curve("cost_2", "2: {chip_2}", "2"),
+        Curve("cost_3", "3: {chip_3}", "3"),
+    ),
+    unit="USD/(token/s)",
+    unit_title="Capital cost (USD per token/s)",
+    sliders=(
+        "context_length",
+        "bytes_per_parameter",
+        "bytes_per_element",
+        *(f"{quantity}_{slot}" for slot in SLOTS for quantity in NUMBERS),
+    ),
+    choices=("model",),
+    presets=tuple(f"chip_{slot}" for slot in SLOTS),
+    sentence=(
+        "Batch {batch_size}: {chip_1} costs {cost_1} on {cards_1} cards. That is {cost_1_to_2} "
+        "times {chip_2} with {cost_2} on {cards_2}, and {cost_1_to_3} times {chip_3} with "
+        "{cost_3} on {cards_3}. A request advances at {speed_1}, {speed_2} and {speed_3}."
+    ),
+    constants=(
+        *(
+            f"{{chip_{slot}}}.{quantity}"
+            for slot in SLOTS
+            for quantity in ("memory", "memory_bandwidth", "fp16_compute", "price")
+        ),
+        "article.groq_card_price",
+        "article.groq_output_speed",
+        "article.h100_price",
+        "perplexity_h100.throughput_per_gpu",
+    ),
+)

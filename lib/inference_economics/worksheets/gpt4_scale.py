@@ -52,6 +52,7 @@ from inference_economics.units import (
 from inference_economics.worksheets.kv_cache import BYTES_PER_ELEMENT
 from reckoner.declare.numeric import maximum
 from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.show.live import Curve, Live
 
 SWITCH_PORTS = catalog.value("infiniband.switch_ports")
 
@@ -299,3 +300,30 @@ def conclude(
         read_share=read / parameters,
         read_time_active=layer_read_time(active_bytes, layers, stage, chip.memory_bandwidth),
     )
+
+
+LIVE = Live(
+    chapter="gpt4_scale",
+    title="Time of one all-reduce against the time to cross a link",
+    description=(
+        "Time of one all-reduce on a ring, a torus and a dragonfly, against the time to cross "
+        "one link, beside the time that a layer leaves for it."
+    ),
+    across="hop_latency",
+    span=(0.05, 20.0),
+    across_title="Time to cross one link (µs)",
+    curves=(
+        Curve("all_reduce_ring", "ring", "3"),
+        Curve("all_reduce_torus_2d", "2-D torus", "4"),
+        Curve("all_reduce_dragonfly", "dragonfly", "1"),
+        Curve("time_per_all_reduce", "time available", "2"),
+    ),
+    unit="us",
+    unit_title="Time of one all-reduce (µs)",
+    sliders=("speed", "layers", "batch_size", "context_length", "bytes_per_parameter"),
+    sentence=(
+        "At {hop_latency} a link the 2-D torus takes {all_reduce_torus_2d} and the dragonfly "
+        "{all_reduce_dragonfly}; the layer leaves {time_per_all_reduce}."
+    ),
+    constants=("groq_lpu.memory", "groq_scale_out.latency_high"),
+)

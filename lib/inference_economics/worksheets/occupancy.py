@@ -47,6 +47,7 @@ from inference_economics.units import (
 from inference_economics.worksheets import gpt4_scale as gpt4_scale_sheet
 from inference_economics.worksheets.kv_cache import BATCH_SIZE, BYTES_PER_ELEMENT, CONTEXT_LENGTH
 from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.show.live import Curve, Live
 
 _NODE = catalog.constant("groq_node.fully_connected_cards")
 
@@ -246,3 +247,46 @@ def conclude(
         asked_utilization=utilization_for(asked_compute, found.cards, compute),
         time_left_in_layer=unexplained_in_layer(asked_time, found.time_per_token, model.layers),
     )
+
+
+LIVE = Live(
+    chapter="occupancy",
+    title="Speed and throughput that the limits allow, against batch size",
+    description=(
+        "The speed that the chips' limits allow one request falls slowly with the batch size "
+        "while the throughput of the cluster rises; the speed asked is a level line."
+    ),
+    across="batch_size",
+    span=(1.0, 10000.0),
+    across_title="Batch size (requests)",
+    curves=(
+        Curve("speed", "one request", "1"),
+        Curve("asked_speed", "one request, as asked", "2"),
+        Curve("throughput", "whole cluster", "3"),
+    ),
+    unit="token/s",
+    unit_title="Speed (token/s)",
+    sliders=(
+        "tensor_parallel",
+        "hop_latency",
+        "layer_floor",
+        "context_length",
+        "bytes_per_parameter",
+        "compute_share",
+        "bandwidth_share",
+        "asked_speed",
+    ),
+    choices=("model",),
+    sentence=(
+        "At batch {batch_size} the cluster has {cards} cards in {stages} stages, and a token "
+        "takes {time_per_token}: {speed} for each request, {throughput} for all."
+    ),
+    constants=(
+        "groq_lpu.memory",
+        "groq_lpu.memory_bandwidth",
+        "groq_lpu.fp16_compute",
+        "groq_lpu.link_bandwidth_cabled",
+        "tpu_ici.hop_latency",
+        "groq_node.fully_connected_cards",
+    ),
+)

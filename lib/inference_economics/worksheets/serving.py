@@ -31,6 +31,7 @@ from inference_economics.units import (
     TokensPerSecond,
 )
 from reckoner.declare.parameters import Parameter, Parameters
+from reckoner.show.live import Curve, Live
 
 OWN = "this book"
 
@@ -199,3 +200,36 @@ def conclude(
             ideal_speed=1 / ideal.decode_time,
             optimism=served.output_time / ideal.decode_time,
         )
+
+
+LIVE = Live(
+    chapter="serving",
+    title="Llama 3.1 70B on H100s: output of a GPU and speed of a request",
+    description=(
+        "Output of one GPU rises with the requests in flight, less and less; the speed of each "
+        "request falls. The datasheet's speed for a request lies above the speed."
+    ),
+    across="concurrency",
+    span=(1.0, 512.0),
+    across_title="Requests in flight (count)",
+    curves=(
+        Curve("throughput", "output of a GPU", "1"),
+        Curve("speed", "speed of a request", "2"),
+        Curve("ideal_speed", "speed by the datasheet", "3"),
+    ),
+    unit="token/s",
+    unit_title="Tokens per second (token/s)",
+    sliders=("tensor_parallel", "input_tokens", "output_tokens"),
+    choices=("engine",),
+    sentence=(
+        "With {concurrency} requests in flight on {tensor_parallel} GPUs, {engine} gives each "
+        "of them {speed} ({speed_low} to {speed_high}) and writes {throughput} for each GPU. "
+        "By the datasheet a request would see {ideal_speed}."
+    ),
+    constants=(
+        "h100_sxm.memory_bandwidth",
+        "h100_sxm.fp16_compute",
+        "h100_sxm.link_bandwidth",
+        "h100_sxm.memory",
+    ),
+)

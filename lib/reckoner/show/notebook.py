@@ -120,7 +120,7 @@ class Chapter:
 
     def live(self) -> HTML:
         """The chapter's live figure: its own function, moved by hand."""
-        return HTML(LiveFigure(self.book, self.book.live[self.name]).html())
+        return HTML(LiveFigure(self.book, self.book.live(self.name)).html())
 
     def table(self, table: pd.DataFrame) -> HTML:
         """A table of numbers with units in its headings."""

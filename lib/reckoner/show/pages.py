@@ -111,7 +111,7 @@ class Pages:
             "summary_table": self.summary_table,
             "seen": _seen,
             "figure": self.figure,
-            "live": lambda chapter: LiveFigure(self.book, self.book.live[chapter]).html(),
+            "live": lambda chapter: LiveFigure(self.book, self.book.live(chapter)).html(),
             "swept": self.swept,
         }
 

@@ -138,7 +138,7 @@ class Picture:
 
 
 def _usual(sweep: Sweep) -> list[str]:
-    live = sweep.book.live.get(sweep.chapter)
+    live = sweep.book.live(sweep.chapter)
     names = [curve.result for curve in live.curves] if live else list(sweep.units)[:1]
     names = [name for name in names if sweep.units[name] == sweep.units[names[0]]]
     return names[:1] if len(sweep.swept) > 1 else names
