@@ -279,5 +279,3 @@ LIVE = Live(
     ),
     ending=("cost", "bound_cost", "gpu_cost"),
 )
-
-PARAMETERS = conclude.parameters

@@ -76,6 +76,3 @@ def conclude(
     break_even_floor: Seconds | None = even["layer_floor"]
     break_even_price: Dollars | None = even["card_price"]
     return locals()
-
-
-PARAMETERS = conclude.parameters
