@@ -2,22 +2,26 @@
 
 import dataclasses
 import math
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import plain_machines as plain
 from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.chapters.equal_speed import price_scenarios
 from inference_economics.formulas import equal_speed, margins
 from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.kv_cache import model_kv_cache
 from inference_economics.machines import clusters, frontier, pipeline
+from inference_economics.machines.published import published_points
 from inference_economics.serving.model import step_time
-from inference_economics.worksheets import equal_speed as equal_speed_sheet
+from inference_economics.worksheets.equal_speed import conclude
 
-CASE = equal_speed_sheet.PARAMETERS.base({})
+CASE = conclude.parameters.base({})
 """The chapter's case, in base units."""
 
 PRICES = ("card_price", "gpu_price", "host_share", "gpu_host_share", "busy_share", "lifetime")
@@ -25,7 +29,12 @@ YEAR = 365.25 * 86400.0
 
 
 def concluded(**change):
-    return equal_speed_sheet.conclude(**{**CASE, **change})
+    return conclude(**{**CASE, **change}) if change else of_case()
+
+
+@cache
+def of_case():
+    return conclude(**CASE)
 
 
 @pytest.fixture(scope="module")
@@ -150,16 +159,16 @@ def test_frontier_rises_with_speed(machines, which):
 def test_no_option_is_faster_and_cheaper_than_the_frontier(machines, which):
     machine = machines[which]
     options = machine.options
-    for speed, seconds in zip(options.speed, options.card_seconds, strict=True):
-        if speed > 0:
-            assert machine.card_seconds(float(speed)) <= seconds
+    can = options.speed > 0
+    assert can.any()
+    assert np.all(machine.card_seconds(options.speed[can]) <= options.card_seconds[can])
 
 
 @given(st.floats(0.1, 3000), st.floats(0.1, 3000))
 @settings(max_examples=40, deadline=None)
-def test_more_speed_never_costs_less(one, other):
+def test_more_speed_never_costs_less(machines, one, other):
     slow, fast = sorted((one, other))
-    for machine in clusters.machines(**CASE):
+    for machine in machines:
         assert machine.cost(slow) <= machine.cost(fast)
 
 
@@ -258,8 +267,7 @@ def test_the_articles_speed_is_beyond_what_was_published():
 
 def test_prices_move_the_crossing():
     found = {
-        name: concluded(**change).crossover_speed
-        for name, change in equal_speed_sheet.price_scenarios().items()
+        name: concluded(**change).crossover_speed for name, change in price_scenarios().items()
     }
     own, article, listed = (
         found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
@@ -269,7 +277,7 @@ def test_prices_move_the_crossing():
 
 def test_published_points_have_sources():
     result = concluded()
-    points = equal_speed_sheet.published_points(CASE["model"], CASE["gpu"], 3072.0, 1024.0, result)
+    points = published_points(CASE["model"], CASE["gpu"], 3072.0, 1024.0, result)
     assert {point.kind for point in points} == {"article", "measured", "price asked"}
     for point in points:
         assert point.source.endswith(".csv") or point.source in catalog.constants()
@@ -292,9 +300,9 @@ def test_conclusions_of_arrays_are_those_of_each_value():
     many = concluded(**change)
     for index in range(3):
         one = concluded(**{name: float(values[index]) for name, values in change.items()})
-        for field in dataclasses.fields(one):
-            value = np.broadcast_to(getattr(many, field.name), (3,))[index]
-            assert value == pytest.approx(getattr(one, field.name)), field.name
+        for name in conclude.units:
+            value = np.broadcast_to(getattr(many, name), (3,))[index]
+            assert value == pytest.approx(getattr(one, name)), name
 
 
 def test_prices_may_be_arrays_while_physics_is_one_value():
@@ -307,7 +315,135 @@ def test_prices_may_be_arrays_while_physics_is_one_value():
 
 
 def test_every_choice_can_be_compared():
-    models = next(p for p in equal_speed_sheet.PARAMETERS if p.name == "model").choices
-    for model in models:
+    for model in conclude.parameters["model"].choices:
         result = BOOK.conclude("equal_speed", {"model": model}).results
         assert result.top_speed > 0
+
+
+# Every result a second time
+
+ODD = {
+    "context_length": 3001,
+    "output_tokens": 701,
+    "bytes_per_parameter": 1.25,
+    "bytes_per_element": 1.75,
+    "target_speed": 61.0,
+    "layer_floor": 11e-6,
+    "node_cards": 5,
+    "hop_latency": 0.7e-6,
+    "link_bandwidth": 190e9,
+    "bytes_per_activation": 2.5,
+    "bandwidth_share": 0.83,
+    "compute_share": 0.71,
+    "gpu_time_ratio": 1.13,
+    "card_price": 7100.0,
+    "gpu_price": 23000.0,
+    "host_share": 0.19,
+    "gpu_host_share": 0.37,
+    "chip_power": 170.0,
+    "load": 0.91,
+    "busy_share": 0.57,
+    "lifetime": 3.3 * YEAR,
+    "electricity_price": 0.13 / 3.6e6,
+    "overhead": 1.37,
+}
+"""Inputs that all differ, from each other and from the chapter's."""
+EXPERTS = {
+    "model": catalog.model("mixtral_8x7b"),
+    "chip": catalog.chip("groq_3_lpu"),
+    "gpu": catalog.chip("h200_sxm"),
+    "engine": "trtllm",
+    "context_length": 5003,
+    "output_tokens": 307,
+    "bytes_per_parameter": 0.75,
+    "target_speed": 23.0,
+    "layer_floor": 47e-6,
+    "gpu_time_ratio": 0.93,
+    "card_price": 4300.0,
+    "node_cards": 19,
+}
+CASES = {
+    "dense": {"model": catalog.model("llama31_8b"), **ODD},
+    "experts": {**ODD, **EXPERTS},
+    "too fast for GPUs": {"model": catalog.model("qwen3_32b"), **ODD, "target_speed": 331.0},
+    "too fast for both": {"model": catalog.model("llama2_70b"), **ODD, "target_speed": 3331.0},
+}
+
+
+def crossing(sram, hbm, rates):
+    """The least of the speeds tried, or the GPU's highest, from which SRAM costs no more."""
+    ends = [plain.top(hbm)] if plain.top(sram) > plain.top(hbm) else []
+    for speed in (float(f"{2 * 500 ** (step / 127):.3g}") for step in range(128)):
+        one, other = plain.least(sram, speed), plain.least(hbm, speed)
+        if one < math.inf and one * rates[0] <= other * rates[1]:
+            ends.append(speed)
+    return min(ends, default=math.inf)
+
+
+def second(case):
+    """Every result of the worksheet from the ways to run both chips, in plain arithmetic."""
+    model, speed = case["model"], case["target_speed"]
+    sram, bound = plain.sram_ways(case, case["layer_floor"]), plain.sram_ways(case, 0.0)
+    slow = case["gpu_time_ratio"]
+    served = plain.gpu_ways(case)
+    hbm, low, high = (
+        [(fast / ratio, seconds * ratio) for fast, seconds in served]
+        for ratio in (slow, *(slow * end for end in plain.interval(case["engine"], experts(model))))
+    )
+    used, watt = case["lifetime"] * case["busy_share"], case["load"] * case["overhead"]
+    watt *= case["electricity_price"]
+    rate = case["card_price"] * (1 + case["host_share"]) / used + case["chip_power"] * watt
+    gpu_rate = case["gpu_price"] * (1 + case["gpu_host_share"]) / used + case["gpu"].power * watt
+    work, gpu_work = plain.least(sram, speed), plain.least(hbm, speed)
+    for_cards = gpu_rate * gpu_work / work - case["chip_power"] * watt
+
+    weights = model.nominal_parameters if model.has("nominal_parameters") else 46.7e9
+    caches = 128 * case["context_length"] * plain.cache_of_token(case)
+    cards = math.ceil((weights * case["bytes_per_parameter"] + caches) / case["chip"].memory)
+    return {
+        "card_rate": rate,
+        "gpu_rate": gpu_rate,
+        "card_seconds": work,
+        "gpu_seconds": gpu_work,
+        "cost": rate * work,
+        "gpu_cost": gpu_rate * gpu_work,
+        "gpu_cost_low": gpu_rate * plain.least(low, speed),
+        "gpu_cost_high": gpu_rate * plain.least(high, speed),
+        "cost_ratio": over(rate * work, gpu_rate * gpu_work),
+        "bound_cost": rate * plain.least(bound, speed),
+        "bound_ratio": over(rate * plain.least(bound, speed), gpu_rate * gpu_work),
+        "top_speed": plain.top(sram),
+        "gpu_top_speed": plain.top(hbm),
+        "bound_top_speed": plain.top(bound),
+        "crossover_speed": crossing(sram, hbm, (rate, gpu_rate)),
+        "bound_crossover": crossing(bound, hbm, (rate, gpu_rate)),
+        "break_even_price": for_cards * used / (1 + case["host_share"]),
+        "article_cost": rate * cards / (128 * 500),
+        "article_gpu_cost": gpu_rate / 425,
+        "article_ratio": rate * cards / (128 * 500) / (gpu_rate / 425),
+        "article_speed": 500,
+        "article_gpu_speed": 8 * 425 / 128,
+        "article_speed_ratio": 500 / (8 * 425 / 128),
+        "full_throughput": 128 * plain.top(sram),
+        "capital_cost": case["card_price"] * work,
+        "gpu_throughput": 1 / gpu_work,
+        "gpu_capital_cost": case["gpu_price"] * gpu_work,
+    }
+
+
+def experts(model):
+    return model.has("experts")
+
+
+def over(one, other):
+    """Their ratio, which two infinite costs have not."""
+    return math.nan if math.isinf(one) and math.isinf(other) else one / other
+
+
+@pytest.mark.parametrize("which", CASES)
+def test_every_result_is_computed_a_second_time(which):
+    case = {**CASE, **CASES[which]}
+    expected, found = second(case), vars(conclude(**case))
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-9, nan_ok=True), name

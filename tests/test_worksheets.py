@@ -9,6 +9,7 @@ import pytest
 
 from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
+from inference_economics.serving.constants import fitted_rows
 from other_parameters import OTHER_PARAMETERS
 from reckoner.declare.trace import reading
 from reckoner.declare.units import is_unit, quantity
@@ -17,10 +18,12 @@ ROOT = Path(__file__).parent.parent
 QUICK = {"uncertainty": {"samples": 64}}
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
-UNITS = {row.quantity: row.unit for row in BOOK.constants.values()} | {
+UNITS = {row.name: row.unit for row in fitted_rows()}
+UNITS |= {row.quantity: row.unit for row in BOOK.constants.values()}
+UNITS |= {
     p.follows[1]: p.unit for name in BOOK.chapters for p in BOOK.parameters(name) if p.follows
 }
-"""The unit of each quantity: some record's row has it, or a parameter that replaces one."""
+"""The unit of each quantity: a fit, some record's row, or a parameter that replaces one has it."""
 
 
 def as_quantity(address, value):

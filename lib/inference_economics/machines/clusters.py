@@ -26,13 +26,14 @@ from inference_economics.machines.pipeline import (
     spatial_pipeline,
 )
 from inference_economics.quantities import formulary
-from inference_economics.serving.constants import fitted
+from inference_economics.serving.constants import constants_of
 from inference_economics.serving.intervals import intervals
 from inference_economics.serving.model import run_on, serve
 from inference_economics.units import (
     Bytes,
     Tokens,
 )
+from reckoner.declare.numeric import where
 
 GROWTH = 1.1
 """From one batch size that is tried to the next."""
@@ -155,10 +156,10 @@ def gpu_options(
         engine=engine,
     )  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
-        served = serve(run, fitted()[engine])
+        served = serve(run, constants_of(engine))
         fits = served.requests_in_memory >= 1
-        speed = np.where(fits, 1 / served.output_time, 0.0)
-        seconds = np.where(fits, card_seconds_per_token(1, served.throughput), np.inf)
+        speed = where(fits, 1 / served.output_time, 0.0)
+        seconds = where(fits, card_seconds_per_token(1, served.throughput), np.inf)
     return Options(width, batch, width, speed, seconds)
 
 

@@ -17,7 +17,7 @@ from inference_economics.units import (
     SecondsPerToken,
     TokensPerSecond,
 )
-from reckoner.declare.numeric import minimum, where
+from reckoner.declare.numeric import like, minimum, plain, where
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class Options:
 
 def frontier(options: Options) -> Options:
     """The options to which no other is both as fast and as cheap, slowest first."""
-    order = np.lexsort((options.card_seconds, -options.speed))
-    least = np.minimum.accumulate(options.card_seconds[order])
+    speed, seconds = plain(options.speed), plain(options.card_seconds)
+    order = np.lexsort((seconds, -speed))
+    least = np.minimum.accumulate(seconds[order])
     best = order[np.append(True, least[1:] < least[:-1])][::-1]
-    best = best[options.speed[best] > 0]
-    return Options(*(np.broadcast_to(x, options.speed.shape)[best] for x in vars(options).values()))
+    best = best[speed[best] > 0]
+    return Options(*(np.broadcast_to(x, speed.shape)[best] for x in vars(options).values()))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Machine:
         asked = target_speed * self.time_ratio
         if np.ndim(self.options.speed) > 1:
             enough = self.options.speed >= asked
-            seconds = np.min(np.where(enough, self.options.card_seconds, np.inf), axis=0)
+            seconds = np.min(where(enough, self.options.card_seconds, np.inf), axis=0)
             return self.time_ratio * seconds
         known = frontier(self.options)
         least = where(asked <= 0, 0.0, np.inf)
@@ -107,7 +108,7 @@ def crossover(sram: Machine, hbm: Machine) -> TokensPerSecond:
     found: list[tuple[float, Any]] = []
     lowest: Any = np.inf
     with np.errstate(invalid="ignore"):
-        for speed in SPEEDS:
+        for speed in (like(speed, gpu_top) for speed in SPEEDS):
             ratio = sram.card_seconds(speed) / hbm.card_seconds(speed)
             if np.ndim(ratio) or ratio < lowest:
                 found.append((speed, ratio))

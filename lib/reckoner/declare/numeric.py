@@ -37,19 +37,39 @@ def ceil(x: Any) -> Any:
 
 def maximum(a: Any, b: Any) -> Any:
     """The larger of `a` and `b`, element by element; both of one dimension."""
-    return alt.expr.max(a, b) if _is_expression(a, b) else np.maximum(a, b)
+    return alt.expr.max(a, b) if _is_expression(a, b) else np.maximum(*_of_one_unit(a, b))
 
 
 def minimum(a: Any, b: Any) -> Any:
     """The smaller of `a` and `b`, element by element; both of one dimension."""
-    return alt.expr.min(a, b) if _is_expression(a, b) else np.minimum(a, b)
+    return alt.expr.min(a, b) if _is_expression(a, b) else np.minimum(*_of_one_unit(a, b))
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """`a` where the condition holds and `b` elsewhere, element by element; both may be infinite."""
     if _is_expression(condition, a, b):
         return alt.expr.if_(condition, _constant(a), _constant(b))
-    return np.where(condition, a, b)[()]
+    return np.where(condition, *_of_one_unit(a, b))[()]
+
+
+def like(value: Any, other: Any) -> Any:
+    """A plain number in base units, as a quantity if `other` is one; both of one dimension."""
+    return value * other.units if isinstance(other, pint.Quantity) else value
+
+
+def plain(value: Any) -> Any:
+    """The number or the array of a quantity; anything else as it is."""
+    return value.magnitude if isinstance(value, pint.Quantity) else value
+
+
+def _of_one_unit(a: Any, b: Any) -> tuple[Any, Any]:
+    """Both, a plain zero or infinity with the unit of the other: these need none."""
+    return _ended(a, b), _ended(b, a)
+
+
+def _ended(value: Any, other: Any) -> Any:
+    bare = not isinstance(value, pint.Quantity) and np.ndim(value) == 0
+    return like(value, other) if bare and value in (0, math.inf) else value
 
 
 def _constant(value: Any) -> Any:
