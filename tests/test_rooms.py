@@ -16,14 +16,6 @@ FILES = {
 }
 LONGEST = 400
 WORKSHEETS = "inference_economics.worksheets."
-STILL_TOO_LONG = {WORKSHEETS + "equal_speed"}
-STILL_BORROW = {
-    WORKSHEETS + name
-    for name in (
-        "equal_speed",
-        "uncertainty",
-    )
-}
 SUBJECT = {"card", "chip", "gpu", "groq", "inference", "llama", "nvidia", "serving", "sram"}
 OF_BOOK = "inference_economics."
 QUIET = ("catalog", "choices", "formulas", "hindsight", "machines", "serving", "units")
@@ -65,19 +57,13 @@ def of_package(*packages):
     return [name for name in FILES if name.startswith(tuple(f"{each}." for each in packages))]
 
 
-def cases(names, still):
-    """Each name; those that do not hold yet are to fail, and say so when they no longer do."""
-    marks = pytest.mark.xfail(strict=True, reason="until the chapter is converted")
-    return [pytest.param(name, marks=marks if name in still else ()) for name in names]
-
-
 def test_no_module_imports_itself_through_others():
     graph = {module: neighbours(module) for module in FILES}
     assert graph["inference_economics.command"] >= {"inference_economics.book"}
     TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("module", cases(FILES, STILL_TOO_LONG))
+@pytest.mark.parametrize("module", FILES)
 def test_a_module_is_read_in_one_sitting(module):
     assert len(FILES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST
 
@@ -105,7 +91,7 @@ def test_machines_know_no_chapter(module):
     assert not {name for name in imports(module) if name.startswith(WORKSHEETS[:-1])}
 
 
-@pytest.mark.parametrize("module", cases(of_package(WORKSHEETS[:-1]), STILL_BORROW))
+@pytest.mark.parametrize("module", of_package(WORKSHEETS[:-1]))
 def test_a_chapter_borrows_from_no_chapter(module):
     assert not {name for name in neighbours(module) if name.startswith(WORKSHEETS)}
 

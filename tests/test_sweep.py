@@ -239,7 +239,7 @@ def test_what_may_be_missing_is_empty_and_no_failure(tmp_path):
 
 def test_only_what_is_declared_may_be_missing(tmp_path, monkeypatch):
     sweep = swept("roots", {"x": "-1,4,7"}, book=frail.BOOK)
-    monkeypatch.setattr(frail.roots, "MAY_BE_MISSING", frozenset({"root"}), raising=False)
+    monkeypatch.setitem(vars(frail.roots.conclude), "optional", frozenset({"root"}))
     results, errors = evaluated(sweep)
     assert errors == {2: "ValueError: seven is refused"}
     assert np.isnan(results["root"]).tolist() == [True, False, True]
@@ -257,19 +257,6 @@ def test_headings_are_unique_and_only_repetitions_are_left_out(tmp_path, chapter
     for name, unit in sweep.units.items():
         column = table[heading(name, unit)].to_numpy()
         assert np.array_equal(column, results[name], equal_nan=True)
-
-
-def test_a_result_that_repeats_a_parameter_has_one_column(tmp_path):
-    sweep = swept("occupancy", {"node_cards": "1,2", "asked_speed": "300,400"})
-    picture = Picture(sweep, ["asked_speed"])
-    table = written(Job(sweep, tmp_path / "t.parquet", look=picture.look))
-    assert "<svg" in picture.html()
-    assert table.column_names.count("asked_speed [token/s]") == 1
-    assert table["asked_speed [token/s]"].to_pylist() == [300, 300, 400, 400]
-    margins = written(Job(swept("margins", {"lifetime": "1,2"}), tmp_path / "m.parquet"))
-    year = 365.25 * 24 * 3600
-    assert margins["lifetime [s]"].to_pylist() == pytest.approx([year, 2 * year])
-    assert margins["lifetime [year]"].to_pylist() == [1, 2]
 
 
 def test_a_chunk_is_read_as_it_was_written(tmp_path):

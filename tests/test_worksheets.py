@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pint
 import pytest
 
@@ -15,7 +16,6 @@ from reckoner.declare.trace import reading
 from reckoner.declare.units import is_unit, quantity
 
 ROOT = Path(__file__).parent.parent
-QUICK = {"uncertainty": {"samples": 64}}
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
 UNITS = {row.name: row.unit for row in fitted_rows()}
@@ -43,17 +43,27 @@ def with_units(chapter, values):
         return vars(BOOK.worksheet(chapter)(**inputs))
 
 
-@by_chapter
+@pytest.mark.parametrize("chapter", [name for name in BOOK.chapters if name != "uncertainty"])
 @pytest.mark.parametrize("which", ["default", 0, 1])
 def test_units_of_results_are_those_declared(chapter, which):
-    values = QUICK.get(chapter, {}) if which == "default" else OTHER_PARAMETERS[chapter][which]
+    values = {} if which == "default" else OTHER_PARAMETERS[chapter][which]
     plain = vars(BOOK.worksheet(chapter)(**BOOK.parameters(chapter).base(values)))
     for name, result in with_units(chapter, values).items():
         found = result if isinstance(result, pint.Quantity) else quantity(result, "count")
         expected = quantity(1.0, BOOK.units(chapter)[name])
-        assert found.dimensionality == expected.dimensionality, name
-        magnitude = found.to(expected.units).magnitude
+        missing = name in BOOK.worksheet(chapter).optional and pd.isna(result)
+        assert missing or found.dimensionality == expected.dimensionality, name
+        magnitude = found.magnitude if missing else found.to(expected.units).magnitude
         assert magnitude == pytest.approx(plain[name], rel=1e-9, nan_ok=True), name
+
+
+def test_units_of_samples_are_those_of_what_is_sampled():
+    """Shares and ratios of samples have none; a break-even has that of the input it is of."""
+    units, sampled = BOOK.units("uncertainty"), BOOK.parameters("equal_speed")
+    evens = {"break_even_floor": "layer_floor", "break_even_price": "card_price"}
+    for name, unit in units.items():
+        of = quantity(1.0, sampled[evens[name]].unit if name in evens else "count")
+        assert quantity(1.0, unit).dimensionality == of.dimensionality, name
 
 
 @by_chapter
@@ -81,9 +91,9 @@ def shown_by(chapter):
     """The names that notebook, figures' module, pages, claims and slider of a chapter show."""
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    texts += [repr(BOOK.live.get(chapter))]
-    module = ROOT / "lib" / "inference_economics" / "chapters" / f"{chapter}.py"
-    texts += [module.read_text(encoding="utf-8")] if module.exists() else []
+    texts += [repr(BOOK.live(chapter))]
+    modules = (ROOT / "lib" / "inference_economics" / "chapters").glob(f"{chapter}*.py")
+    texts += [module.read_text(encoding="utf-8") for module in modules]
     pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "book").glob("*.md"))
     texts += re.findall(rf"\b{chapter}(\.\w+)", pages)
     for name in ("claims", "second_verdicts", "predictions"):
