@@ -22,7 +22,7 @@ def _upright(found: re.Match[str]) -> str:
 _CASES = r"\\left\\\{\s*\\begin\{array\}\{l+\}(.*?)\\end\{array\}\s*\\right\."
 _OUTER = r"^\s*\\begin\{(equation|align|gather|multline)(\*?)\}(.*)\\end\{\1\2\}\s*$"
 
-# What latexify and amsmath write and docutils does not know, in words that docutils knows. An align
+# What amsmath writes and docutils does not know, in words that docutils knows. An align
 # environment around the whole goes: a display formula with \\ in it is aligned at its & anyway.
 _TRANSLATIONS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\\math(?:open|close)\{\}"), ""),
