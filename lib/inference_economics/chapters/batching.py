@@ -112,7 +112,7 @@ def larger_cluster(chapter: Chapter) -> str:
     results, words = chapter.results, chapter.words
     cluster = f"So {words.effective_cards} cards for {words.effective_price} serve"
     if results.effective_batch == 0:
-        needed = shown(cost_at(chapter, 1).needed, "B")
+        needed = chapter.shown(cost_at(chapter, 1).needed, "B")
         return f"{cluster} no request at all: the weights and one cache take {needed}."
     match = (
         f"{words.parity_cards} cards"
@@ -215,11 +215,11 @@ def consumer_card(chapter: Chapter) -> str:
     }
     least = min(properties, key=lambda name: properties[name])
     within = run.consumer_ratio <= chapter.inputs.consumer_share
-    return f"""One {consumer.name} costs {shown(run.price_ratio, "share")} of the
-{gpu.name} and has least of its {least}: {shown(properties[least], "share")}. For the same
-{least} it costs **{shown(run.consumer_ratio, "share")}** of the GPU, {
+    return f"""One {consumer.name} costs {chapter.shown(run.price_ratio, "share")} of the
+{gpu.name} and has least of its {least}: {chapter.shown(properties[least], "share")}. For the same
+{least} it costs **{chapter.shown(run.consumer_ratio, "share")}** of the GPU, {
         "within" if within else "above"
-    } the {shown(chapter.inputs.consumer_share, "share")} taken here."""
+    } the {chapter.shown(chapter.inputs.consumer_share, "share")} taken here."""
 
 
 def corrections() -> dict[str, dict[str, float]]:

@@ -44,7 +44,7 @@ def standing(chapter: Chapter) -> str:
     by = max(results.cost_ratio, 1 / results.cost_ratio)
     return (
         f"At {user} a token costs **{words.cost}** on SRAM cards and **{words.gpu_cost}** on GPUs: "
-        f"the {winner} are cheaper, by a factor of {shown(by, 'ratio')}."
+        f"the {winner} are cheaper, by a factor of {chapter.shown(by, 'ratio')}."
     )
 
 
@@ -53,7 +53,7 @@ def within_interval(chapter: Chapter) -> str:
     ends = [crossover(chapter.lines.sram, one) for one in reversed(slower(chapter))]
     if not SPEEDS[0] < ends[0] < ends[1] < math.inf:
         return ""
-    low, high = (shown(end, "token/s") for end in ends)
+    low, high = (chapter.shown(end, "token/s") for end in ends)
     return f" ({low} to {high} within the interval of the GPU's predictions)"
 
 
@@ -64,7 +64,7 @@ def rises(chapter: Chapter) -> str:
 
     def rise(machine: Machine) -> str:
         near = machine.cost(0.8 * machine.top_speed) / machine.cost(1e-9)
-        return str(shown(near, "ratio"))
+        return str(chapter.shown(near, "ratio"))
 
     own = rise(chapter.lines.sram)
     on_sram = "it costs the same" if own == "1" else f"that is {own} times"
@@ -98,7 +98,7 @@ def runs_seen(chapter: Chapter) -> str:
             "Of this model no run on this GPU was measured; the line rests on the others that the "
             "fit saw. "
         )
-    prompt = shown(given.context_length - given.output_tokens, "token")
+    prompt = chapter.shown(given.context_length - given.output_tokens, "token")
     return (
         "The cheapest of the measured runs lie along the GPU's line: below it where the input is "
         f"shorter than the {prompt} of this page, above it where it is longer. "
@@ -122,7 +122,7 @@ def prices_asked(chapter: Chapter) -> str:
     )
     return (
         "The prices asked are all above the cost of a GPU at their speed. Groq's, "
-        f"{shown(cost, 'USD/token')} at {shown(speed, 'token/s')}, is {against}"
+        f"{chapter.shown(cost, 'USD/token')} at {chapter.shown(speed, 'token/s')}, is {against}"
     )
 
 
@@ -206,7 +206,7 @@ def entry(chapter: Chapter) -> str:
     _, gpus = way(chapter.lines.hbm, 1e-9)
     others = (
         f"; the cheapest of GPUs take {_count(gpus, 'card')} for "
-        f"{shown(gpus * given.gpu_price, 'USD')}."
+        f"{chapter.shown(gpus * given.gpu_price, 'USD')}."
         if gpus > 0
         else "."
     )

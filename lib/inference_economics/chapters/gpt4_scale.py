@@ -81,7 +81,7 @@ def assumptions(chapter: Chapter) -> str:
     guessed = given.layers == catalog.value("llama2_70b.layers")
     own_layers = given.layers == given.model.layers
     layers_from = "the article's guess" if guessed else "the choice of this run"
-    hidden, head = (shown(n, "count") for n in (sized.hidden_size, sized.head_dim))
+    hidden, head = (chapter.shown(n, "count") for n in (sized.hidden_size, sized.head_dim))
     if not rumoured(chapter):
         layers_from = "the model's own" if own_layers else layers_from
         return (
@@ -120,9 +120,9 @@ def cables(chapter: Chapter) -> str:
         return ""
     groq = catalog.chip("groq_lpu")
     counts = groq.links, groq.lanes_per_link, catalog.value("groq_card.links")
-    ports, lanes, exposed = (shown(number, "count") for number in counts)
+    ports, lanes, exposed = (chapter.shown(number, "count") for number in counts)
     rates = groq.lane_bandwidth_cabled, groq.lane_bandwidth
-    cabled, plain = (shown(8 * rate / 1e9, "count") for rate in rates)
+    cabled, plain = (chapter.shown(8 * rate / 1e9, "count") for rate in rates)
     return (
         f", as the first Groq chip's do over cables: {ports} links of {lanes} lanes, each at "
         f"{cabled} Gbit/s instead of the {plain} of the lane itself; the card of 2020 exposed only "

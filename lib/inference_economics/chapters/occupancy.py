@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics import catalog
 from inference_economics.formulas.batching import requests_held
 from inference_economics.formulas.capacity import parameter_count
 from inference_economics.formulas.kv_cache import model_kv_cache
@@ -75,7 +74,7 @@ def in_int8(chapter: Chapter) -> str:
     if not chip.has("int8_compute"):
         return ""
     share = results.asked_compute / (results.cards * chip.int8_compute)
-    return f", and in int8 {shown(share, 'share')}"
+    return f", and in int8 {chapter.shown(share, 'share')}"
 
 
 def plenty(chapter: Chapter) -> str:
@@ -171,7 +170,7 @@ def largest_part(chapter: Chapter) -> str:
     best = int(np.argmin(wide.time_per_token))
     times = {name: float(time[best]) for name, time in _broadcast(token_times(wide)).items()}
     name = max(times, key=lambda limit: times[limit])
-    return f"**{shown(times[name] / sum(times.values()), 'share')}** is\n{name}"
+    return f"**{chapter.shown(times[name] / sum(times.values()), 'share')}** is\n{name}"
 
 
 def _broadcast(times: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +185,7 @@ def widths_allowed(chapter: Chapter) -> str:
         return f"Every width drawn allows {asked}."
     if not enough.any():
         return f"No width drawn allows {asked}."
-    listed = ", ".join(str(shown(width, "count")) for width in at[enough])
+    listed = ", ".join(str(chapter.shown(width, "count")) for width in at[enough])
     return f"{asked} is allowed with {listed} cards in a stage."
 
 
@@ -270,7 +269,7 @@ def reach(chapter: Chapter) -> str:
         name: largest_batch(given.asked_speed, MOST, **{**inputs, **change})
         for name, change in cases(chapter).items()
     }
-    wide, chips = here(chapter), shown(catalog.value("groq_scale_out.max_chips"), "count")
+    wide, chips = here(chapter), chapter.row("groq_scale_out.max_chips")
     said = f"{_up_to(holds[ONE])} with {ONE}"
     if wide != ONE:
         said += f", and {_up_to(holds[wide])} with {wide}"
@@ -365,5 +364,5 @@ def most_to_lose(chapter: Chapter) -> str:
     asked = chapter.words.asked_speed
     time = chapter.results.time_left_in_layer + chapter.inputs.layer_floor
     if time > 0:
-        return f"To give {asked} it may lose at most {shown(time, 's')}."
+        return f"To give {asked} it may lose at most {chapter.shown(time, 's')}."
     return f"For {asked} there is nothing to lose: the limits alone take longer."

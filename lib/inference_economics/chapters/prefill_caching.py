@@ -95,7 +95,7 @@ def trained_for(chapter: Chapter) -> str:
     if chapter.inputs.prefix_tokens <= trained:
         return f"{model.name} was trained for contexts that long."
     return (
-        f"{model.name} was trained for {shown(trained, 'token')} at most, so such a prefix "
+        f"{model.name} was trained for {chapter.shown(trained, 'token')} at most, so such a prefix "
         "stands for a newer model of the same shape."
     )
 
@@ -159,7 +159,7 @@ def slowest_path(chapter: Chapter) -> str:
         return "None of the four is fast enough"
     found = (
         f"The slowest of the four that is fast enough is {enough[0]}, "
-        f"at {shown(paths(chapter)[enough[0]], 'B/s')}"
+        f"at {chapter.shown(paths(chapter)[enough[0]], 'B/s')}"
     )
     if len(enough) == 1:
         return found
@@ -267,7 +267,7 @@ def wires(chapter: Chapter) -> str:
     chip = chapter.inputs.chip
     if not chip.has("link_bandwidth_cabled"):
         return ""
-    links = shown(chip.link_bandwidth_cabled, "B/s")
+    links = chapter.shown(chip.link_bandwidth_cabled, "B/s")
     return f", of the {links} that all its links carry one way over cables"
 
 

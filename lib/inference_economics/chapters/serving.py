@@ -40,7 +40,7 @@ def fits(chapter: Chapter) -> bool:
 def prediction(chapter: Chapter) -> str:
     """What is predicted for the parameters of the page, if anything."""
     given, words, shown = chapter.inputs, chapter.words, chapter.shown
-    machine = f"{shown(given.tensor_parallel, 'count')} × {given.chip.name}"
+    machine = f"{chapter.shown(given.tensor_parallel, 'count')} × {given.chip.name}"
     if not fits(chapter):
         return (
             f"{given.model.name} does not fit in {machine} at this precision, so nothing is "
@@ -48,12 +48,12 @@ def prediction(chapter: Chapter) -> str:
         )
     around = intervals(LEVEL)[given.engine.key, given.model.has("experts")]
     low, high = (
-        shown(chapter.results.throughput / around[f"request_time_{end}"], "token/s")
+        chapter.shown(chapter.results.throughput / around[f"request_time_{end}"], "token/s")
         for end in ("high", "low")
     )
     return (
         f"For {given.model.name} on {machine} with {given.engine.name} and "
-        f"{shown(given.concurrency, 'count')} requests in flight, this chapter predicts "
+        f"{chapter.shown(given.concurrency, 'count')} requests in flight, this chapter predicts "
         f"**{words.throughput}** for each GPU, and with {shown(LEVEL, 'share')} probability "
         f"{low} to {high}. Each request then advances at {words.speed}."
     )

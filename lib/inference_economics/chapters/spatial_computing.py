@@ -100,7 +100,7 @@ def growth(chapter: Chapter) -> str:
     """What each FPGA does alone, and in a group that holds the model."""
     results, said = chapter.results, chapter.words
     streamed, first, fitted = (
-        shown(speed, "count")
+        chapter.shown(speed, "count")
         for speed in (results.streamed_speed, results.first_speed, results.fitted_speed)
     )
     alone = f"One FPGA that reads everything from DRAM serves {streamed} inputs a\nsecond. "
