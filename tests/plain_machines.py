@@ -14,19 +14,37 @@ from inference_economics.quantities import DATA
 UNITS = {"share": 1.0, "us": 1e-6}
 
 
-def batches(largest):
-    """The batch sizes tried: a geometric series of whole numbers, about a tenth apart."""
-    steps = math.ceil(math.log(largest) / math.log(1.1))
+def batches(largest, growth):
+    """The batch sizes tried: a geometric series of whole numbers."""
+    steps = math.ceil(math.log(largest) / math.log(growth))
     return sorted({round(largest ** (step / steps)) for step in range(steps + 1)})
 
 
-def sram_ways(case, floor):
+def sram_ways(case, floor, growth=1.1):
     """Speed and card-seconds of a token for every width and batch."""
-    return [sram_way(case, floor, w, b) for w in (1, 2, 4, 8, 16, 32, 64) for b in batches(16384)]
+    sizes = batches(16384, growth)
+    return [sram_way(case, floor, w, b) for w in (1, 2, 4, 8, 16, 32, 64) for b in sizes]
 
 
-def gpu_ways(case):
-    return [gpu_way(case, w, b) for w in (1, 2, 4, 8) for b in batches(1024)]
+def gpu_ways(case, growth=1.1):
+    """The same on GPUs, at the predicted times."""
+    return [gpu_way(case, w, b) for w in (1, 2, 4, 8) for b in batches(1024, growth)]
+
+
+def card_rates(case):
+    """What a second of an SRAM card costs, and one of a GPU."""
+    watt = case["load"] * case["overhead"] * case["electricity_price"]
+    used = case["lifetime"] * case["busy_share"]
+    rate = case["card_price"] * (1 + case["host_share"]) / used + case["chip_power"] * watt
+    gpu_rate = case["gpu_price"] * (1 + case["gpu_host_share"]) / used + case["gpu"].power * watt
+    return rate, gpu_rate
+
+
+def costs(case, growth=1.1):
+    """Cost of a token on SRAM and on GPUs at the speed that is asked."""
+    (rate, gpu_rate), speed, slow = card_rates(case), case["target_speed"], case["gpu_time_ratio"]
+    gpu_work = slow * least(gpu_ways(case, growth), speed * slow)
+    return rate * least(sram_ways(case, case["layer_floor"], growth), speed), gpu_rate * gpu_work
 
 
 def least(ways, speed):

@@ -366,7 +366,12 @@ CASES = {
     "dense": {"model": catalog.model("llama31_8b"), **ODD},
     "experts": {**ODD, **EXPERTS},
     "too fast for GPUs": {"model": catalog.model("qwen3_32b"), **ODD, "target_speed": 331.0},
-    "too fast for both": {"model": catalog.model("llama2_70b"), **ODD, "target_speed": 3331.0},
+    "too fast for both": {
+        "model": catalog.model("llama2_70b"),
+        **ODD,
+        "target_speed": 3331.0,
+        "card_price": 31000.0,
+    },
 }
 
 
@@ -384,18 +389,18 @@ def second(case):
     """Every result of the worksheet from the ways to run both chips, in plain arithmetic."""
     model, speed = case["model"], case["target_speed"]
     sram, bound = plain.sram_ways(case, case["layer_floor"]), plain.sram_ways(case, 0.0)
+    ends = plain.interval(case["engine"], model.has("experts"))
     slow = case["gpu_time_ratio"]
     served = plain.gpu_ways(case)
     hbm, low, high = (
         [(fast / ratio, seconds * ratio) for fast, seconds in served]
-        for ratio in (slow, *(slow * end for end in plain.interval(case["engine"], experts(model))))
+        for ratio in (slow, *(slow * end for end in ends))
     )
-    used, watt = case["lifetime"] * case["busy_share"], case["load"] * case["overhead"]
-    watt *= case["electricity_price"]
-    rate = case["card_price"] * (1 + case["host_share"]) / used + case["chip_power"] * watt
-    gpu_rate = case["gpu_price"] * (1 + case["gpu_host_share"]) / used + case["gpu"].power * watt
+    rate, gpu_rate = plain.card_rates(case)
+    without_card, _ = plain.card_rates({**case, "card_price": 0.0})
     work, gpu_work = plain.least(sram, speed), plain.least(hbm, speed)
-    for_cards = gpu_rate * gpu_work / work - case["chip_power"] * watt
+    for_cards = gpu_rate * gpu_work / work - without_card
+    used = case["lifetime"] * case["busy_share"]
 
     weights = model.nominal_parameters if model.has("nominal_parameters") else 46.7e9
     caches = 128 * case["context_length"] * plain.cache_of_token(case)
@@ -429,10 +434,6 @@ def second(case):
         "gpu_throughput": 1 / gpu_work,
         "gpu_capital_cost": case["gpu_price"] * gpu_work,
     }
-
-
-def experts(model):
-    return model.has("experts")
 
 
 def over(one, other):

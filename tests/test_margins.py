@@ -15,7 +15,7 @@ from inference_economics import catalog
 from inference_economics.book import BOOK
 from inference_economics.formulas import batching, margins
 from inference_economics.quantities import DATA
-from inference_economics.worksheets.batching import PARAMETERS as BATCHING
+from inference_economics.worksheets.batching import conclude as batch
 from inference_economics.worksheets.margins import conclude
 
 DOLLARS = st.floats(1.0, 1e6)
@@ -104,7 +104,7 @@ def test_cards_and_throughput_are_those_of_batching() -> None:
 
 
 def test_shared_parameters_are_declared_once() -> None:
-    before = {parameter.name: parameter for parameter in BATCHING}
+    before = {parameter.name: parameter for parameter in batch.parameters}
     own = {"gpu"}  # here it needs a power, there a compute
     shared = [p for p in conclude.parameters if p.name in before and p.name not in own]
     assert len(shared) == 10

@@ -168,11 +168,20 @@ def conclude(
     )
 
     # the ways to run each chip
-    request = {"bytes_per_parameter": bytes_per_parameter, "bytes_per_element": bytes_per_element}
-    request |= {"context_length": context_length, "output_tokens": output_tokens}
-    network = {"node_cards": node_cards, "hop_latency": hop_latency}
-    network |= {"link_bandwidth": link_bandwidth, "bytes_per_activation": bytes_per_activation}
-    network |= {"bandwidth_share": bandwidth_share, "compute_share": compute_share}
+    request = {
+        "bytes_per_parameter": bytes_per_parameter,
+        "bytes_per_element": bytes_per_element,
+        "context_length": context_length,
+        "output_tokens": output_tokens,
+    }
+    network = {
+        "node_cards": node_cards,
+        "hop_latency": hop_latency,
+        "link_bandwidth": link_bandwidth,
+        "bytes_per_activation": bytes_per_activation,
+        "bandwidth_share": bandwidth_share,
+        "compute_share": compute_share,
+    }
     sram = Machine(
         sram_options(model, chip, **request, **network, layer_floor=layer_floor), card_rate
     )

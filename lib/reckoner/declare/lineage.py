@@ -225,10 +225,10 @@ class _Explainer:
     def _named(self, names: Iterable[str], line: str) -> Iterator[Part]:
         """The lines, inputs and rows behind the names on a line."""
         known = {**self.run.lines, **self.run.inputs}
-        rows = self.run.reads(line)
-        for name in names:
+        rows, asked = self.run.reads(line), self.run.asked(line)
+        for name in dict.fromkeys((*names, *asked)):
             if name in self.run.sheet.lines or name in self.run.inputs:
-                if hasattr(known[name], "values") and rows:
+                if hasattr(known.get(name), "key") and rows:
                     continue  # a record: its rows say it more closely
                 yield self._reference(name)
         yield from map(self._row, rows)

@@ -63,11 +63,15 @@ class Trace:
 
     Args:
         code: the worksheet's code, whose lines the events belong to.
+        calls: the calls of formulas and procedures, in their order.
+        reads: the rows that were read.
+        asked: the inputs that were read from a record, where they stand in for a row.
     """
 
     code: CodeType
     calls: list[Call] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
+    asked: list[Read] = field(default_factory=list)
     _origins: dict[int, tuple[Any, Origin]] = field(default_factory=dict)
     _depth: int = 0
 
@@ -81,13 +85,14 @@ class Trace:
         if isinstance(rows := getattr(value, "values", None), Mapping):
             key = getattr(value, "key", name)
             for quantity, number in rows.items():
-                self._origins[id(number)] = (number, Read(f"{key}.{quantity}", 0))
+                self._origins.setdefault(id(number), (number, Read(f"{key}.{quantity}", 0)))
             return value
         return self._keep(value, Given(name))
 
     def read(self, address: str, value: Any) -> Any:
         """Note that a row was read; gives its value. An input in its place stays an input."""
-        if isinstance(self.origin(value), Given):
+        if isinstance(origin := self.origin(value), Given):
+            self.asked.append(Read(origin.name, self._line()))
             return value
         self.reads.append(Read(address, self._line()))
         return self._keep(value, self.reads[-1])

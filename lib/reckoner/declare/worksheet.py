@@ -213,9 +213,16 @@ class Run:
 
     def reads(self, name: str) -> list[str]:
         """The addresses of the rows that were read on a line, each once."""
+        return self._on_line(name, self.trace.reads)
+
+    def asked(self, name: str) -> list[str]:
+        """The inputs that were read from a record on a line, each once."""
+        return self._on_line(name, self.trace.asked)
+
+    def _on_line(self, name: str, reads: list[Read]) -> list[str]:
         first, last = self.sheet.lines[name].span
-        rows = (read.address for read in self.trace.reads if first <= read.line <= last)
-        return list(dict.fromkeys(rows))
+        found = (read.address for read in reads if first <= read.line <= last)
+        return list(dict.fromkeys(found))
 
 
 def worksheet(function: Callable[..., Lines]) -> Worksheet:
