@@ -19,7 +19,7 @@ from reckoner.declare.worksheet import Worksheet
 
 FACTORS = (1.01, 0.99, 1.5, 3.0, 1 / 3)
 """By 1% for every row; more where whole cards, or the larger of two, come between."""
-QUICK = {"uncertainty": {"samples": 64}}
+QUICK = {"uncertainty": {"samples": 8}}
 ROWS = {address: row for address, row in BOOK.constants.items() if isinstance(row.value, float)}
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
@@ -91,7 +91,7 @@ def walk(chapter):
 
     def behind_of(key, seen):
         """The rows behind a number, and the formulas on the way."""
-        yield "formula", explained[key].formula
+        yield "formula", explained[key].formula if explained[key].exact else "some named only"
         for part in explained[key].parts:
             if part.kind == "row":
                 yield "row", part.key
@@ -134,8 +134,11 @@ def test_a_changed_row_moves_nothing_else(chapter):
 
 
 @by_chapter
-def test_a_row_that_is_read_moves_something(chapter):
-    assert [row for row, (_, moving) in walk(chapter)[0].items() if not moving] == []
+def test_the_row_of_a_default_moves_something(chapter):
+    """A price that stood in a second place would leave its row without effect."""
+    found, _ = walk(chapter)
+    rows = {p.address for p in BOOK.parameters(chapter) if p.address}
+    assert [row for row in sorted(rows) if not found[row][1]] == []
 
 
 @by_chapter
@@ -149,6 +152,10 @@ def test_rows_that_a_chapter_does_not_read_move_nothing(chapter):
 
 COINCIDENCES = {
     ("spatial_computing", "model_size"): "an assumption of this book; an H100's cache is as large",
+    ("spatial_computing", "bytes_per_parameter"): "an assumption of this book about another model",
+    ("serving", "input_tokens"): "the length most common among the measurements",
+    ("serving", "output_tokens"): "the length most common among the measurements",
+    ("equal_speed", "output_tokens"): "an output that the article calls rarely longer",
 }
 """Inputs whose defaults are a row's figure by chance, and what they are instead."""
 
@@ -198,4 +205,12 @@ def test_inputs_of_one_name_and_default_come_from_one_row():
         for p in BOOK.parameters(chapter):
             if not p.by_name:
                 rows.setdefault((p.name, p.default, p.unit), set()).add(p.address)
-    assert {p: addresses for p, addresses in rows.items() if len(addresses) > 1} == {}
+    several = {p: addresses for p, addresses in rows.items() if len(addresses) > 1}
+    assert {name for name, _, _ in several} == SEVERAL.keys()
+
+
+SEVERAL = {
+    "bytes_per_parameter": "the article's, and an assumption about the model on FPGAs",
+    "tensor_parallel": "the GPUs of one machine, and the cards of a Groq node",
+}
+"""Inputs of one name and default that are two things, and which."""

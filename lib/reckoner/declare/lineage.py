@@ -57,6 +57,7 @@ class Explained:
         result: what it gives, as LaTeX.
         code: the line of the worksheet.
         parts: what went in.
+        exact: whether each part decides it; else some are only named on its line.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Explained:
     result: str = ""
     code: str = ""
     parts: tuple[Part, ...] = ()
+    exact: bool = True
 
 
 def words_of(name: str) -> str:
@@ -140,6 +142,7 @@ class _Explainer:
         return Explained(
             name, words_of(name), shown_as, equation=equation, numbers=numbers, result=result,
             code=code, parts=tuple(parts),
+            exact=not any(isinstance(node, ast.Call) for node in ast.walk(line.value)),
         )  # fmt: skip
 
     def _line_words(self, name: str) -> str:
@@ -157,7 +160,7 @@ class _Explainer:
         units = dict(known.inputs) if known else {}
         parts, open_ends = [], False
         for number, (name, argument) in enumerate(call.arguments.items(), 1):
-            part = self._part(argument, f"{key}/{number}")
+            part = self._part(argument, f"{key}/{number}", uses)
             if part is None:
                 open_ends = True
                 if known:
@@ -187,9 +190,10 @@ class _Explainer:
             result=worked[2],
             code=code,
             parts=tuple(parts),
+            exact=not open_ends and known is not None,
         )
 
-    def _part(self, value: Any, key: str) -> Part | None:
+    def _part(self, value: Any, key: str, uses: set[str]) -> Part | None:
         """An argument by where it comes from; None for a number that nothing stands for."""
         if (name := self._lines_of.get(id(value))) is not None:
             return self._reference(name)
@@ -201,7 +205,7 @@ class _Explainer:
         if isinstance(origin, Call):
             made = self._keys.setdefault(id(value), key)
             if made not in self.found:
-                self.found[made] = self._call(origin, made, "", "", set())
+                self.found[made] = self._call(origin, made, "", "", uses)
             inner = self.found[made]
             return Part("line", made, inner.label, inner.value)
         for name, given in self.run.inputs.items():
