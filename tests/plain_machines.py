@@ -14,19 +14,37 @@ from inference_economics.quantities import DATA
 UNITS = {"share": 1.0, "us": 1e-6}
 
 
-def batches(largest):
-    """The batch sizes tried: a geometric series of whole numbers, about a tenth apart."""
-    steps = math.ceil(math.log(largest) / math.log(1.1))
+def batches(largest, growth):
+    """The batch sizes tried: a geometric series of whole numbers."""
+    steps = math.ceil(math.log(largest) / math.log(growth))
     return sorted({round(largest ** (step / steps)) for step in range(steps + 1)})
 
 
-def sram_ways(case, floor):
+def sram_ways(case, floor, growth=1.1):
     """Speed and card-seconds of a token for every width and batch."""
-    return [sram_way(case, floor, w, b) for w in (1, 2, 4, 8, 16, 32, 64) for b in batches(16384)]
+    sizes = batches(16384, growth)
+    return [sram_way(case, floor, w, b) for w in (1, 2, 4, 8, 16, 32, 64) for b in sizes]
 
 
-def gpu_ways(case):
-    return [gpu_way(case, w, b) for w in (1, 2, 4, 8) for b in batches(1024)]
+def gpu_ways(case, growth=1.1):
+    """The same on GPUs, at the predicted times."""
+    return [gpu_way(case, w, b) for w in (1, 2, 4, 8) for b in batches(1024, growth)]
+
+
+def card_rates(case):
+    """What a second of an SRAM card costs, and one of a GPU."""
+    watt = case["load"] * case["overhead"] * case["electricity_price"]
+    used = case["lifetime"] * case["busy_share"]
+    rate = case["card_price"] * (1 + case["host_share"]) / used + case["chip_power"] * watt
+    gpu_rate = case["gpu_price"] * (1 + case["gpu_host_share"]) / used + case["gpu"].power * watt
+    return rate, gpu_rate
+
+
+def costs(case, growth=1.1):
+    """Cost of a token on SRAM and on GPUs at the speed that is asked."""
+    (rate, gpu_rate), speed, slow = card_rates(case), case["target_speed"], case["gpu_time_ratio"]
+    gpu_work = slow * least(gpu_ways(case, growth), speed * slow)
+    return rate * least(sram_ways(case, case["layer_floor"], growth), speed), gpu_rate * gpu_work
 
 
 def least(ways, speed):
@@ -92,7 +110,7 @@ def sram_way(case, floor, width, batch):
     token = model.layers * layer + (stages - 1) * hand_over
 
     prompt = length - case["output_tokens"]
-    layer_of_prompt, _ = layer_and_hand_over(case, floor, width, prompt, 0)
+    layer_of_prompt, _ = layer_and_hand_over(case, floor, width, math.ceil(prompt), 0)
     products = 2 * model.layers * model.heads * model.head_dim * prompt**2
     attention = products / (stages * width * case["compute_share"] * peak(case["chip"]))
     work = model.layers * layer_of_prompt / stages + attention
@@ -169,7 +187,8 @@ def gpu_way(case, width, batch):
     attention = 2 * layers * model.heads * model.head_dim * prompt**2
     prefill = products(prompt)
     prefill += attention / (width * fit["compute_share"] * gpu.fp16_compute)
-    stored = of_layer["hidden_results"] * hidden * layers + of_layer["ffn_results"] * results / width
+    stored = of_layer["hidden_results"] * hidden * layers
+    stored += of_layer["ffn_results"] * results / width
     prefill += 2 * prompt * stored * wide / moved
     prefill += stages * fit["stage_floor"] + exchanges(prompt)
 

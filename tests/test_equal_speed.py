@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import plain_machines as plain
 from inference_economics import catalog
 from inference_economics.book import BOOK
+from inference_economics.chapters.equal_speed import price_scenarios
 from inference_economics.formulas import equal_speed, margins
 from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.kv_cache import model_kv_cache
-from inference_economics.chapters.equal_speed import price_scenarios
 from inference_economics.machines import clusters, frontier, pipeline
 from inference_economics.machines.published import published_points
 from inference_economics.serving.model import step_time
@@ -267,8 +267,7 @@ def test_the_articles_speed_is_beyond_what_was_published():
 
 def test_prices_move_the_crossing():
     found = {
-        name: concluded(**change).crossover_speed
-        for name, change in price_scenarios().items()
+        name: concluded(**change).crossover_speed for name, change in price_scenarios().items()
     }
     own, article, listed = (
         found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
@@ -367,7 +366,12 @@ CASES = {
     "dense": {"model": catalog.model("llama31_8b"), **ODD},
     "experts": {**ODD, **EXPERTS},
     "too fast for GPUs": {"model": catalog.model("qwen3_32b"), **ODD, "target_speed": 331.0},
-    "too fast for both": {"model": catalog.model("llama2_70b"), **ODD, "target_speed": 3331.0},
+    "too fast for both": {
+        "model": catalog.model("llama2_70b"),
+        **ODD,
+        "target_speed": 3331.0,
+        "card_price": 31000.0,
+    },
 }
 
 
@@ -385,18 +389,18 @@ def second(case):
     """Every result of the worksheet from the ways to run both chips, in plain arithmetic."""
     model, speed = case["model"], case["target_speed"]
     sram, bound = plain.sram_ways(case, case["layer_floor"]), plain.sram_ways(case, 0.0)
+    ends = plain.interval(case["engine"], model.has("experts"))
     slow = case["gpu_time_ratio"]
     served = plain.gpu_ways(case)
     hbm, low, high = (
         [(fast / ratio, seconds * ratio) for fast, seconds in served]
-        for ratio in (slow, *(slow * end for end in plain.interval(case["engine"], experts(model))))
+        for ratio in (slow, *(slow * end for end in ends))
     )
-    used, watt = case["lifetime"] * case["busy_share"], case["load"] * case["overhead"]
-    watt *= case["electricity_price"]
-    rate = case["card_price"] * (1 + case["host_share"]) / used + case["chip_power"] * watt
-    gpu_rate = case["gpu_price"] * (1 + case["gpu_host_share"]) / used + case["gpu"].power * watt
+    rate, gpu_rate = plain.card_rates(case)
+    without_card, _ = plain.card_rates({**case, "card_price": 0.0})
     work, gpu_work = plain.least(sram, speed), plain.least(hbm, speed)
-    for_cards = gpu_rate * gpu_work / work - case["chip_power"] * watt
+    for_cards = gpu_rate * gpu_work / work - without_card
+    used = case["lifetime"] * case["busy_share"]
 
     weights = model.nominal_parameters if model.has("nominal_parameters") else 46.7e9
     caches = 128 * case["context_length"] * plain.cache_of_token(case)
@@ -430,10 +434,6 @@ def second(case):
         "gpu_throughput": 1 / gpu_work,
         "gpu_capital_cost": case["gpu_price"] * gpu_work,
     }
-
-
-def experts(model):
-    return model.has("experts")
 
 
 def over(one, other):
