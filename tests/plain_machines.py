@@ -110,7 +110,7 @@ def sram_way(case, floor, width, batch):
     token = model.layers * layer + (stages - 1) * hand_over
 
     prompt = length - case["output_tokens"]
-    layer_of_prompt, _ = layer_and_hand_over(case, floor, width, prompt, 0)
+    layer_of_prompt, _ = layer_and_hand_over(case, floor, width, math.ceil(prompt), 0)
     products = 2 * model.layers * model.heads * model.head_dim * prompt**2
     attention = products / (stages * width * case["compute_share"] * peak(case["chip"]))
     work = model.layers * layer_of_prompt / stages + attention
@@ -187,9 +187,14 @@ def gpu_way(case, width, batch):
     attention = 2 * layers * model.heads * model.head_dim * prompt**2
     prefill = products(prompt)
     prefill += attention / (width * fit["compute_share"] * gpu.fp16_compute)
+<<<<<<< HEAD
     stored = (
         of_layer["hidden_results"] * hidden * layers + of_layer["ffn_results"] * results / width
     )
+=======
+    stored = of_layer["hidden_results"] * hidden * layers
+    stored += of_layer["ffn_results"] * results / width
+>>>>>>> chap-f
     prefill += 2 * prompt * stored * wide / moved
     prefill += stages * fit["stage_floor"] + exchanges(prompt)
 
