@@ -187,14 +187,8 @@ def gpu_way(case, width, batch):
     attention = 2 * layers * model.heads * model.head_dim * prompt**2
     prefill = products(prompt)
     prefill += attention / (width * fit["compute_share"] * gpu.fp16_compute)
-<<<<<<< HEAD
-    stored = (
-        of_layer["hidden_results"] * hidden * layers + of_layer["ffn_results"] * results / width
-    )
-=======
     stored = of_layer["hidden_results"] * hidden * layers
     stored += of_layer["ffn_results"] * results / width
->>>>>>> chap-f
     prefill += 2 * prompt * stored * wide / moved
     prefill += stages * fit["stage_floor"] + exchanges(prompt)
 

@@ -21,7 +21,7 @@ FACTORS = (1.01, 0.99, 1.5, 3.0, 1 / 3)
 """By 1% for every row; more where whole cards, or the larger of two, come between."""
 ROWS = {address: row for address, row in BOOK.constants.items() if isinstance(row.value, float)}
 by_chapter = pytest.mark.parametrize("chapter", [c for c in BOOK.chapters if c != "uncertainty"])
-"""All but the one that samples another's worksheet: its rows are that one's, and it takes minutes."""
+"""All but the one that samples another's worksheet: its rows are the same, and it takes minutes."""
 
 STEPS = re.compile(r"\b(ceil|maximum|minimum|where)\(")
 
