@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import SITE
 from inference_economics.book import BOOK
 from reckoner.show.live import LiveFigure
+from reckoner.show.marks import plain
 
 FIGURES = {c: LiveFigure(BOOK, live) for c in BOOK.chapters if (live := BOOK.live(c))}
 by_chapter = pytest.mark.parametrize("chapter", FIGURES)
@@ -151,7 +152,7 @@ def test_a_title_fits_a_phone(visit, chapter):
 def test_the_sentence_says_what_the_library_says(visit, chapter):
     tab = opened(visit, chapter)
     tab.wait_for_timeout(100)
-    assert tab.inner_text(".live-sentence") == FIGURES[chapter].sentence()
+    assert tab.inner_text(".live-sentence") == plain(FIGURES[chapter].sentence())
 
 
 def test_a_slider_moves_by_keyboard_and_goes_back_with_one_key(visit):
