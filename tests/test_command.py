@@ -38,7 +38,8 @@ def test_help_says_what_is_declared(chapter, command):
         facts = [f"{parameter.name} [{parameter.unit}]", parameter.label, parameter.help]
         facts += [parameter.source, *parameter.choices]
         if not parameter.by_name:
-            facts.append(f"of {parameter.low:g} to {parameter.high:g}; default")
+            bounds = "from" if parameter.power_of else "of"
+            facts.append(f"{bounds} {parameter.low:g} to {parameter.high:g}; default")
         for fact in facts:
             assert " ".join(fact.split()) in shown
 

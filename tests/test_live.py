@@ -216,7 +216,7 @@ def test_the_command_gives_the_same_numbers(visit, tmp_path):
     run = [papermill, command[1], str(executed), *command[3:]]
     subprocess.run(run, check=True, capture_output=True, cwd=SITE.parent.parent)
     cards = BOOK.conclude("capacity", {"bytes_per_parameter": 0.5}).words()["cards"]
-    assert f"**{cards} cards**" in executed.read_text(encoding="utf-8")
+    assert f">{cards}</a> cards**" in executed.read_text(encoding="utf-8")
     assert f"{cards} cards" in tab.inner_text(".live-sentence")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML
 
 from inference_economics.sampling.break_even import break_evens
 from inference_economics.sampling.outcomes import (
@@ -216,12 +216,6 @@ class Study:
             }
             for speed, one, other in zip(self.few, *self.costs_at_few, strict=True)
         )
-
-    def part_of_likely(self) -> Markdown:
-        """The formula that is decomposed, worked at the most likely values where it can be."""
-        if self.chapter.lines.likely_part is None:
-            return self.chapter.equation("sram_part_of_cost")
-        return self.chapter.worked("likely_part")
 
     def what_decides(self) -> HTML:
         """The total index of the inputs that decide most."""

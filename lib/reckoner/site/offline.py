@@ -31,6 +31,8 @@ _IN_PAGES = {
     # A role that browsers no longer know, and a list with other children than items.
     r' role="doc-biblioentry"': "",
     r'<div role="list" class="citation-list">': '<div class="citation-list">',
+    # What folds the pages below another in the side bar has no name.
+    r'<summary>(?=<span class="toctree-toggle")': '<summary aria-label="Pages below this one">',
     # The side bar's title stands in no landmark otherwise.
     r'(<div id="pst-primary-sidebar" class="bd-sidebar-primary[^"]*")>': (
         r'\1 role="complementary" aria-label="Book">'
