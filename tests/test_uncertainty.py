@@ -313,9 +313,8 @@ def quantile(ratios, share):
 
 def even_price(case, gpu_cost):
     """The price of a card at which SRAM costs what GPUs do."""
-    (rate, _), (without_card, _) = (
-        plain.card_rates({**case, **c}) for c in ({}, {"card_price": 0})
-    )
+    rate, _ = plain.card_rates(case)
+    without_card, _ = plain.card_rates({**case, "card_price": 0.0})
     work = plain.costs(case)[0] / rate
     if math.inf in (work, gpu_cost):
         return math.nan
