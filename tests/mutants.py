@@ -226,7 +226,7 @@ def _drawn(sheet: Worksheet, draw: random.Random) -> dict[str, Any]:
     """Numbers near the defaults, each unlike the others."""
     found: dict[str, Any] = {}
     for p in sheet.parameters:
-        if not p.by_name and not p.follows:
+        if not (p.by_name or p.follows or p.power_of):
             near = min(max(float(p.default) * draw.uniform(0.6, 1.7), p.low), p.high)
             found[p.name] = round(near) if isinstance(p.default, int) else near
     return found

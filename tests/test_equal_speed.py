@@ -84,6 +84,10 @@ def test_floor_is_what_groqs_own_speed_leaves():
     assert found.speed == pytest.approx(300, rel=1e-3)
 
 
+def test_a_stage_crosses_the_network_beyond_a_node_of_groq():
+    assert CASE["node_cards"] == catalog.value("groq_node.fully_connected_cards")
+
+
 # The options are those of the two chapters before
 
 

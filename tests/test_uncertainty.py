@@ -313,9 +313,8 @@ def quantile(ratios, share):
 
 def even_price(case, gpu_cost):
     """The price of a card at which SRAM costs what GPUs do."""
-    (rate, _), (without_card, _) = (
-        plain.card_rates({**case, **c}) for c in ({}, {"card_price": 0})
-    )
+    rate, _ = plain.card_rates(case)
+    without_card, _ = plain.card_rates({**case, "card_price": 0.0})
     work = plain.costs(case)[0] / rate
     if math.inf in (work, gpu_cost):
         return math.nan
@@ -374,6 +373,9 @@ def test_every_result_is_computed_a_second_time(which):
     for name, value in expected.items():
         near = 1e-5 if name.startswith("break_even") else 1e-9
         assert found[name] == pytest.approx(value, rel=near, abs=1e-12, nan_ok=True), name
+    if np.ptp(parts):
+        width = run.lines["decides"]["first_width"][0]
+        assert width == pytest.approx(found_again["S1_conf"][top], rel=1e-9)
     part = 1 / (1 + over(*likely[::-1])) if min(likely) < math.inf else None
     assert run.lines["likely_part"] == (part and pytest.approx(part))
 
