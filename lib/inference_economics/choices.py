@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inference_economics import catalog
 from inference_economics.catalog import MissingConstantError, own
 from inference_economics.catalog.own import is_sram
 from inference_economics.machines.pipeline import COMPUTE
@@ -21,13 +20,6 @@ def sram_with_compute(key: str) -> bool:
 def has_kv_heads(key: str) -> bool:
     """Whether a model's KV cache goes by heads."""
     return not own.model(key).has("kv_rank")
-
-
-def models_with_kv_heads() -> tuple[str, ...]:
-    """Models of the catalog whose KV cache goes by heads."""
-    names = catalog.model_names()
-    known = catalog.models("layers", "kv_heads")
-    return tuple(key for key in known if names[key].attention != "MLA")
 
 
 def has_feed_forward(key: str) -> bool:

@@ -91,18 +91,27 @@ class Book:
         parameters = self.parameters(chapter)
         checked = parameters.check(values)
         results = self.worksheet(chapter)(**parameters.assemble(checked))
-        given = {p.name: p.words(checked[p.name]) for p in parameters}
+        return self.concluded(chapter, checked, results)
+
+    def concluded(self, chapter: str, checked: Mapping[str, Any], results: Any) -> Conclusions:
+        """A chapter's results with their units and the checked values that they follow from."""
+        given = {p.name: p.words(checked[p.name]) for p in self.parameters(chapter)}
         return Conclusions(results, self.units(chapter), given)
 
     @cached_property
-    def _by_default(self) -> dict[str, Conclusions]:
+    def _by_default(self) -> dict[str, Run]:
         return {}
+
+    def run_by_default(self, chapter: str) -> Run:
+        """A chapter's run from its defaults."""
+        if chapter not in self._by_default:
+            self._by_default[chapter] = self.run(chapter, self.parameters(chapter).check({}))
+        return self._by_default[chapter]
 
     def conclude_by_default(self, chapter: str) -> Conclusions:
         """What a chapter concludes from its defaults."""
-        if chapter not in self._by_default:
-            self._by_default[chapter] = self.conclude(chapter, {})
-        return self._by_default[chapter]
+        results = self.run_by_default(chapter).results
+        return self.concluded(chapter, self.parameters(chapter).defaults, results)
 
     @cached_property
     def ledger(self) -> Ledger:

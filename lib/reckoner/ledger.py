@@ -140,17 +140,22 @@ class Entry:
 
     Attributes:
         claim: the claim.
-        computed: the computed figure, for readers.
+        figures: the computed figures, for readers.
         verdict: the judgement.
         reason: one sentence that a reader can check; empty where the figure says it all.
         second: the judgement by measured inputs, where there is one.
     """
 
     claim: Claim
-    computed: str
+    figures: tuple[str, ...]
     verdict: Verdict
     reason: str
     second: Second | None = None
+
+    @property
+    def computed(self) -> str:
+        """The computed figures as one text."""
+        return ", ".join(self.figures)
 
 
 def _parts(text: str) -> list[str]:
@@ -261,7 +266,7 @@ class Ledger:
         concluded = self.conclude(claim.chapter)
         return Entry(
             claim,
-            self.computed_words(claim, concluded),
+            self._figures(claim, concluded),
             self._verdict(claim, concluded),
             self._reason(claim, concluded),
             self._second(claim),
@@ -282,15 +287,18 @@ class Ledger:
 
     def computed_words(self, claim: Claim, concluded: Conclusions) -> str:
         """The figures that `concluded` has for the claim, for readers."""
+        return ", ".join(self._figures(claim, concluded))
+
+    def _figures(self, claim: Claim, concluded: Conclusions) -> tuple[str, ...]:
         if claim.relation == "text":
-            return str(self._facts(claim)[0].value)
+            return (str(self._facts(claim)[0].value),)
         values = self._computed(claim, concluded)
         if not claim.results:
-            return _row_words(self._facts(claim)[0])
+            return (_row_words(self._facts(claim)[0]),)
         units = [concluded.units[name] for name in claim.results]
         if "/" in claim.value and 0 < values[0] < 1:
-            return f"1/{number(1 / values[0], 4)}"
-        return ", ".join(str(shown(v, u, 4)) for v, u in zip(values, units, strict=True))
+            return (f"1/{number(1 / values[0], 4)}",)
+        return tuple(str(shown(v, u, 4)) for v, u in zip(values, units, strict=True))
 
     def _computed(self, claim: Claim, concluded: Conclusions) -> list[float]:
         missing = [name for name in claim.results if name not in concluded.units]

@@ -213,10 +213,7 @@ def price_scenarios() -> dict[str, dict[str, float]]:
 
 def by_price(chapter: Chapter) -> tuple[Mapping[str, Any], HTML]:
     """The results with each scenario's prices, and the same as a table."""
-    outcomes = {
-        name: conclude(**{**vars(chapter.inputs), **change})
-        for name, change in price_scenarios().items()
-    }
+    outcomes = {name: chapter.changed(**change) for name, change in price_scenarios().items()}
     rows = [
         {
             "Prices": name,

@@ -12,7 +12,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
-from inference_economics.worksheets.gpt4_scale import conclude
 from reckoner.declare.units import shown, some
 from reckoner.show import charts
 from reckoner.show.charts import SOLID, Axis, Style
@@ -43,17 +42,12 @@ MOST_TOKENS = 8192
 """The largest message that is tried, in tokens."""
 
 
-def changed(chapter: Chapter, **inputs: Any) -> SimpleNamespace:
-    """What the chapter concludes when some of this run's inputs are others, in base units."""
-    return conclude(**{**vars(chapter.inputs), **inputs})
-
-
 def with_stages_of(chapter: Chapter, cards: Any) -> SimpleNamespace:
     """The same with so many layers that a stage has this number of cards, or these numbers.
 
     Stages are filled up to whole cards; half a card less keeps clear of the edge.
     """
-    return changed(chapter, layers=chapter.results.cards / (cards - 0.5))
+    return chapter.changed(layers=chapter.results.cards / (cards - 0.5))
 
 
 def times(results: SimpleNamespace, names: Iterable[str]) -> dict[str, Any]:
@@ -193,7 +187,7 @@ def how_many_in_time(chapter: Chapter, words: Sequence[str], *names: str) -> str
 
 def tokens_in_budget(chapter: Chapter) -> int:
     """How many tokens' message a dragonfly sums within the budget, `MOST_TOKENS` at most."""
-    tried = changed(chapter, micro_batch=np.arange(1, MOST_TOKENS + 1))
+    tried = chapter.changed(micro_batch=np.arange(1, MOST_TOKENS + 1))
     return int(np.sum(tried.all_reduce_direct <= chapter.results.time_per_all_reduce))
 
 
@@ -216,7 +210,7 @@ def within(chapter: Chapter, tokens: float) -> str:
 
 def own_layers(chapter: Chapter) -> SimpleNamespace:
     """What the chapter concludes with the model's own number of layers."""
-    return changed(chapter, layers=chapter.inputs.model.layers)
+    return chapter.changed(layers=chapter.inputs.model.layers)
 
 
 def layers_compared(chapter: Chapter) -> HTML:
@@ -300,7 +294,7 @@ def read_share_against_batch(chapter: Chapter) -> HTML:
         return {
             model.name: (
                 batches,
-                100 * changed(chapter, model=model, batch_size=batches).read_share,
+                100 * chapter.changed(model=model, batch_size=batches).read_share,
             )
             for model in models
         }

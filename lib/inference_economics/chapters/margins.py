@@ -33,11 +33,6 @@ Corrected = Mapping[str, SimpleNamespace]
 """The chapter's results by the name of what was corrected."""
 
 
-def changed(chapter: Chapter, **inputs: Any) -> SimpleNamespace:
-    """What the chapter concludes when some of this run's inputs are others, in base units."""
-    return conclude(**{**vars(chapter.inputs), **inputs})
-
-
 def of_article(**inputs: Any) -> SimpleNamespace:
     """What it concludes when some of the article's inputs are others."""
     return conclude(**{**conclude.parameters.base({}), **inputs})
@@ -131,7 +126,7 @@ def break_even_by_place(chapter: Chapter) -> HTML:
         price = catalog.constant(f"electricity.{key}")
         row: dict[str, Any] = {"Electricity (USD per kWh)": f"{place}: {price.value}"}
         for kind, pue in PUES.items():
-            there = changed(chapter, electricity_price=price.si, overhead=catalog.value(pue))
+            there = chapter.changed(electricity_price=price.si, overhead=catalog.value(pue))
             row[f"{chapter.inputs.chip.name}, {kind} (years)"] = there.break_even / YEAR
             row[f"{chapter.inputs.gpu.name}, {kind} (years)"] = there.gpu_break_even / YEAR
         rows.append(row)
@@ -144,7 +139,7 @@ EFFICIENCY = "Efficiency (tokens per joule)"
 
 def efficiency_by_batch(chapter: Chapter) -> Any:
     """Tokens per joule of the cluster for each of `BATCHES`."""
-    return changed(chapter, batch_size=BATCHES).tokens_per_joule
+    return chapter.changed(batch_size=BATCHES).tokens_per_joule
 
 
 def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:

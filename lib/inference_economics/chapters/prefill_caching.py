@@ -72,7 +72,7 @@ def bytes_of_prefix(chapter: Chapter) -> HTML:
     sizes = sizes[sizes["x"].isin(LENGTHS[::5])][["kind", "x", "y"]]
     return chapter.figure(
         charts.figure(
-            charts.long_strokes(charts.lines(curves, PREFIX, CACHE, _kinds(curves))),
+            charts.with_legend(charts.lines(curves, PREFIX, CACHE, _kinds(curves))),
             charts.rules(room, CACHE, across=True, strokeDash=[2, 3], color=colour("muted")),
             charts.heights(room, [f"one {given.gpu.name}"], CACHE, dy=-7),
             title="The kind of attention decides how much a prefix takes",
@@ -136,7 +136,7 @@ def times_of_prefix(chapter: Chapter) -> HTML:
     origin = "Even from disk" if "disk" in quick else f"From {quick[0]}" if quick else ""
     return chapter.figure(
         charts.figure(
-            charts.long_strokes(charts.lines(curves, PREFIX, TIME, kinds)),
+            charts.with_legend(charts.lines(curves, PREFIX, TIME, kinds)),
             title=(
                 f"{origin}, loading {words.prefix_tokens} is faster than computing"
                 if quick
@@ -292,7 +292,7 @@ def cost_against_context(chapter: Chapter) -> HTML:
     in_sram, in_hbm = (cost[-1] for cost in costs.values())
     return chapter.figure(
         charts.figure(
-            charts.long_strokes(charts.lines(curves, CONTEXT, COST, _kinds(curves))),
+            charts.with_legend(charts.lines(curves, CONTEXT, COST, _kinds(curves))),
             title=(
                 f"At {words.speed} a long KV cache is cheaper in "
                 f"{hbm if in_hbm < in_sram else 'SRAM'}"

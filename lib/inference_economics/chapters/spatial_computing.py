@@ -13,7 +13,6 @@ from IPython.display import HTML, Markdown
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as spatial
 from inference_economics.machines.circuit import Slot
-from inference_economics.worksheets.spatial_computing import conclude
 from reckoner.declare.units import shown
 from reckoner.show import charts
 from reckoner.show.figures import colour
@@ -76,7 +75,7 @@ def speed_against_group(chapter: Chapter) -> HTML:
     few = said["x"].isin([*count[:: max(1, len(count) // 16)], fit])
     return chapter.figure(
         charts.figure(
-            charts.long_strokes(charts.lines(curves, GROUP, SPEED, kinds)),
+            charts.with_legend(charts.lines(curves, GROUP, SPEED, kinds)),
             charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
             charts.heights(streamed, [alone], SPEED, dy=11),
             charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
@@ -253,7 +252,7 @@ def gain_by_board(chapter: Chapter) -> pd.DataFrame:
     rows = []
     for key, dram in drams.items():
         changed = {"fpga": catalog.chip(key), "dram_bandwidth": dram.si, "reuse": REUSES}
-        found = conclude(**{**vars(chapter.inputs), **changed})
+        found = chapter.changed(**changed)
         gains = zip(REUSES, found.superlinear_speedup, strict=True)
         rows.append(
             {

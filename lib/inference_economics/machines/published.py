@@ -85,13 +85,22 @@ def published(context_length: Tokens | None = None, **changes: Any) -> tuple[Pub
         context_length: tokens of the request's KV cache; by default the article's.
         **changes: arguments of `spatial_pipeline` that replace the inputs' defaults, in base units.
     """
-    return tuple(_published(*row, context_length, changes) for row in SPEEDS)
+    length, network = context_length or _usual_length(), {**_usual_network(), **changes}
+    return tuple(_published(*row, length, network) for row in SPEEDS)
 
 
 def unexplained_by(source: str) -> Seconds:
     """What the published speed of that address leaves unexplained in a layer."""
     row = next(row for row in SPEEDS if row[-1] == source)
-    return _published(*row, None, {}).unexplained
+    return _published(*row, _usual_length(), _usual_network()).unexplained
+
+
+def _usual_length() -> Tokens:
+    return _default(inputs.CONTEXT, "context_length")
+
+
+def _usual_network() -> dict[str, Any]:
+    return {name: _default(declared, name) for name, declared in NETWORK.items()}
 
 
 def _default(declared: Any, name: str) -> Any:
@@ -104,12 +113,9 @@ def _published(
     model_key: str,
     chip_key: str,
     source: str,
-    context_length: Tokens | None,
-    changes: Mapping[str, Any],
+    length: Tokens,
+    network: Mapping[str, Any],
 ) -> Published:
-    usual = {name: _default(declared, name) for name, declared in NETWORK.items()}
-    network = {**usual, **changes}
-    length = context_length or _default(inputs.CONTEXT, "context_length")
     model, chip = catalog.model(model_key), catalog.chip(chip_key)
     size = PUBLISHED_BYTES[chip_key]
     cards = int(cards_for(model, chip, 1, size, size, length))

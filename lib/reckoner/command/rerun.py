@@ -52,13 +52,13 @@ def rerun(
         if error:
             raise RerunError(f"{notebook}, {error}")
         contents = {".ipynb": executed.read_text(encoding="utf-8")}
-    concluded = book.conclude(chapter, checked)
-    rows = results(book, chapter, checked, concluded)
+    run = book.run(chapter, checked)
+    rows = results(book, chapter, checked, book.concluded(chapter, checked, run.results))
     about = provenance(book)
     contents |= {".csv": as_csv(rows, about), ".json": as_json(rows, about)}
     if page:
-        run = Explanations(book, chapter, book.run(chapter, checked), catalog="", formulas="")
-        numbers = "\n".join(run.fragments().values())
+        explained = Explanations(book, chapter, run, catalog="", formulas="")
+        numbers = "\n".join(explained.fragments().values())
         contents[".html"] = page_of(contents[".ipynb"], notebook.parent.parent / "book", numbers)
     written = [folder / f"{chapter}{ending}" for ending in contents]
     for path, content in zip(written, contents.values(), strict=True):

@@ -135,8 +135,8 @@ class _Explainer:
         shown_as = self._line_words(name)
         origin = self.run.trace.origin(value)
         if isinstance(origin, Call) and self._lines_of[id(value)] == name:
-            return self._call(origin, name, code, shown_as, set(line.uses))
-        parts = self._inline(name, line.value)
+            return self._call(origin, name, code, shown_as, line.uses)
+        parts = self._named(line.uses, name)
         equation, numbers = self._expression(name, line.value)
         result = shown(float(value), line.unit, 4).latex if equation and shown_as else ""
         return Explained(
@@ -153,7 +153,7 @@ class _Explainer:
             unit = self.formulary[origin.name].unit
         return _words(value, unit)
 
-    def _call(self, call: Call, key: str, code: str, value: str, uses: set[str]) -> Explained:
+    def _call(self, call: Call, key: str, code: str, value: str, uses: list[str]) -> Explained:
         """A call of a formula; where an argument was computed on the line, what the line uses."""
         known = self.formulary.formulas.get(call.name)
         symbols = self.formulary.symbols
@@ -193,7 +193,7 @@ class _Explainer:
             exact=not open_ends and known is not None,
         )
 
-    def _part(self, value: Any, key: str, uses: set[str]) -> Part | None:
+    def _part(self, value: Any, key: str, uses: list[str]) -> Part | None:
         """An argument by where it comes from; None for a number that nothing stands for."""
         if (name := self._lines_of.get(id(value))) is not None:
             return self._reference(name)
@@ -221,10 +221,6 @@ class _Explainer:
 
     def _row(self, address: str) -> Part:
         return Part("row", address, words_of(address.replace(".", ": ")))
-
-    def _inline(self, name: str, value: ast.expr) -> Iterator[Part]:
-        """What a line that is no single call of a formula uses."""
-        yield from self._named(self.run.sheet.lines[name].uses, name)
 
     def _named(self, names: Iterable[str], line: str) -> Iterator[Part]:
         """The lines, inputs and rows behind the names on a line."""

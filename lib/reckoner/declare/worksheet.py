@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from reckoner.declare.units import unit_of
 
 Lines = dict[str, Any]
 """What a worksheet's function returns: its locals, each line by its name."""
+Event = TypeVar("Event", Call, Read)
 Input = Callable[[str], Parameter]
 """What stands as the default of a worksheet's argument: the declaration for a name."""
 
@@ -208,21 +209,23 @@ class Run:
 
     def calls(self, name: str) -> list[Call]:
         """The calls of formulas that were made on a line."""
-        first, last = self.sheet.lines[name].span
-        return [call for call in self.trace.calls if first <= call.line <= last]
+        return self._on_line(name, self.trace.calls)
 
     def reads(self, name: str) -> list[str]:
         """The addresses of the rows that were read on a line, each once."""
-        return self._on_line(name, self.trace.reads)
+        return _addresses(self._on_line(name, self.trace.reads))
 
     def asked(self, name: str) -> list[str]:
         """The inputs that were read from a record on a line, each once."""
-        return self._on_line(name, self.trace.asked)
+        return _addresses(self._on_line(name, self.trace.asked))
 
-    def _on_line(self, name: str, reads: list[Read]) -> list[str]:
+    def _on_line(self, name: str, events: list[Event]) -> list[Event]:
         first, last = self.sheet.lines[name].span
-        found = (read.address for read in reads if first <= read.line <= last)
-        return list(dict.fromkeys(found))
+        return [event for event in events if first <= event.line <= last]
+
+
+def _addresses(reads: list[Read]) -> list[str]:
+    return list(dict.fromkeys(read.address for read in reads))
 
 
 def worksheet(function: Callable[..., Lines]) -> Worksheet:

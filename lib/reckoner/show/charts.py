@@ -170,13 +170,6 @@ def texts(xs: Any, ys: Any, labels: Any, x: Axis, y: Axis | Names, **mark: Any) 
     return chart.encode(*_places(x, y), text="label:N")
 
 
-def long_strokes(chart: Any) -> Any:
-    """Lines with a legend whose strokes are long enough to tell their dashes apart."""
-    for channel in ("color", "strokeDash"):
-        chart.encoding[channel].legend = alt.Legend(symbolType="stroke", symbolSize=300)
-    return chart
-
-
 def heights(at: Any, labels: Any, y: Axis, **mark: Any) -> Any:
     """A text at the left edge for each place of the vertical axis: what a level line is."""
     shown = {"align": "left", "dx": 4, "color": colour("text"), "x": 0, **mark}

@@ -15,7 +15,7 @@ from IPython.display import HTML, Markdown
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, shown
-from reckoner.ledger import Claim, Conclusions, Entry
+from reckoner.ledger import Claim, Entry
 from reckoner.show import figures
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark, plain
@@ -57,8 +57,7 @@ class Chapter:
         self.inputs = SimpleNamespace(**self.run.inputs)
         self.lines = SimpleNamespace(**self.run.lines)
         self.results = self.run.results
-        words = {p.name: p.words(checked[p.name]) for p in parameters}
-        self._concluded = Conclusions(self.results, book.units(name), words)
+        self._concluded = book.concluded(name, checked, self.results)
         self.words = SimpleNamespace(
             **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
         )
@@ -87,7 +86,11 @@ class Chapter:
             f"{{ref}}`{formula.module.split('.')[-1]}.{formula.name} <{formula.anchor}>`."
         )
 
-    def worked(self, line: str, formula: str | None = None, **values: Any) -> Markdown:
+    def changed(self, **inputs: Any) -> SimpleNamespace:
+        """What the chapter concludes when some of this run's inputs are others, in base units."""
+        return self.run.sheet(**{**self.run.inputs, **inputs})
+
+    def worked(self, line: str, formula: str | None = None) -> Markdown:
         """The formula that gave a line its value: in symbols, in numbers, and its result.
 
         The first time that a chapter shows a formula of its own, it is numbered and its symbols
@@ -97,12 +100,9 @@ class Chapter:
             line: a line of the worksheet.
             formula: another formula on the way to it.
         """
-        if values:  # as long as a notebook still passes arguments
-            name, arguments = line, values
-        else:
-            call = self.run.call(line, formula)
-            name, arguments = call.name, dict(call.arguments)
-        symbols, numbers, result = self.book.formulary.worked(name, arguments)
+        call = self.run.call(line, formula)
+        name = call.name
+        symbols, numbers, result = self.book.formulary.worked(name, call.arguments)
         left, _, right = symbols.replace(r"\frac", r"\dfrac").partition(" = ")
         numbers = numbers.replace(r"\frac", r"\dfrac")
         known = self.book.formulary[name]
@@ -224,11 +224,10 @@ def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
 
 def _computed(entry: Entry) -> str:
     """The computed figures, each marked as the chapter's result that it is."""
-    claim, figures = entry.claim, entry.computed.split(", ")
-    if len(figures) != len(claim.results):
+    names = [f"{entry.claim.chapter}.{name}" for name in entry.claim.results]
+    if len(names) != len(entry.figures):  # a fact is no result
         return entry.computed
-    marked = (mark(f"{claim.chapter}.{n}", f) for n, f in zip(claim.results, figures, strict=True))
-    return ", ".join(marked)
+    return ", ".join(mark(n, figure) for n, figure in zip(names, entry.figures, strict=True))
 
 
 def second_table(book: Book) -> str:

@@ -120,8 +120,7 @@ def write_numbers(book: Book, pages: Pages, folder: Path, scripts: Path) -> None
     folder.mkdir()
     scripts.mkdir()
     for chapter in book.chapters:
-        run = book.run(chapter, book.parameters(chapter).defaults)
-        explained = Explanations(book, chapter, run)
+        explained = Explanations(book, chapter, book.run_by_default(chapter))
         page = explained.page(pages.title(chapter))
         (folder / f"{chapter}.md").write_text(page, encoding="utf-8")
         (scripts / f"{chapter}.js").write_text(explained.script(), encoding="utf-8")

@@ -48,10 +48,8 @@ class Table:
 
     @cached_property
     def results(self) -> dict[str, str]:
-        """The heading of each result that has a column."""
-        taken = {heading(p.name, p.unit) for p in self.sweep.parameters}
-        named = {name: heading(name, unit) for name, unit in self.sweep.units.items()}
-        return {name: text for name, text in named.items() if text not in taken}
+        """The heading of each result; none is a parameter's, whose name no result has."""
+        return {name: heading(name, unit) for name, unit in self.sweep.units.items()}
 
     @cached_property
     def schema(self) -> pa.Schema:
