@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,10 +81,10 @@ class Explanations:
         return script(self.chapter, self.fragments())
 
 
-def rows_script(book: Book) -> str:
-    """Where each row of the data comes from, for the page that asks for it."""
+def rows_script(book: Book, cited: Container[str]) -> str:
+    """Where the rows of the data come from that a text cites, for the page that asks for one."""
     template = _TEMPLATES.get_template("row.html")
-    rows = book.constants.values()
+    rows = (row for row in book.constants.values() if row.id in cited)
     return script("catalog", {r.id: template.render(row=r, value=_row_value(r)) for r in rows})
 
 

@@ -124,7 +124,9 @@ def write_numbers(book: Book, pages: Pages, folder: Path, scripts: Path) -> None
         page = explained.page(pages.title(chapter))
         (folder / f"{chapter}.md").write_text(page, encoding="utf-8")
         (scripts / f"{chapter}.js").write_text(explained.script(), encoding="utf-8")
-    (scripts / "catalog.js").write_text(rows_script(book), encoding="utf-8")
+    texts = (path.read_text(encoding="utf-8") for path in EXECUTED.glob("*.ipynb"))
+    cited = {row for text in texts for row in re.findall(r"catalog\.html#(\w+)", text)}
+    (scripts / "catalog.js").write_text(rows_script(book, cited), encoding="utf-8")
     (scripts / "ledger.js").write_text(claims_script(book), encoding="utf-8")
 
 
