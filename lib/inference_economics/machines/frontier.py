@@ -64,6 +64,7 @@ class Machine:
     time_ratio: Ratio = 1.0
 
     @property
+    @formulary.procedure
     def top_speed(self) -> TokensPerSecond:
         """The highest speed that any of the options gives."""
         return np.max(self.options.speed, axis=0) / self.time_ratio
