@@ -44,6 +44,12 @@ def cost_of_card_second(
     )
 
 
+@formula(gives="rented_rate", source="follows: idle hours are paid for, too")
+def cost_of_rented_second(rent: DollarsPerSecond, busy_share: Share) -> DollarsPerSecond:
+    """What a rented card costs for each second of work, its host and electricity included."""
+    return rent / busy_share
+
+
 @formula(gives="card_seconds", source="definition")
 def card_seconds_per_token(cards: Count, throughput: TokensPerSecond) -> SecondsPerToken:
     """Seconds of work of one card that one output token takes."""

@@ -1,27 +1,52 @@
-"""How sure the comparison at equal speed is, and what decides it: the chapter `uncertainty`."""
+"""Who is cheaper at equal speed, with what odds, and what decides it: the chapter `uncertainty`."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from inference_economics import inputs
+from inference_economics.answer.odds import SPEEDS, answers, first_speed, quantiles
+from inference_economics.answer.question import Question, draw
+from inference_economics.answer.ranges import COSTS, SHEET
+from inference_economics.answer.sensitivity import break_evens, indices
 from inference_economics.catalog import Model
-from inference_economics.formulas.uncertainty import sram_part_of_cost
 from inference_economics.machines.clusters import GROWTH
-from inference_economics.sampling.break_even import break_evens
-from inference_economics.sampling.outcomes import costs, draw, indices, part_of_cost
-from inference_economics.sampling.outcomes import quantiles_of_ratio as quantiles
-from inference_economics.sampling.ranges import SHEET, likely
-from inference_economics.units import Count, Dollars, Ratio, Seconds, Share, TokensPerSecond
+from inference_economics.units import (
+    Count,
+    Dollars,
+    DollarsPerToken,
+    Ratio,
+    Seconds,
+    Share,
+    Tokens,
+    TokensPerSecond,
+)
 from reckoner.declare.worksheet import Lines, worksheet
 
 
 @worksheet
 def conclude(
     model: Model = inputs.as_in(SHEET, "model"),
+    context_length: Tokens = inputs.as_in(SHEET, "context_length"),
+    output_tokens: Tokens = inputs.as_in(SHEET, "output_tokens"),
     target_speed: TokensPerSecond = inputs.as_in(SHEET, "target_speed", low=1.0, high=10_000.0),
+    costs: str = inputs.one_of(
+        tuple(COSTS),
+        "buyer",
+        "whose costs are counted",
+        "The same for all who compete: what the maker pays, a buyer, or a tenant.",
+        source="this book",
+    ),
+    year: Count = inputs.given(
+        2024,
+        "year whose prices are taken",
+        "The article's, at first; a price holds until a later one was seen.",
+        unit="count",
+        whole=True,
+        low=2023,
+        high=2026,
+        source="this book",
+    ),
     samples: Count = inputs.given(
         512,
         "samples; each is drawn anew for every input",
@@ -44,35 +69,46 @@ def conclude(
         source="this book",
     ),
 ) -> Lines:
-    """How often SRAM is the cheaper at a speed, and what decides it.
+    """Who is the cheapest at a speed, how sure that is, and what decides it.
 
-    One point at a time: the samples fill the arrays. A ratio is missing where neither chip gives
-    the speed, a break-even where there is none.
+    One point at a time: the samples fill the arrays. A cost or a ratio is missing where nobody
+    gives the speed, a break-even where there is none. `gpu_until`, `sram_from` and `nobody_from`
+    are the speeds at which the answer's word changes.
     """
-    speed, number = np.asarray(target_speed).item(), int(np.asarray(samples).item())
+    speed = np.asarray(target_speed).item()
+    length, output = np.asarray(context_length).item(), np.asarray(output_tokens).item()
+    question = Question(model, length, output, costs, int(np.asarray(year).item()))
     first = int(np.asarray(seed).item())
-    values = draw(number, first)
-    at_speed = costs(model, [speed], values)
-    cost, gpu_cost = at_speed[0][0], at_speed[1][0]
-    part = part_of_cost(cost, gpu_cost)
-    ratios = quantiles(cost, gpu_cost, (0.05, 0.5, 0.95))
-    decides = indices(part, first)
-    even = {each.parameter: each.value for each in break_evens(model, [speed])}
-    at_likely = costs(model, [speed], likely(), GROWTH)
-    likely_costs = float(at_likely[0][0]), float(at_likely[1][0])
-    likely_part = sram_part_of_cost(*likely_costs) if min(likely_costs) < math.inf else None
+    values = draw(question, int(np.asarray(samples).item()), first)
+    here, *along = answers(question, [speed, *SPEEDS], values)
+    decides = indices(question, here.part, first)
+    even = {each.name: each.value for each in break_evens(question, [speed])}
+    likely = answers(question, [speed], question.likely, GROWTH)[0]
+    sram_costs, gpu_costs = (quantiles(c, (0.05, 0.5, 0.95)) for c in (here.sram, here.gpu))
+    ratios = here.ratio((0.05, 0.5, 0.95))
 
-    rows: Count = len(part)
+    rows: Count = len(here.part)
     inputs: Count = len(values)
-    share_cheaper: Share = float(np.mean(part < 0.5))
-    share_neither: Share = float(np.mean(np.isinf(cost) & np.isinf(gpu_cost)))
+    sram_odds: Share | None = here.sram_odds
+    gpu_odds: Share | None = here.gpu_odds
+    nobody: Share = here.nobody
+    sram_cost: DollarsPerToken | None = float(sram_costs[1])
+    sram_cost_low: DollarsPerToken | None = float(sram_costs[0])
+    sram_cost_high: DollarsPerToken | None = float(sram_costs[2])
+    gpu_cost: DollarsPerToken | None = float(gpu_costs[1])
+    gpu_cost_low: DollarsPerToken | None = float(gpu_costs[0])
+    gpu_cost_high: DollarsPerToken | None = float(gpu_costs[2])
     median_ratio: Ratio | None = float(ratios[1])
     low_ratio: Ratio | None = float(ratios[0])
     high_ratio: Ratio | None = float(ratios[2])
-    likely_ratio: Ratio | None = float(quantiles(*at_likely, (0.5,))[0])
+    likely_ratio: Ratio | None = float(likely.ratio((0.5,))[0])
+    gpu_until: TokensPerSecond = first_speed(along, "GPU", last=True)
+    sram_from: TokensPerSecond = first_speed(along, "SRAM")
+    nobody_from: TokensPerSecond = first_speed(along, "nobody can")
     top_first: Share = float(decides["first"][0])
     top_total: Share = float(decides["total"][0])
     sum_first: Share = float(decides["first"].sum())
-    break_even_floor: Seconds | None = even["layer_floor"]
-    break_even_price: Dollars | None = even["card_price"]
+    break_even_floor: Seconds | None = even.get("layer_floor")
+    break_even_price: Dollars | None = even.get("groq_lpu.price")
+    likely_part: Share = float(likely.part[0])
     return locals()

@@ -1,0 +1,1 @@
+"""Which chip is cheaper, and with what odds: the one function that every conclusion calls."""

@@ -1,0 +1,148 @@
+"""Who is the cheapest, and with what odds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from inference_economics.answer.question import GROWTH, Question, costs, draw
+from inference_economics.answer.ranges import Vector
+from inference_economics.catalog import value
+from inference_economics.catalog.own import is_sram
+from inference_economics.formulas.uncertainty import sram_part_of_cost
+from inference_economics.quantities import formulary
+from inference_economics.units import Count, Share, TokensPerSecond
+
+Word = Literal["GPU", "SRAM", "too close to call", "nobody can"]
+
+SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 1000, 70)}))
+"""The speeds at which the answer is looked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a token costs on each contender, sample by sample, and what follows.
+
+    Attributes:
+        speed: output speed that every user gets.
+        costs: cost of a token by the contender's key, infinite where it cannot give the speed.
+    """
+
+    speed: TokensPerSecond
+    costs: Mapping[str, Vector]
+
+    def least(self, in_sram: bool) -> Vector:
+        """The least cost on SRAM, or on GPUs, in each sample."""
+        found = [cost for key, cost in self.costs.items() if is_sram(key) == in_sram]
+        size = next(iter(self.costs.values())).shape
+        return np.min(found, axis=0) if found else np.full(size, np.inf)
+
+    @property
+    def sram(self) -> Vector:
+        return self.least(in_sram=True)
+
+    @property
+    def gpu(self) -> Vector:
+        return self.least(in_sram=False)
+
+    @property
+    def nobody(self) -> Share:
+        """The share of samples in which no contender gives the speed."""
+        return float(np.mean(np.isinf(self.sram) & np.isinf(self.gpu)))
+
+    @property
+    def sram_odds(self) -> Share:
+        """Of the samples in which somebody can, the share with SRAM the cheaper; NaN if none."""
+        possible = np.isfinite(self.sram) | np.isfinite(self.gpu)
+        return float(np.mean((self.sram < self.gpu)[possible])) if possible.any() else np.nan
+
+    @property
+    def gpu_odds(self) -> Share:
+        return 1 - self.sram_odds
+
+    @property
+    def word(self) -> Word:
+        """The answer in a word, by the two thresholds of the catalog."""
+        decided = value("answer.decided_share")
+        if self.nobody > value("answer.nobody_share"):
+            return "nobody can"
+        if self.sram_odds >= decided:
+            return "SRAM"
+        return "GPU" if self.gpu_odds >= decided else "too close to call"
+
+    @property
+    def part(self) -> Vector:
+        """SRAM's part of the two costs in each sample; one half where nobody gives the speed."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array(np.nan_to_num(sram_part_of_cost(self.sram, self.gpu), nan=0.5))
+
+    def ratio(self, shares: Sequence[Share]) -> Vector:
+        """Ratios of cost, SRAM's over the GPU's, that given shares of the samples stay below.
+
+        Samples in which nobody gives the speed are left out; NaN if that is all of them.
+        """
+        possible = np.isfinite(self.sram) | np.isfinite(self.gpu)
+        with np.errstate(divide="ignore"):
+            return _quantiles((self.sram / self.gpu)[possible], shares)
+
+
+def quantiles(cost: Vector, shares: Sequence[Share]) -> Vector:
+    """Costs that given shares of the samples stay below, of those in which there is one."""
+    return _quantiles(cost[np.isfinite(cost)], shares)
+
+
+def _quantiles(values: Vector, shares: Sequence[Share]) -> Vector:
+    if not len(values):
+        return np.full(len(shares), np.nan)
+    return np.array(np.quantile(values, shares, method="nearest"))
+
+
+@formulary.procedure
+def answers(
+    question: Question,
+    speeds: Sequence[TokensPerSecond],
+    values: Mapping[str, Vector],
+    growth: float = GROWTH,
+) -> list[Answer]:
+    """The cost of a token on every chip that competes, in each sample, and who is the cheapest.
+
+    Args:
+        question: what is asked.
+        speeds: output speeds that every user gets.
+        values: the samples, as `draw` gives them.
+        growth: from one batch size that is tried to the next.
+    """
+    found = costs(question, speeds, values, growth)
+    return [
+        Answer(speed, {key: cost[place] for key, cost in found.items()})
+        for place, speed in enumerate(speeds)
+    ]
+
+
+def answer(question: Question, speed: TokensPerSecond, samples: Count, seed: Count) -> Answer:
+    """The one answer: who is the cheapest at a speed, and how sure that is.
+
+    Args:
+        question: the work, whose costs, and the year.
+        speed: output speed that every user gets.
+        samples: a power of two; see `draw`.
+        seed: of the random numbers.
+    """
+    return answers(question, [speed], draw(question, samples, seed))[0]
+
+
+def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> TokensPerSecond:
+    """The first speed, or the last, at which the answer is that word; infinite if it never is.
+
+    Args:
+        along: answers at rising speeds.
+        word: one of the four.
+        last: whether the last one is asked for; zero then if there is none.
+    """
+    found = [one.speed for one in along if one.word == word]
+    if not found:
+        return 0.0 if last else np.inf
+    return found[-1 if last else 0]

@@ -1,0 +1,138 @@
+"""A question of cost, the chips that compete for it, and what a token costs on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from SALib.sample import sobol
+
+from inference_economics import catalog
+from inference_economics.answer.ranges import PRICES, SHEET, Costs, Range, Vector, ranges
+from inference_economics.catalog import Model
+from inference_economics.catalog.own import is_sram
+from inference_economics.formulas.equal_speed import cost_of_rented_second
+from inference_economics.machines import clusters
+from inference_economics.machines.frontier import Machine
+from inference_economics.quantities import formulary
+from inference_economics.units import Count, Tokens
+
+GROWTH = 1.3
+"""From one batch size to the next in the samples: coarser than in the chapter `equal_speed`."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose tokens are to be cheap, and which.
+
+    Attributes:
+        model: the model served.
+        context_length: tokens of a request, input and output.
+        output_tokens: its output.
+        costs: whose costs are counted, the same for all who compete.
+        year: the year whose prices are taken.
+    """
+
+    model: Model
+    context_length: Tokens
+    output_tokens: Tokens
+    costs: Costs
+    year: int
+
+    @cached_property
+    def ranges(self) -> dict[str, Range]:
+        """What is uncertain, by name."""
+        return ranges(self.costs, self.year)
+
+    @cached_property
+    def contenders(self) -> tuple[str, ...]:
+        """The chips with a price, by key."""
+        return tuple(dict.fromkeys(row.chip for row in self.ranges.values() if row.chip))
+
+    @property
+    def likely(self) -> dict[str, float]:
+        """The most likely value of everything uncertain."""
+        return {name: row.values[1] for name, row in self.ranges.items()}
+
+    @property
+    def design(self) -> dict[str, Any]:
+        """What is uncertain as SALib wants to have it."""
+        names = list(self.ranges)
+        return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def draw(question: Question, samples: Count, seed: Count) -> dict[str, Vector]:
+    """Values of all that is uncertain, by Saltelli's scheme: each sample, then each input alone.
+
+    Every row follows the ranges' distributions, so that all of them count for a share.
+
+    Args:
+        question: what is asked.
+        samples: a power of two; the scheme makes as many rows for each input and two more.
+        seed: of the scrambled sequence.
+    """
+    shares = sobol.sample(question.design, int(samples), calc_second_order=False, seed=int(seed))
+    return {
+        name: row.at(column)
+        for (name, row), column in zip(question.ranges.items(), shares.T, strict=True)
+    }
+
+
+def machines(
+    question: Question, values: Mapping[str, Any], growth: float = GROWTH
+) -> dict[str, Machine]:
+    """The machine of each contender, to be asked at many speeds.
+
+    Args:
+        question: what is asked.
+        values: of all that is uncertain, by name: numbers or arrays.
+        growth: from one batch size that is tried to the next.
+    """
+    own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
+    work = ("model", "context_length", "output_tokens")
+    given = {**SHEET.parameters.base({}), **{name: getattr(question, name) for name in work}, **own}
+    return {key: _machine(key, given, values, growth) for key in question.contenders}
+
+
+def _machine(
+    key: str, given: Mapping[str, Any], values: Mapping[str, Any], growth: float
+) -> Machine:
+    gpu = not is_sram(key)
+    prices = {
+        names[gpu]: values[f"{key}.{quantity}"]
+        for quantity, names in PRICES.items()
+        if f"{key}.{quantity}" in values
+    }
+    inputs = {**given, "gpu" if gpu else "chip": catalog.chip(key), **prices}
+    machine = clusters.gpu_machine(growth, **inputs) if gpu else clusters.sram_machine(growth, **inputs)
+    if f"{key}.rent" not in values:
+        return machine
+    rate = cost_of_rented_second(values[f"{key}.rent"], given["busy_share"])
+    return replace(machine, card_rate=rate)
+
+
+@formulary.procedure
+def costs(
+    question: Question,
+    speeds: Sequence[float],
+    values: Mapping[str, Any],
+    growth: float = GROWTH,
+) -> dict[str, Vector]:
+    """Cost of a token on each contender, a row for each speed, a column for each sample.
+
+    Infinite where it cannot give the speed.
+
+    Args:
+        question: what is asked.
+        speeds: output speeds that every user gets.
+        values: of all that is uncertain, by name.
+        growth: from one batch size that is tried to the next.
+    """
+    size = max(np.size(value) for value in values.values())
+    return {
+        key: np.array([np.broadcast_to(machine.cost(speed), size) for speed in speeds])
+        for key, machine in machines(question, values, growth).items()
+    }

@@ -1,1 +1,0 @@
-"""The comparison at equal speed with its inputs drawn at random: ranges, samples, what decides."""
