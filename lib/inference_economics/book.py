@@ -25,6 +25,7 @@ CHAPTERS = (
     "serving",
     "equal_speed",
     "uncertainty",
+    "answer",
     "hindsight",
     "comparison",
 )

@@ -273,6 +273,24 @@ LAYER_FLOOR = given(
     "Zero for the limits alone. The chapter shows what published speeds leave for it.",
     source="assumption: the chip's own limits alone", unit="us", low=0.0, high=1000.0,
 )  # fmt: skip
+YEAR = given(
+    2024,
+    "year whose prices are taken",
+    "The article's, at first; a price holds until a later one was seen.",
+    unit="count", source="this book", whole=True, low=2023, high=2026,
+)  # fmt: skip
+SAMPLES = given(
+    512,
+    "samples; each is drawn anew for every input",
+    "A power of two: four times as many halve the error of a share.",
+    unit="count", source="this book", whole=True, low=8, high=2048, power_of=2,
+)  # fmt: skip
+SEED = given(
+    2024,
+    "seed of the random numbers",
+    "The same seed gives the same samples.",
+    unit="count", source="this book", whole=True, low=0, high=2**31 - 1,
+)  # fmt: skip
 HIT_RATE = given(
     "deepseek_production.cache_hit_rate",
     "share of input tokens that are found in the cache",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,11 @@ class Answer:
 
     speed: TokensPerSecond
     costs: Mapping[str, Vector]
+
+    @property
+    def kinds(self) -> set[bool]:
+        """Of which kinds there are contenders: in SRAM, or not."""
+        return {is_sram(key) for key in self.costs}
 
     def least(self, in_sram: bool) -> Vector:
         """The least cost on SRAM, or on GPUs, in each sample."""
@@ -79,14 +84,16 @@ class Answer:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.array(np.nan_to_num(sram_part_of_cost(self.sram, self.gpu), nan=0.5))
 
-    def ratio(self, shares: Sequence[Share]) -> Vector:
-        """Ratios of cost, SRAM's over the GPU's, that given shares of the samples stay below.
-
-        Samples in which nobody gives the speed are left out; NaN if that is all of them.
-        """
+    @property
+    def ratios(self) -> Vector:
+        """SRAM's cost over the GPU's in each sample in which somebody gives the speed."""
         possible = np.isfinite(self.sram) | np.isfinite(self.gpu)
-        with np.errstate(divide="ignore"):
-            return _quantiles((self.sram / self.gpu)[possible], shares)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array((self.sram / self.gpu)[possible])
+
+    def ratio(self, shares: Sequence[Share]) -> Vector:
+        """Ratios that given shares of the samples stay below; NaN if nobody gives the speed."""
+        return _quantiles(self.ratios, shares)
 
 
 def quantiles(cost: Vector, shares: Sequence[Share]) -> Vector:
@@ -104,7 +111,7 @@ def _quantiles(values: Vector, shares: Sequence[Share]) -> Vector:
 def answers(
     question: Question,
     speeds: Sequence[TokensPerSecond],
-    values: Mapping[str, Vector],
+    values: Mapping[str, Any],
     growth: float = GROWTH,
 ) -> list[Answer]:
     """The cost of a token on every chip that competes, in each sample, and who is the cheapest.

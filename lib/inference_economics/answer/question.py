@@ -34,6 +34,7 @@ class Question:
         output_tokens: its output.
         costs: whose costs are counted, the same for all who compete.
         year: the year whose prices are taken.
+        sram_costs: other costs for SRAM chips, to show what mixing does; never for a conclusion.
     """
 
     model: Model
@@ -41,11 +42,16 @@ class Question:
     output_tokens: Tokens
     costs: Costs
     year: int
+    sram_costs: Costs | None = None
 
     @cached_property
     def ranges(self) -> dict[str, Range]:
         """What is uncertain, by name."""
-        return ranges(self.costs, self.year)
+        found = ranges(self.costs, self.year)
+        if self.sram_costs:
+            other = ranges(self.sram_costs, self.year).items()
+            found |= {name: row for name, row in other if row.chip and is_sram(row.chip)}
+        return found
 
     @cached_property
     def contenders(self) -> tuple[str, ...]:
@@ -107,7 +113,9 @@ def _machine(
         if f"{key}.{quantity}" in values
     }
     inputs = {**given, "gpu" if gpu else "chip": catalog.chip(key), **prices}
-    machine = clusters.gpu_machine(growth, **inputs) if gpu else clusters.sram_machine(growth, **inputs)
+    machine = (
+        clusters.gpu_machine(growth, **inputs) if gpu else clusters.sram_machine(growth, **inputs)
+    )
     if f"{key}.rent" not in values:
         return machine
     rate = cost_of_rented_second(values[f"{key}.rent"], given["busy_share"])

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.sampling.break_even import break_evens
-from inference_economics.sampling.outcomes import (
-    costs,
-    indices,
-    part_of_cost,
-    quantiles_of_ratio,
-)
-from inference_economics.sampling.ranges import Range, Vector, ranges
+from inference_economics.answer import words as in_words
+from inference_economics.answer.odds import Answer, answers
+from inference_economics.answer.question import Question, draw
+from inference_economics.answer.ranges import COSTS, Costs, Range, Vector
+from inference_economics.answer.sensitivity import break_evens, indices
 from reckoner.declare.units import base_unit, shown
 from reckoner.show.charts import Axis, Names, Style, figure, lines, rules, spans
 from reckoner.show.figures import colour
@@ -28,7 +24,6 @@ from reckoner.show.notebook import Chapter
 SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
 OUTCOMES = ("SRAM is cheaper", "GPUs are cheaper", "neither can")
 EVEN_SPEEDS = (10.0, 25.0, 50.0, 75.0, 100.0)
-CARD_PRICES = ("at cost", "the article's price", "at list price")
 
 
 @dataclass(frozen=True)
@@ -41,73 +36,62 @@ class Study:
 
     chapter: Chapter
 
-    @cached_property
+    @property
+    def question(self) -> Question:
+        asked: Question = self.chapter.lines.question
+        return asked
+
+    @property
     def ranges(self) -> dict[str, Range]:
-        return {row.parameter: row for row in ranges()}
+        return self.question.ranges
 
-    @cached_property
-    def speeds(self) -> Vector:
-        """The speeds drawn, the page's own among them."""
-        even = np.round(np.geomspace(5, 1000, 36), 1)
-        return np.unique(np.append(even, self.chapter.inputs.target_speed))
-
-    @cached_property
-    def few(self) -> list[float]:
-        """The speeds at which whole distributions are looked at."""
-        return sorted({10.0, 50.0, 75.0, float(self.chapter.inputs.target_speed)})
-
-    def costs(self, speeds: Any, **values: Any) -> tuple[Vector, Vector]:
-        """Cost on SRAM and on GPUs at speeds, with some inputs held at one value."""
-        drawn = {**self.chapter.lines.values, **values}
-        found: tuple[Vector, Vector] = costs(self.chapter.inputs.model, speeds, drawn)
+    @property
+    def along(self) -> list[Answer]:
+        """The answers at rising speeds."""
+        found: list[Answer] = self.chapter.lines.along
         return found
 
     @cached_property
-    def costs_at_few(self) -> tuple[Vector, Vector]:
-        return self.costs(self.few)
-
-    @cached_property
-    def parts(self) -> Vector:
-        """SRAM's part of the sum of both costs, a row for each of the few speeds."""
-        return part_of_cost(*self.costs_at_few)
+    def at_few(self) -> list[Answer]:
+        """The answers at the speeds at which whole distributions are looked at."""
+        speeds = sorted({10.0, 50.0, 75.0, float(self.chapter.inputs.target_speed)})
+        return answers(self.question, speeds, self.chapter.lines.values)
 
     @cached_property
     def shares(self) -> pd.DataFrame:
         """The share of samples with each outcome, a row for each speed."""
-        cost, gpu_cost = self.costs(self.speeds)
-        part, neither = part_of_cost(cost, gpu_cost), np.isinf(cost) & np.isinf(gpu_cost)
-        hits = (part < 0.5, (part >= 0.5) & ~neither, neither)
         return pd.DataFrame(
-            {"Speed": self.speeds}
-            | {name: np.mean(hit, axis=1) for name, hit in zip(OUTCOMES, hits, strict=True)}
+            {
+                "Speed": one.speed,
+                **dict(zip(OUTCOMES, (*_shares(one), one.nobody), strict=True)),
+            }
+            for one in self.along
         )
 
     @cached_property
-    def by_price(self) -> pd.DataFrame:
-        """The share of samples in which SRAM is cheaper, a column for each price of a card."""
-        found = {"Speed": self.speeds}
-        for name, price in self.card_prices.items():
-            part = part_of_cost(*self.costs(self.speeds, card_price=price))
-            found[name] = 100 * np.mean(part < 0.5, axis=1)
-        return pd.DataFrame(found)
-
-    @property
-    def card_prices(self) -> dict[str, float]:
-        return dict(zip(CARD_PRICES, self.ranges["card_price"].values, strict=True))
+    def by_costs(self) -> dict[Costs, list[Answer]]:
+        """The answers at rising speeds, for each kind of costs."""
+        given, first = self.chapter.inputs, self.chapter.lines.first
+        found = {}
+        for costs in COSTS:
+            asked = replace(self.question, costs=costs)
+            values = draw(asked, given.samples, first)
+            found[costs] = answers(asked, [one.speed for one in self.along], values)
+        return found
 
     @cached_property
     def evens(self) -> dict[str, dict[str, str]]:
         """Each input's break-even at some speeds; in brackets outside its range."""
         cells: dict[str, dict[str, str]] = {}
-        for even in break_evens(self.chapter.inputs.model, EVEN_SPEEDS):
-            row = self.ranges[even.parameter]
+        for even in break_evens(self.question, EVEN_SPEEDS):
+            row = self.ranges[even.name]
             low, _, high = row.values
             if even.value is None:
                 text = "always" if even.likely_cheaper else "never"
             else:
                 text = told(row, even.value)
                 text = text if low <= even.value <= high else f"({text})"
-            cells.setdefault(row.label, {})[str(shown(even.target_speed, "token/s"))] = text
+            cells.setdefault(row.label, {})[str(shown(even.speed, "token/s"))] = text
         return cells
 
     def ranges_table(self) -> HTML:
@@ -120,7 +104,7 @@ class Study:
                     **{name: told(row, v) for name, v in zip(names, row.values, strict=True)},
                     "Why": row.reason,
                 }
-                for row in ranges()
+                for row in self.ranges.values()
             )
         )
 
@@ -153,13 +137,14 @@ class Study:
                 description=(
                     "Stacked areas of the share of samples in which SRAM is cheaper, GPUs are "
                     f"cheaper, or neither gives the speed. At {words.target_speed} SRAM is cheaper "
-                    f"in {words.share_cheaper}."
+                    f"in {words.sram_odds}."
                 ),
                 height=320,
             ),
             (100 * self.shares.set_index("Speed"))
             .round(1)
             .reset_index()
+            .iloc[::3]
             .rename(columns={"Speed": "Speed (token/s)", **names}),
         )  # fmt: skip
 
@@ -167,12 +152,13 @@ class Study:
         """How the ratio of costs is spread, a line for each of a few speeds."""
         bins = np.geomspace(0.05, 20, 31)
         middles = np.sqrt(bins[1:] * bins[:-1])
-        names = [str(shown(speed, "token/s")) for speed in self.few]
+        names = [str(shown(one.speed, "token/s")) for one in self.at_few]
         curves = {}
-        for name, part in zip(names, self.parts, strict=True):
+        for name, one in zip(names, self.at_few, strict=True):
             with np.errstate(divide="ignore"):
-                counts, _ = np.histogram(np.clip(part / (1 - part), bins[0], bins[-1]), bins)
-            curves[name] = middles, 100 * counts / len(part)
+                ratios = np.clip(one.part / (1 - one.part), bins[0], bins[-1])
+            counts, _ = np.histogram(ratios, bins)
+            curves[name] = middles, 100 * counts / len(ratios)
         looks = zip("2431", ((1, 0), (8, 3), (4, 3), (2, 2)), strict=True)
         kinds = {name: Style(c, dash) for name, (c, dash) in zip(names, looks, strict=False)}
         rows = self._quantiles()
@@ -211,10 +197,10 @@ class Study:
         shares = tuple(places.values())
         return pd.DataFrame(
             {
-                "Speed (token/s)": speed,
-                **dict(zip(places, quantiles_of_ratio(one, other, shares), strict=True)),
+                "Speed (token/s)": one.speed,
+                **dict(zip(places, one.ratio(shares), strict=True)),
             }
-            for speed, one, other in zip(self.few, *self.costs_at_few, strict=True)
+            for one in self.at_few
         )
 
     def what_decides(self) -> HTML:
@@ -257,34 +243,43 @@ class Study:
         """The total indices at the few speeds, for the inputs that decide most here."""
         seed, most = self.chapter.lines.first, self.chapter.lines.decides.head(8)["label"]
         totals = {
-            str(shown(speed, "token/s")): indices(part, seed).set_index("label")["total"]
-            for speed, part in zip(self.few, self.parts, strict=True)
+            str(shown(one.speed, "token/s")): self._totals(one.part, seed) for one in self.at_few
         }
         rows = pd.DataFrame(totals).loc[list(most)].map(lambda index: f"{index:.2f}")
         return self.chapter.table(rows.rename_axis("Total index at").reset_index())
 
-    def cheaper_by_price(self) -> HTML:
-        """How often SRAM is the cheaper at three prices of a card."""
-        looks = zip(CARD_PRICES, "314", ((6, 4), (1, 0), (2, 3)), strict=True)
-        prices = ", ".join(f"{name} {shown(p, 'USD')}" for name, p in self.card_prices.items())
+    def _totals(self, part: Vector, seed: int) -> pd.Series:
+        return indices(self.question, part, seed).set_index("label")["total"]
+
+    def cheaper_by_costs(self) -> HTML:
+        """How often SRAM is the cheaper, by whose costs are counted."""
+        percent = pd.DataFrame(
+            {COSTS[key]: [100 * _shares(one)[0] for one in along]
+             for key, along in self.by_costs.items()}
+        )  # fmt: skip
+        speeds = [one.speed for one in self.along]
+        looks = zip(percent, "314", ((6, 4), (1, 0), (2, 3)), strict=True)
+        turns = (in_words.turns(replace(self.question, costs=key), along)
+                 for key, along in self.by_costs.items())  # fmt: skip
         return self.chapter.figure(
             figure(
                 lines(
-                    {name: (self.speeds, self.by_price[name]) for name in CARD_PRICES},
+                    {str(name): (speeds, percent[name]) for name in percent},
                     SPEED,
                     Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
-                    {name: Style(c, dash) for name, c, dash in looks},
+                    {str(name): Style(c, dash) for name, c, dash in looks},
                 ),
-                title="The price of cards decides at low speed, at high speed not",
+                title="Whose costs are counted moves the crossing, not who leads at either end",
                 description=(
-                    "Lines of the share of samples in which SRAM is cheaper against speed, for "
-                    f"three prices of an SRAM card: {prices}."
+                    "Lines of the share of samples in which SRAM is cheaper against speed, one "
+                    f"for each kind of costs. {'. '.join(turns)}."
                 ),
                 height=300,
             ),
-            self.by_price.round(1).rename(
-                columns={"Speed": "Speed (token/s)", **{n: f"{n} (%)" for n in CARD_PRICES}}
-            ),
+            percent.round(1)
+            .rename(columns=lambda name: f"{name} (%)")
+            .assign(**{"Speed (token/s)": speeds})
+            .iloc[::3],
         )
 
     def evens_table(self) -> HTML:
@@ -294,4 +289,10 @@ class Study:
 
 def told(row: Range, value: float) -> str:
     """A value of an input as a reader sees it."""
-    return str(shown(value, base_unit(row.declared.unit)))
+    return str(shown(value, base_unit(row.unit)))
+
+
+def _shares(one: Answer) -> tuple[float, float]:
+    """The shares of all samples in which SRAM is the cheaper, and in which GPUs are."""
+    able = 1 - one.nobody
+    return (able * one.sram_odds, able * one.gpu_odds) if able else (0.0, 0.0)

@@ -4,35 +4,11 @@ from __future__ import annotations
 
 import math
 
-from inference_economics.chapters.uncertainty import OUTCOMES, Study
+from inference_economics.chapters.uncertainty import Study
 from reckoner.declare.units import shown
 
 ON_BOTH = ("electricity_price", "overhead", "lifetime", "busy_share")
 """Inputs that weigh on both chips alike."""
-
-
-def price_share(study: Study, name: str, digits: int = 3) -> str:
-    """The share of samples in which SRAM is cheaper here, with cards at that price."""
-    here = study.by_price["Speed"] == study.chapter.inputs.target_speed
-    return str(shown(study.by_price[here][name].iloc[0] / 100, "share", digits))
-
-
-def first_speed(study: Study, share: float) -> str:
-    """From which speed on SRAM is the cheaper in so many samples."""
-    reached = study.speeds[study.shares[OUTCOMES[0]] >= share]
-    if not len(reached):
-        return "at no speed"
-    if reached[0] == study.speeds[0]:
-        return "at every speed drawn"
-    return f"from {shown(reached[0], 'token/s')} on"
-
-
-def gone(study: Study) -> str:
-    """From which speed on most samples have no chip that can."""
-    speeds = study.speeds[study.shares[OUTCOMES[2]] > 0.5]
-    if not len(speeds):
-        return ""
-    return f" From {shown(speeds[0], 'token/s')} on most samples have no chip that can."
 
 
 def spread(study: Study) -> str:
@@ -79,7 +55,7 @@ def decides(study: Study) -> str:
 
 def idle(study: Study) -> str:
     """That what weighs on both chips alike does not matter, where that is so."""
-    totals = study.chapter.lines.decides.set_index("parameter")["total"]
+    totals = study.chapter.lines.decides.set_index("name")["total"]
     if not all(totals[name] < 0.02 for name in ON_BOTH):
         return ""
     return (

@@ -7,9 +7,10 @@ import numpy as np
 from inference_economics import inputs
 from inference_economics.answer.odds import SPEEDS, answers, first_speed, quantiles
 from inference_economics.answer.question import Question, draw
-from inference_economics.answer.ranges import COSTS, SHEET
+from inference_economics.answer.ranges import COSTS, SHEET, Costs
 from inference_economics.answer.sensitivity import break_evens, indices
 from inference_economics.catalog import Model
+from inference_economics.formulas.uncertainty import sram_part_of_cost
 from inference_economics.machines.clusters import GROWTH
 from inference_economics.units import (
     Count,
@@ -30,44 +31,16 @@ def conclude(
     context_length: Tokens = inputs.as_in(SHEET, "context_length"),
     output_tokens: Tokens = inputs.as_in(SHEET, "output_tokens"),
     target_speed: TokensPerSecond = inputs.as_in(SHEET, "target_speed", low=1.0, high=10_000.0),
-    costs: str = inputs.one_of(
+    costs: Costs = inputs.one_of(
         tuple(COSTS),
         "buyer",
         "whose costs are counted",
         "The same for all who compete: what the maker pays, a buyer, or a tenant.",
         source="this book",
     ),
-    year: Count = inputs.given(
-        2024,
-        "year whose prices are taken",
-        "The article's, at first; a price holds until a later one was seen.",
-        unit="count",
-        whole=True,
-        low=2023,
-        high=2026,
-        source="this book",
-    ),
-    samples: Count = inputs.given(
-        512,
-        "samples; each is drawn anew for every input",
-        "A power of two: four times as many halve the error of a share.",
-        unit="count",
-        whole=True,
-        low=8,
-        high=2048,
-        source="this book",
-        power_of=2,
-    ),
-    seed: Count = inputs.given(
-        2024,
-        "seed of the random numbers",
-        "The same seed gives the same samples.",
-        unit="count",
-        whole=True,
-        low=0,
-        high=2**31 - 1,
-        source="this book",
-    ),
+    year: Count = inputs.YEAR,
+    samples: Count = inputs.SAMPLES,
+    seed: Count = inputs.SEED,
 ) -> Lines:
     """Who is the cheapest at a speed, how sure that is, and what decides it.
 
@@ -110,5 +83,5 @@ def conclude(
     sum_first: Share = float(decides["first"].sum())
     break_even_floor: Seconds | None = even.get("layer_floor")
     break_even_price: Dollars | None = even.get("groq_lpu.price")
-    likely_part: Share = float(likely.part[0])
+    likely_part: Share | None = sram_part_of_cost(float(likely.sram[0]), float(likely.gpu[0]))
     return locals()

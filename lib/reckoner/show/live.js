@@ -110,6 +110,8 @@
     return lines;
   }
 
+  window.reckonerShared = { create, loadVega, wrapped };
+
   class Figure {
     constructor(root) {
       this.root = root;

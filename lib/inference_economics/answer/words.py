@@ -1,0 +1,124 @@
+"""The answer in sentences; no conclusion of the book is written anywhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from inference_economics.answer.odds import Answer, first_speed, quantiles
+from inference_economics.answer.question import Question
+from inference_economics.answer.ranges import Vector
+from inference_economics.units import Share
+from reckoner.declare.units import shown
+
+VERDICTS = {
+    "GPU": "A GPU.",
+    "SRAM": "The SRAM cluster.",
+    "too close to call": "Too close to call.",
+    "nobody can": "Nobody can.",
+}
+"""Each of the four words, as the start of an answer."""
+
+WHOSE = {
+    "maker": "makers who pay what the hardware costs to make",
+    "buyer": "buyers at list price",
+    "tenant": "tenants",
+}
+
+
+def odds(share: Share) -> str:
+    """A share of the samples as a reader counts: so many of a hundred."""
+    if share in (0, 1):
+        return "all samples" if share else "no sample"
+    hundred = round(100 * share)
+    if hundred == 100:
+        return "more than 99 of 100 samples"
+    return f"{hundred} of 100 samples" if hundred else "fewer than 1 of 100 samples"
+
+
+def money(cost: Vector) -> str:
+    """The median of a cost with the range of nine samples in ten."""
+    low, middle, high = (shown(one, "USD/token") for one in quantiles(cost, (0.05, 0.5, 0.95)))
+    unit = " per million tokens"
+    return f"{middle} ({str(low).removesuffix(unit)} to {str(high).removesuffix(unit)})"
+
+
+def sentence(one: Answer) -> str:
+    """Who is the cheapest at a speed, with what odds, and what a token costs."""
+    user = f"At {shown(one.speed, 'token/s')} for each user"
+    if one.word == "nobody can":
+        return (
+            f"{user} no chip that competes keeps up in {odds(one.nobody)}, unless it guesses "
+            f"tokens ahead.{_rest(one)}"
+        )
+    if not _can(one.sram) or not _can(one.gpu):
+        return f"{user} {_alone(one)}"
+    on_sram, on_gpu = money(one.sram), money(one.gpu)
+    if one.word == "SRAM":
+        return (
+            f"{user} the SRAM cluster is the cheaper in {odds(one.sram_odds)}: {on_sram}, against "
+            f"{on_gpu} on GPUs.{_some_fail(one)}"
+        )
+    if one.word == "GPU":
+        return (
+            f"{user} GPUs are the cheaper in {odds(one.gpu_odds)}: {on_gpu}, against {on_sram} on "
+            f"the SRAM cluster.{_some_fail(one)}"
+        )
+    return (
+        f"{user} the SRAM cluster is the cheaper in {odds(one.sram_odds)}, GPUs in the others: "
+        f"{on_sram}, against {on_gpu} on GPUs.{_some_fail(one)}"
+    )
+
+
+def _alone(one: Answer) -> str:
+    """That only one kind competes or gives the speed."""
+    if len(one.kinds) == 1:
+        kind = "SRAM cards" if one.kinds == {True} else "GPUs"
+        other = "GPU" if one.kinds == {True} else "SRAM card"
+        cost = money(one.sram if one.kinds == {True} else one.gpu)
+        return f"{kind} do it for {cost}; no {other} is to be had on these terms."
+    if _can(one.gpu):
+        return f"only GPUs keep up, at {money(one.gpu)}."
+    return f"only the SRAM cluster keeps up, at {money(one.sram)}.{_some_fail(one)}"
+
+
+def _can(cost: Vector) -> bool:
+    return bool((cost < math.inf).mean() > 0.5)
+
+
+def _some_fail(one: Answer) -> str:
+    return f" In {odds(one.nobody)} neither keeps up." if one.nobody >= 0.005 else ""
+
+
+def _rest(one: Answer) -> str:
+    if one.nobody == 1:
+        return ""
+    kind = "the SRAM cluster does" if one.sram_odds > 0.5 else "GPUs do"
+    return f" In the others {kind}."
+
+
+def answer_in_words(one: Answer) -> str:
+    """The word and the sentence."""
+    return f"**{VERDICTS[one.word]}** {sentence(one)}"
+
+
+def turns(question: Question, along: Sequence[Answer]) -> str:
+    """Up to which speed GPUs lead, from which on SRAM does, and where both end.
+
+    Args:
+        question: what was asked.
+        along: its answers at rising speeds.
+    """
+    whose = WHOSE[question.costs]
+    gpu = first_speed(along, "GPU", last=True)
+    sram, nobody = first_speed(along, "SRAM"), first_speed(along, "nobody can")
+    parts = [f"GPUs lead up to {shown(gpu, 'token/s')}"] if gpu else []
+    if math.isfinite(sram):
+        parts.append(f"the SRAM cluster from {shown(sram, 'token/s')}")
+    if math.isfinite(nobody):
+        parts.append(f"nobody keeps up from {shown(nobody, 'token/s')}")
+    return (
+        f"For {whose} {', '.join(parts[:-1])} and {parts[-1]}"
+        if parts[1:]
+        else (f"For {whose} {parts[0]}" if parts else f"For {whose} no side leads at any speed")
+    )

@@ -1,0 +1,328 @@
+"""The pictures, the tables and the turns of phrase of the chapter `answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from inference_economics.answer import words as in_words
+from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed, quantiles
+from inference_economics.answer.question import Question, draw
+from inference_economics.answer.ranges import Costs
+from inference_economics.catalog import value
+from reckoner.declare.units import shown
+from reckoner.ledger import ABOUT_TOLERANCE
+from reckoner.show import stepped
+from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
+from reckoner.show.figures import colour
+from reckoner.show.notebook import Chapter
+
+SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
+COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": False, "padding": 8})
+KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
+YEARS = (2023, 2024, 2025, 2026)
+SCENES: tuple[tuple[str, Costs, int], ...] = (
+    ("bought, 2024", "buyer", 2024),
+    ("bought, 2026", "buyer", 2026),
+    ("at what making it costs", "maker", 2024),
+    ("rented, 2024", "tenant", 2024),
+    ("rented, 2026", "tenant", 2026),
+)
+"""Whose costs, and in which year: what a reader of the figure may choose."""
+WORDS = ("GPU", "too close to call", "SRAM", "nobody can")
+QUANTILES = {"low": "lowest twentieth", "y": "median", "high": "highest twentieth"}
+SHADES = {"GPU": "2", "too close to call": "grid", "SRAM": "1", "nobody can": "muted"}
+
+
+@cache
+def _along(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answer]]:
+    costs, year = key
+    given = chapter.inputs
+    question = Question(given.model, given.context_length, given.output_tokens, costs, year)
+    return question, answers(question, SPEEDS, draw(question, given.samples, given.seed))
+
+
+def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
+    """The answers at every speed for this run's work."""
+    return _along((costs, year), chapter)[1]
+
+
+def turns(chapter: Chapter, costs: Costs, year: int = 2024) -> str:
+    """Up to which speed GPUs lead, and from which on SRAM does."""
+    return in_words.turns(*_along((costs, year), chapter))
+
+
+def here(chapter: Chapter) -> str:
+    """The answer at the speed of this page, for a buyer of 2024."""
+    return in_words.answer_in_words(chapter.lines.here)
+
+
+def comparable(chapter: Chapter) -> str:
+    """In how many samples the two costs are nearly equal, at the speed of this page."""
+    given = chapter.inputs
+    near = []
+    for costs in ("maker", "buyer"):
+        question = _along((costs, 2024), chapter)[0]
+        values = draw(question, given.samples, given.seed)
+        ratio = answers(question, [given.target_speed], values)[0].ratios
+        near.append(np.mean(np.abs(np.log(ratio)) <= np.log(1 + ABOUT_TOLERANCE)))
+    maker, buyer = map(in_words.odds, near)
+    return (
+        f"At {chapter.words.target_speed} the costs lie within "
+        f"{shown(ABOUT_TOLERANCE, 'share')} of each other in {maker} with a maker's costs on both "
+        f"sides, and in {buyer} with a buyer's."
+    )
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "as above: a buyer of 2024": {},
+    "a maker's costs": {"costs": "maker"},
+    "prices of 2026": {"year": 2026},
+    "answers of 256 tokens": {"output_tokens": 256},
+    "answers of 2,048 tokens": {"output_tokens": 2048},
+    "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
+}
+"""What would change the answer: a field of the question, or a row in the place of a range."""
+
+
+def what_would_change_it(chapter: Chapter) -> HTML:
+    """The speeds at which the word changes, as one thing after the other is otherwise."""
+    base = _along(("buyer", 2024), chapter)[0]
+    rows = []
+    for name, change in CHANGES.items():
+        fields = {key: of for key, of in change.items() if "." not in key}
+        question = replace(base, **fields)
+        values = draw(question, chapter.inputs.samples, chapter.inputs.seed)
+        values |= {
+            key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
+        }
+        along = answers(question, SPEEDS, values)
+        rows.append(
+            {
+                "What is otherwise": name,
+                "GPUs lead up to (token/s)": first_speed(along, "GPU", last=True),
+                "SRAM leads from (token/s)": first_speed(along, "SRAM"),
+                "Nobody can from (token/s)": first_speed(along, "nobody can"),
+            }
+        )
+    return chapter.table(pd.DataFrame(rows).replace(np.inf, np.nan))
+
+
+def cost_against_speed(chapter: Chapter) -> HTML:
+    """The answer at any speed: cost of both kinds with their bands, and the sentence."""
+    start = min(SPEEDS, key=lambda speed: abs(np.log(speed / chapter.inputs.target_speed)))
+    scenes = {
+        f"{costs}-{year}": _scene(label, along(chapter, costs, year))
+        for label, costs, year in SCENES
+    }
+    name, question = "answer", "How fast must each user's tokens come?"
+    return HTML(stepped.Stepped(name, question, "Hardware:", start, scenes).html())
+
+
+def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
+    rows = pd.DataFrame([row for one in found for row in _costs(one)])
+    band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
+    line = alt.Chart(rows).mark_line(clip=True)
+    places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
+    told = told_apart({name: KINDS[name] for name in KINDS if name in set(rows["kind"])})
+    steps = [
+        stepped.Step(
+            one.speed,
+            str(shown(one.speed, "token/s")),
+            in_words.VERDICTS[one.word],
+            in_words.sentence(one),
+        )
+        for one in found
+    ]
+    chart = figure(
+        band.encode(
+            places[0], COST.channel(alt.Y, "low"), y2="high:Q", color=told["color"], detail="kind:N"
+        ),
+        line.encode(*places, **told),
+        stepped.rule_at(SPEED.channel(alt.X, "at")),
+        title="Cheap tokens come from GPUs, fast tokens from SRAM",
+        description=(
+            "Median cost of a million tokens against the speed of every user, hardware "
+            f"{label}, with the range of nine samples in ten as a band. {steps[0].sentence} "
+            f"{steps[-1].sentence}"
+        ),
+        height=300,
+    )
+    assert isinstance(chart, alt.LayerChart)
+    table = pd.DataFrame(
+        {
+            "Speed (token/s)": one.speed,
+            **{
+                f"{row['kind']}, {name} (USD per million)": row[of]
+                for row in _costs(one)
+                for of, name in QUANTILES.items()
+            },
+        }
+        for one in found[::6]
+    )
+    return stepped.Scene(label, chart, table, steps)
+
+
+def _costs(one: Answer) -> list[dict[str, Any]]:
+    """The range of a token's cost on each kind that can give the speed in most samples."""
+    found = []
+    for kind, cost in zip(KINDS, (one.sram, one.gpu), strict=True):
+        if np.isfinite(cost).mean() > 0.5:
+            low, middle, high = 1e6 * quantiles(cost, (0.05, 0.5, 0.95))
+            found.append({"x": one.speed, "kind": kind, "low": low, "y": middle, "high": high})
+    return found
+
+
+def thresholds() -> pd.DataFrame:
+    """When each of the four words is said."""
+    decided, nobody = value("answer.decided_share"), value("answer.nobody_share")
+    sure, most = str(shown(decided, "share")), str(shown(nobody, "share"))
+    return pd.DataFrame(
+        {
+            "Word": list(WORDS),
+            "Said when": [
+                f"GPUs are the cheaper in at least {sure} of the samples in which somebody can",
+                "neither side has such odds",
+                f"the SRAM cluster is, in at least {sure} of them",
+                f"in more than {most} of all samples no machine gives the speed",
+            ],
+        }
+    )
+
+
+STEPS: tuple[tuple[str, str, str], ...] = (
+    ("misread_ratio", "as printed", "the article's own figures"),
+    ("gigabyte_ratio", "GB, not GiB", "the KV cache in the unit of the memory"),
+    ("article_ratio", "whole cards", "no half a card"),
+    ("own_speed_ratio", "Groq's own speed", "the speed that Groq gave for this very model"),
+    ("measured_ratio", "measured throughput", "what MLPerf measured on the H100"),
+    ("short_ratio", "the same requests", "Groq's requests as short as MLPerf's"),
+    ("host_ratio", "a host for the GPU", "a GPU's part of a DGX"),
+    ("equal_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
+    ("electricity_ratio", "electricity", "the power of both over their lives"),
+    ("listed_ratio", "list price", "what a single Groq card costs in a shop"),
+    ("median_ratio", "all uncertain", "every input a range; the median"),
+)
+"""The corrections in their order: the line of the worksheet, a name, and what is put right."""
+
+
+def waterfall(chapter: Chapter) -> HTML:
+    """The ratio of costs after each correction, from the article's to the answer's median."""
+    results = vars(chapter.results)
+    rows = pd.DataFrame(
+        {"name": name, "to": results[line], "why": why} for line, name, why in STEPS
+    )
+    rows["from"] = rows["to"].shift(fill_value=1.0)
+    rows["kind"] = np.where(rows["to"] >= rows["from"], "for the GPU", "for the SRAM cluster")
+    rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
+    rows["end"] = rows[["from", "to"]].max(axis=1)
+    x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
+    names = Names("After", list(rows["name"]), {"labelLimit": 160})
+    data = rows.rename(columns={"from": "x", "name": "y"})
+    interval = pd.DataFrame(
+        {"x": [results["low_ratio"]], "high": results["high_ratio"], "y": STEPS[-1][1]}
+    )
+    colours = told_apart({"for the GPU": Style("2"), "for the SRAM cluster": Style("1")})["color"]
+    place = names.channel(alt.Y, "y")
+    return chapter.figure(
+        figure(
+            rules(1.0, x, color=colour("text")),
+            alt.Chart(data)
+            .mark_bar(height=14)
+            .encode(x.channel(alt.X, "x"), place, x2="to:Q", color=colours),
+            alt.Chart(interval)
+            .mark_rule(color=colour("text"), strokeWidth=2)
+            .encode(x.channel(alt.X, "x"), place, x2="high:Q"),
+            alt.Chart(data)
+            .mark_text(align="left", dx=5, color=colour("text"))
+            .encode(x.channel(alt.X, "end"), place, text="text:N"),
+            title="Most corrections speak for the GPU; equal speed takes most of it back",
+            description=(
+                "Bars on a logarithmic axis, one a correction, each from the ratio before it to "
+                "the ratio after it: "
+                + "; ".join(f"{n} {t}" for n, t in zip(rows["name"], rows["text"], strict=True))
+                + f". The last has an interval from {shown(results['low_ratio'], 'ratio')} to "
+                f"{shown(results['high_ratio'], 'ratio')}."
+            ),
+            height=340,
+        ),
+        rows[["name", "why", "to"]].rename(
+            columns={"name": "After", "why": "What is put right", "to": "Ratio"}
+        ),
+    )
+
+
+def reconciled(chapter: Chapter) -> HTML:
+    """The book's other figures for the same question, and which inputs each takes."""
+    words, given = chapter.words, chapter.inputs
+    batch, full = words.batch_size, str(shown(given.context_length, "token"))
+    user = str(shown(given.target_speed, "token/s"))
+    article = f"{shown(given.speed, 'token/s')} against {user}"
+    own = f"{chapter.row('groq_llama2_70b.output_speed')} against all that MLPerf's batch gives"
+    rows = [
+        (words.article_ratio, "batching", article, f"batch {batch}, {full}", "the article's", "no"),
+        (words.mlperf_ratio, "batching, hindsight", f"{shown(given.speed, 'token/s')} against all "
+         "that MLPerf's batch gives", f"batch {batch}, {full}; MLPerf's are shorter",
+         "the article's", "no"),
+        (words.host_ratio, "batching", own, f"batch {batch}, MLPerf's lengths", "the article's",
+         "the GPU's"),
+        (words.electricity_ratio, "equal_speed", f"{user} on both", full, "the article's",
+         "both, electricity"),
+        (words.bound_ratio, "equal_speed", f"{user} on both, SRAM at its limits", full,
+         "the article's", "both, electricity"),
+        (words.dgx_ratio, "equal_speed", f"{user} on both", full, "lists: a card, a DGX",
+         "both, electricity"),
+        (words.listed_ratio, "this one", f"{user} on both", full, "lists, most likely values",
+         "both, electricity"),
+        (words.median_ratio, "uncertainty", f"{user} on both", full, "a buyer's, as ranges",
+         "both, electricity"),
+        (words.mixed_ratio, "this one", f"{user} on both", full,
+         "mixed: Groq's cards at cost, GPUs bought", "both, electricity"),
+    ]  # fmt: skip
+    columns = ("SRAM / GPU", "Chapter", "Speed of a user", "Requests", "Prices", "Hosts")
+    return chapter.passages(pd.DataFrame(rows, columns=columns))
+
+
+def through_time(chapter: Chapter) -> HTML:
+    """The word at each speed, year by year, for a buyer."""
+    found = {str(year): along(chapter, "buyer", year) for year in YEARS}
+    rows = pd.DataFrame(
+        {"year": year, "word": one.word, "x": one.speed, "x2": after}
+        for year, answered in found.items()
+        for one, after in zip(answered, [*SPEEDS[1:], 1000.0], strict=True)
+    )
+    fills = alt.Scale(domain=list(WORDS), range=[colour(SHADES[word]) for word in WORDS])
+    years = Names("Prices of", list(found))
+    changes = rows[rows["word"] != rows.groupby("year")["word"].shift()]
+    return chapter.figure(
+        figure(
+            alt.Chart(rows)
+            .mark_bar(height=34)
+            .encode(
+                SPEED.channel(alt.X, "x"),
+                years.channel(alt.Y, "year"),
+                x2="x2:Q",
+                color=alt.Color("word:N", title=None, scale=fills),
+            ),
+            title="Cheaper GPUs move the crossing up, year by year",
+            description="For each year bands of speed with the answer: "
+            + "; ".join(
+                f"{year} from {shown(speed, 'token/s')}: {word}"
+                for year, speed, word in zip(
+                    changes["year"], changes["x"], changes["word"], strict=True
+                )
+            )
+            + ".",
+            height=220,
+        ),
+        changes[["year", "x", "word"]].rename(
+            columns={"year": "Prices of", "x": "From (token/s)", "word": "Answer"}
+        ),
+    )
