@@ -10,6 +10,7 @@ from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.declare.tables import read_rows
+from reckoner.declare.units import shown
 from reckoner.ledger import Claim, Measured
 from reckoner.show.notebook import Chapter
 
@@ -41,6 +42,8 @@ BOOK = Book(
         "catalog": catalog,
         "subjects": (catalog.chip_names(), catalog.model_names()),
         "scored": scored,
+        "decided": str(shown(catalog.value("answer.decided_share"), "share")),
+        "card_in_shop": str(shown(catalog.value("groq_card.price"), "USD")),
     },
     cover=("batching", "fig-batching-cost"),
     data=DATA,

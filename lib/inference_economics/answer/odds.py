@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from inference_economics import inputs
 from inference_economics.answer.question import GROWTH, Question, costs, draw
 from inference_economics.answer.ranges import Vector
 from inference_economics.catalog import value
 from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.uncertainty import sram_part_of_cost
 from inference_economics.quantities import formulary
-from inference_economics.units import Count, Share, TokensPerSecond
+from inference_economics.units import Share, TokensPerSecond
 
 Word = Literal["GPU", "SRAM", "too close to call", "nobody can"]
 
@@ -129,16 +130,15 @@ def answers(
     ]
 
 
-def answer(question: Question, speed: TokensPerSecond, samples: Count, seed: Count) -> Answer:
-    """The one answer: who is the cheapest at a speed, and how sure that is.
+def asked(question: Question, speeds: Sequence[TokensPerSecond] = SPEEDS) -> list[Answer]:
+    """The one answer, with the book's own samples: who is the cheapest at each speed.
 
     Args:
         question: the work, whose costs, and the year.
-        speed: output speed that every user gets.
-        samples: a power of two; see `draw`.
-        seed: of the random numbers.
+        speeds: output speeds that every user gets.
     """
-    return answers(question, [speed], draw(question, samples, seed))[0]
+    declared = (inputs.SAMPLES("samples"), inputs.SEED("seed"))
+    return answers(question, speeds, draw(question, *(each.default for each in declared)))
 
 
 def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> TokensPerSecond:

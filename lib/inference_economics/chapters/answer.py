@@ -131,7 +131,8 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
     line = alt.Chart(rows).mark_line(clip=True)
     places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
-    told = told_apart({name: KINDS[name] for name in KINDS if name in set(rows["kind"])})
+    kinds = {name: KINDS[name] for name in KINDS if name in set(rows["kind"])}
+    told = told_apart(kinds)
     steps = [
         stepped.Step(
             one.speed,
@@ -143,7 +144,10 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     ]
     chart = figure(
         band.encode(
-            places[0], COST.channel(alt.Y, "low"), y2="high:Q", color=told["color"], detail="kind:N"
+            places[0],
+            COST.channel(alt.Y, "low"),
+            y2="high:Q",
+            color=told_apart(kinds)["color"].legend(None),
         ),
         line.encode(*places, **told),
         stepped.rule_at(SPEED.channel(alt.X, "at")),
@@ -223,6 +227,7 @@ def waterfall(chapter: Chapter) -> HTML:
     rows["kind"] = np.where(rows["to"] >= rows["from"], "for the GPU", "for the SRAM cluster")
     rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
     rows["end"] = rows[["from", "to"]].max(axis=1)
+    rows.loc[rows.index[-1], "end"] = results["high_ratio"]
     x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
     data = rows.rename(columns={"from": "x", "name": "y"})

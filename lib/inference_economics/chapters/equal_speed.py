@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics.answer.odds import asked
+from inference_economics.answer.question import Question
 from inference_economics.catalog import value
 from inference_economics.machines import published
 from inference_economics.machines.clusters import interval
@@ -31,6 +33,12 @@ DRAWN = np.geomspace(5, 3000, 240)
 def as_published(chapter: Chapter) -> bool:
     """Whether a layer loses what Groq's own speed leaves unexplained."""
     return bool(chapter.inputs.layer_floor == conclude.parameters.base({})["layer_floor"])
+
+
+def question(chapter: Chapter) -> Question:
+    """What the one answer is asked: this page's work, for a buyer of the article's year."""
+    given = chapter.inputs
+    return Question(given.model, given.context_length, given.output_tokens, "buyer", 2024)
 
 
 def _sram(chapter: Chapter) -> str:
@@ -176,10 +184,9 @@ def by_speed(chapter: Chapter) -> HTML:
     steps = {10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 300.0, 500.0, chapter.inputs.target_speed}
     rows = pd.DataFrame({"Speed (token/s)": sorted(steps)})
     speeds = rows["Speed (token/s)"]
-    rows["SRAM (USD/Mtoken)"] = one = [sram.cost(speed) * 1e6 for speed in speeds]
-    rows["GPU (USD/Mtoken)"] = other = [hbm.cost(speed) * 1e6 for speed in speeds]
-    cheaper = np.where(np.array(one) <= np.array(other), "SRAM", "GPU")
-    rows["Cheaper"] = np.where(np.isinf(one) & np.isinf(other), "neither can", cheaper)
+    rows["SRAM (USD/Mtoken)"] = [sram.cost(speed) * 1e6 for speed in speeds]
+    rows["GPU (USD/Mtoken)"] = [hbm.cost(speed) * 1e6 for speed in speeds]
+    rows["Answer"] = [found.word for found in asked(question(chapter), list(speeds))]
     rows[["Requests on SRAM", "Cards"]] = [way(sram, speed) for speed in speeds]
     rows[["Requests on GPUs", "GPUs"]] = [way(hbm, speed) for speed in speeds]
     return chapter.table(rows.replace(math.inf, math.nan))
@@ -206,7 +213,7 @@ def price_scenarios() -> dict[str, dict[str, float]]:
     return {
         "the article's prices": {},
         "list prices": {**card(value("groq_card.price")), **bought},
-        "Groq's cards at cost": at_cost,
+        "mixed: Groq's cards at cost": at_cost,
         "both at cost": {**at_cost, **gpu(value("article.h100_cost"))},
     }
 

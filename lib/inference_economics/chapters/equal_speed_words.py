@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from inference_economics.answer.odds import asked
+from inference_economics.answer.words import answer_in_words, turns
 from inference_economics.chapters.equal_speed import (
     as_published,
-    crossing,
     money,
     points,
+    question,
     slower,
     way,
 )
@@ -40,12 +42,20 @@ def standing(chapter: Chapter) -> str:
             f"At {user} only GPUs can serve, at **{gpu_cost}**; SRAM cards end at "
             f"{words.top_speed}."
         )
-    winner = "SRAM cards" if results.cost_ratio < 1 else "GPUs"
-    by = max(results.cost_ratio, 1 / results.cost_ratio)
     return (
-        f"At {user} a token costs **{words.cost}** on SRAM cards and **{words.gpu_cost}** on GPUs: "
-        f"the {winner} are cheaper, by a factor of {chapter.shown(by, 'ratio')}."
+        f"With this page's values a token at {user} costs **{words.cost}** on SRAM cards and "
+        f"**{words.gpu_cost}** on GPUs."
     )
+
+
+def the_answer(chapter: Chapter) -> str:
+    """The one answer at the speed of this page."""
+    return answer_in_words(asked(question(chapter), [chapter.inputs.target_speed])[0])
+
+
+def turns_of_answer(chapter: Chapter) -> str:
+    """Up to which speed GPUs lead, and from which on SRAM does."""
+    return turns(question(chapter), asked(question(chapter)))
 
 
 def within_interval(chapter: Chapter) -> str:
@@ -159,22 +169,6 @@ def even_price(chapter: Chapter) -> str:
     return (
         f"{start}the two cost the same at {words.target_speed} if an SRAM card costs "
         f"**{words.break_even_price}**."
-    )
-
-
-def comparable(chapter: Chapter) -> str:
-    """Whether the costs are comparable at the speed of the article's GPUs."""
-    results, words = chapter.results, chapter.words
-    on_gpu = chapter.lines.hbm.cost(results.article_gpu_speed)
-    on_sram = chapter.lines.sram.cost(results.article_gpu_speed)
-    start = f"At {words.article_gpu_speed}, the speed of the article's own GPUs, "
-    if not (math.isfinite(on_gpu) and math.isfinite(on_sram)):
-        return f"{start}only one of the two chips can serve here."
-    ratio = on_sram / on_gpu
-    verdict = "comparable, as it says, but by another way" if 0.5 < ratio < 2 else "not comparable"
-    return (
-        f"{start}SRAM costs {shown(ratio, 'ratio')} times the GPU: {verdict}. That ratio changes "
-        f"with the speed: SRAM is the cheaper {crossing(results.crossover_speed)}."
     )
 
 

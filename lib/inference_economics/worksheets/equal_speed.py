@@ -270,8 +270,8 @@ LIVE = Live(
         "chip_power",
     ),
     sentence=(
-        "At {target_speed} for every user a token costs {cost} on SRAM cards and {gpu_cost} on "
-        "GPUs. SRAM is the cheaper from {crossover_speed} on, and GPUs give up at "
+        "With these values a token at {target_speed} for every user costs {cost} on SRAM cards and "
+        "{gpu_cost} on GPUs. The lines cross at {crossover_speed}, and GPUs give up at "
         "{gpu_top_speed}; at {target_speed} the two cost the same with SRAM cards at "
         "{break_even_price}."
     ),
