@@ -342,7 +342,7 @@ def test_the_cases_reach_both_sides_of_what_decides():
 
 # Dated facts
 
-EVENTS = [event for chart in ("speed", "price", "cache") for event in timeline(chart)]
+EVENTS = [event for chart in ("speed", "price", "cache", "rental") for event in timeline(chart)]
 
 
 def test_every_dated_fact_is_on_a_chart():
