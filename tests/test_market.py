@@ -9,6 +9,7 @@ from inference_economics.catalog import asked, market
 from inference_economics.hindsight.timeline import timeline
 from inference_economics.quantities import DATA
 from reckoner.declare.tables import DataError
+from reckoner.declare.units import base_unit, shown
 
 OFFERS = market.offers()
 GOOD = {
@@ -140,6 +141,8 @@ def test_what_was_recalled_is_not_taken_for_seen():
 def test_rents_are_dated_and_per_hour():
     rents = timeline("rental")
     assert {event.row.unit for event in rents} == {"USD/hour"}
+    row = catalog.constant("h100_contract.rental_price_2026")
+    assert str(shown(row.si, base_unit(row.unit))) == "$2.35 per hour"
     h100 = [event for event in rents if event.model == "H100"]
     assert {event.date[:4] for event in h100} >= {"2023", "2024", "2025", "2026"}
     assert {"H200", "B200", "MI300X"} <= {event.model for event in rents}
