@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import re
 from math import ceil
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
-from inference_economics.book import BOOK
+from inference_economics.book import BOOK, open_chapter
+from inference_economics.chapters import hindsight as show
 from inference_economics.formulas import batching, hindsight, margins
 from inference_economics.hindsight import predictions
 from inference_economics.hindsight.predictions import Prediction, score
@@ -94,6 +96,17 @@ def test_cached_input():
     # 56.3% found at a tenth of the price: 0.563 * 0.9
     assert concluded().input_saving == pytest.approx(0.5067)
     assert concluded(hit_rate=0.0).input_saving == 0
+
+
+def test_cost_of_a_gpu_hour():
+    # 87,072 USD a day for 226.75 machines of 8: the rent of 2 USD that DeepSeek assumed
+    result = concluded()
+    assert result.day_gpu_second * 3600 == pytest.approx(2.0)
+    assert result.day_gpu_second == pytest.approx(catalog.value("deepseek_serving.h800_rental"))
+    # 30,000 USD and the electricity of five years, over four years busy
+    assert result.gpu_second * 3600 * 4 * 365.25 * 24 == pytest.approx(
+        30_000 + 0.7 * 1.58 * 5 * 365.25 * 24 * 0.0806, rel=1e-3
+    )
 
 
 def test_day_of_deepseek():
@@ -191,6 +204,7 @@ def by_hand(values):
     gpu_in_life = in_life(given.gpu_price, of_chip("gpu", "power"))
     busy = given.lifetime * given.busy_share
     income = given.lifetime * given.token_price
+    rent = 87_072 / (226.75 * 8) / 86_400
     day = {
         side: value(f"deepseek_production.{side}_tokens") * value(f"deepseek_r1.{side}_price")
         for side in ("input", "output")
@@ -219,6 +233,16 @@ def by_hand(values):
         "gpu_measured_token_cost": gpu_in_life / mlperf / busy,
         "busy_share_needed": life / income,
         "gpu_busy_share_needed": gpu_in_life / given.gpu_throughput / income,
+        "gpu_second": gpu_in_life / busy,
+        "day_gpu_second": rent,
+        "day_gpu_ratio": rent * busy / gpu_in_life,
+        "day_token_cost": 87_072 / 168e9,
+        "extra_tokens_gain": 9479 / 2843,
+        "four_bit_gain": 12_503 / 5790,
+        "rack_gain": 4130 / 941,
+        "requests_gain": 2.07,
+        "hbm_share": 2900 / 6400,
+        "price_gap": 0.79 / 0.32,
         "input_saving": given.hit_rate - given.hit_rate * given.cached_price_ratio,
         "day_input_output": day["input"] / day["output"],
         "licence_premium": value("nvidia_groq_licence.value") / value("groq_valuation.value"),
@@ -342,7 +366,9 @@ def test_the_cases_reach_both_sides_of_what_decides():
 
 # Dated facts
 
-EVENTS = [event for chart in ("speed", "price", "cache") for event in timeline(chart)]
+EVENTS = [
+    event for chart in ("speed", "price", "cache", "rental", "company") for event in timeline(chart)
+]
 
 
 def test_every_dated_fact_is_on_a_chart():
@@ -367,6 +393,14 @@ def test_the_gpu_services_that_decide_a_score_are_the_cheapest_of_their_day():
     assert catalog.value("lambda_llama33_70b.output_price") == min(
         row.si for row in asked if "2025-08" in row.source
     )
+    assert catalog.value("deepinfra_llama33_70b_2026_09_20.output_price") == min(
+        row.si for row in asked if "2026-09" in row.source
+    )
+    assert catalog.value("fireworks_gpt_oss_120b.output_speed") == max(
+        event.row.si
+        for event in timeline("speed")
+        if (event.maker, event.model) == ("GPUs", "gpt-oss-120b")
+    )
 
 
 # Scores
@@ -379,9 +413,11 @@ def scored():
 
 SCORES = {
     "speed-of-one-request": "came true",
+    "speed-of-any-gpus": "did not",
     "promising-future": "came true",
     "dollars-per-token-2024": "did not",
     "dollars-per-token-2025": "came true",
+    "dollars-per-token-2026": "came true",
     "card-price": "did not",
     "cost-comparable": "did not",
     "hundreds-of-cards": "came true",
@@ -392,7 +428,7 @@ SCORES = {
     "persistent-kv-cache": "came true",
     "input-dearer": "did not",
     "nvidia-and-alibaba": "came true",
-    "made-for-older-networks": "open",
+    "made-for-older-networks": "came true",
     "no-tricks": "did not",
 }
 
@@ -410,13 +446,14 @@ def test_reasons_are_sentences_with_their_figures_filled_in():
 
 def test_no_number_is_typed_in_a_prediction():
     for each in predictions.predictions():
-        assert not digits_in(each.prediction + "\n" + each.reason), each.id
+        assert not digits_in("\n".join([each.prediction, each.reason, each.when])), each.id
 
 
 def prediction(**change):
     row = {
         "id": "x", "section": "summary", "prediction": "It is so.", "measure": "@found",
         "relation": ">", "against": "2 ratio", "sources": "", "reason": "It is {measure}.",
+        "when": "",
     }  # fmt: skip
     return Prediction(**{**row, **change})
 
@@ -445,7 +482,24 @@ def test_what_was_recalled_or_never_measured_stays_open():
     assert not catalog.constant(unseen).verified
     assert score_of(3, sources=unseen).score == "open"
     assert score_of(0, measure=unseen, against="1 token/s").score == "open"
-    assert score_of(3, measure="", relation="", against="", reason="Nothing.").score == "open"
+    assert (
+        score_of(3, measure="", relation="", against="", reason="Nothing.", when="Later.").score
+        == "open"
+    )
+
+
+def test_what_is_open_says_what_would_decide_it_and_only_that():
+    for change in ({"when": "Later."}, {"measure": "", "relation": "", "against": ""}):
+        with pytest.raises(ValueError, match="when: says what would decide"):
+            prediction(**change)
+
+
+def test_the_tally_counts_every_prediction():
+    chapter = open_chapter("hindsight", dict(conclude.parameters.defaults))
+    scores = [each.score for each in scored().values()]
+    told = [int(n) for n in re.findall(r"\d+", re.sub(r"<[^>]*>", "", show.tally(chapter)))]
+    assert told == [len(scores), *map(scores.count, ("came true", "did not", "open"))]
+    assert told[0] == sum(told[1:])
 
 
 def test_a_wrong_row_is_named():

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from inference_economics.catalog.asked import asked
 from inference_economics.quantities import DATA
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import Constant, DataError, Text, read_rows
@@ -128,15 +129,16 @@ def constants() -> dict[str, Constant]:
     Raises:
         DataError: a row is wrong, or an address stands twice.
     """
+    files = {name: read_rows(DATA / f"{name}.csv", Constant, unique=("id",)) for name in FILES}
+    files["market"] = [figure for row in asked() for figure in row.constants()]
     rows: dict[str, Constant] = {}
-    for name in FILES:
-        for row in read_rows(DATA / f"{name}.csv", Constant, unique=("id",)):
-            if row.address in rows:
-                raise DataError(
-                    f"{name}.csv, row {row.id!r}, column 'quantity': {row.address!r} stands in "
-                    f"row {rows[row.address].id!r} already; a name stands once"
-                )
-            rows[row.address] = row
+    for name, row in ((name, row) for name, found in files.items() for row in found):
+        if row.address in rows:
+            raise DataError(
+                f"{name}.csv, row {row.id!r}, column 'quantity': {row.address!r} stands in "
+                f"row {rows[row.address].id!r} already; a name stands once"
+            )
+        rows[row.address] = row
     return rows
 
 

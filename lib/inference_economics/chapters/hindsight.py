@@ -13,7 +13,7 @@ from inference_economics import catalog
 from inference_economics.catalog import own
 from inference_economics.formulas.hindsight import racks_for, sweep_time
 from inference_economics.formulas.prefill_caching import mean_input_price
-from inference_economics.hindsight.predictions import SIGNS, scored
+from inference_economics.hindsight.predictions import SIGNS, Scored, scored
 from inference_economics.hindsight.timeline import timeline
 from inference_economics.worksheets.hindsight import conclude
 from reckoner.show import charts
@@ -21,9 +21,42 @@ from reckoner.show.charts import Axis
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-MAKERS = {"Groq": "1", "GPUs": "2", "Cerebras": "4", "OpenAI": "5"}
+MAKERS = {"Groq": "1", "GPUs": "2", "SambaNova": "3", "Cerebras": "4", "OpenAI": "5"}
 BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 24}
 MILLION = 1e6
+TRICKS = (
+    (
+        "Speculative decoding",
+        "Groq's first chip, one request",
+        "speculative_gain",
+        "groq_llama31_70b.speculative_speed",
+    ),
+    (
+        "Speculation by the model itself (MTP)",
+        "GB200 NVL72, throughput at equal speed",
+        "extra_tokens_gain",
+        "inferencex_gb200_deepseek_v4_pro.throughput_per_gpu_mtp",
+    ),
+    (
+        "Weights of four bits (FP4) instead of eight",
+        "GB200 NVL72, throughput at equal speed",
+        "four_bit_gain",
+        "inferencex_gb200_deepseek_r1.throughput_per_gpu_fp4",
+    ),
+    (
+        "NVLink across a rack (NVL72) instead of one machine",
+        "GB200 against B200, throughput at equal speed",
+        "rack_gain",
+        "inferencex_nvl72_deepseek_r1.throughput_per_gpu",
+    ),
+    (
+        "Separate prefill, KV cache in DRAM and on SSD (Mooncake)",
+        "Kimi's service on H800, requests served",
+        "requests_gain",
+        "mooncake_kimi.more_requests",
+    ),
+)
+"""What came after the article: what, where it was measured, the result, the row that says so."""
 
 
 def events(chart: str, factor: float = 1.0) -> pd.DataFrame:
@@ -67,10 +100,10 @@ def speed_over_time(chapter: Chapter) -> HTML:
     up = Axis(title, log=True, scale={"domain": ends}, ticks={"values": marks})
     ink = colour("text")
     legend = alt.Legend(**BELOW, symbolFillColor=ink, symbolStrokeColor=ink)
-    models, shapes = list(speeds["Model"].unique()), ["circle", "triangle-up", "square"]
+    models, shapes = list(speeds["Model"].unique()), ["circle", "triangle-up", "square", "diamond"]
     scale = alt.Scale(domain=models, range=shapes)
     shape = alt.Shape("Model:N", title=None, legend=legend, scale=scale)
-    places = _dates(2023.5, 2026), up.channel(alt.Y, "Value"), _makers(speeds), shape
+    places = _dates(2023.5, 2026.6), up.channel(alt.Y, "Value"), _makers(speeds), shape
 
     def points(kind: str, filled: bool) -> Any:
         chart = alt.Chart(speeds[speeds["Kind"] == kind])
@@ -79,6 +112,7 @@ def speed_over_time(chapter: Chapter) -> HTML:
     first = chapter.shown(speeds["Value"].iloc[0], "token/s")
     speculative = chapter.row("groq_llama31_70b.speculative_speed")
     b200 = chapter.row("dgx_b200_llama4_maverick.output_speed")
+    gpus = chapter.row("fireworks_gpt_oss_120b.output_speed")
     return chapter.figure(
         charts.figure(
             points("measured", True),
@@ -86,7 +120,8 @@ def speed_over_time(chapter: Chapter) -> HTML:
             title="One request became several times as fast, most of it by speculative decoding",
             description=(
                 f"Points of speed against date. Groq's go from {first} in 2023 to {speculative} "
-                f"with speculative decoding; eight B200 reach {b200} on another model in 2025."
+                f"with speculative decoding; eight B200 reach {b200} on another model in 2025, and "
+                f"a service on GPUs {gpus} on a third in 2026."
             ),
         ),
         speeds.drop(columns="Year").rename(columns={"Value": "Speed (token/s)"}),
@@ -120,7 +155,7 @@ def price_over_time(chapter: Chapter) -> HTML:
     return chapter.figure(
         charts.figure(
             rules,
-            points.encode(_dates(2023.9, 2025.8), up, _makers(prices)),
+            points.encode(_dates(2023.9, 2026.95), up, _makers(prices)),
             title="Prices asked for tokens, and what the article's machines cost",
             description=(
                 f"Points of the price of output tokens against date, from {most} down to {least}, "
@@ -147,6 +182,25 @@ def gpu_pays(chapter: Chapter) -> str:
     if chapter.results.gpu_busy_share_needed > 1:
         return "not even if always busy"
     return f"if busy {chapter.words.gpu_busy_share_needed} of its life"
+
+
+def tricks(chapter: Chapter) -> HTML:
+    """What software and numbers of fewer bits gained, each where it was measured."""
+    rows = [
+        (what, where, getattr(chapter.words, name), catalog.constant(address).source)
+        for what, where, name, address in TRICKS
+    ]
+    return chapter.passages(pd.DataFrame(rows, columns=["What", "Where", "Gain (times)", "Source"]))
+
+
+def sellers(chapter: Chapter) -> HTML:
+    """The sums that were reported of makers of SRAM chips, by date."""
+    rows = [
+        (event.date, row.subject, event.kind, chapter.shown(row.si, "USD"), row.source)
+        for event in timeline("company")
+        for row in [event.row]
+    ]
+    return chapter.passages(pd.DataFrame(rows, columns=["Date", "Who", "What", "Sum", "Source"]))
 
 
 def cached_prices(chapter: Chapter) -> HTML:
@@ -289,13 +343,18 @@ def scorecard(chapter: Chapter) -> HTML:
             "Prediction": each.prediction.prediction,
             "Score": f"{SIGNS[each.score]} {each.score}",
             why: (
-                f"{each.reason} Source: "
+                f"{each.reason} {open_until(each)}Source: "
                 f"{'; '.join(dict.fromkeys(row.source for row in each.prediction.rows))}."
             ),
         }
         for each in scored(chapter.results, conclude.units)
     )
     return chapter.passages(card if chapter.by_default else card.drop(columns="Score"))
+
+
+def open_until(scored: Scored) -> str:
+    """What would decide a prediction that is open."""
+    return f"What would decide it: {scored.prediction.when} " if scored.prediction.when else ""
 
 
 def tally(chapter: Chapter) -> str:
@@ -308,7 +367,8 @@ def tally(chapter: Chapter) -> str:
     )
     return (
         f"Of {chapter.shown(len(scores), 'count')} lines **{true} came true**, {false} did not and "
-        f"{still} are open. What the article said of the machine came true: hundreds of cards, "
+        f"{still} cannot be scored yet. What the article said of the machine came true: hundreds "
+        "of cards, "
         "memory as the limit, HBM for the KV cache, speed as the thing to sell. What did not come "
         "true hangs mostly on prices and on software, which change faster than chips."
     )

@@ -8,6 +8,7 @@ from inference_economics.units import (
     BytesPerSecond,
     Count,
     Dollars,
+    DollarsPerSecond,
     DollarsPerThroughput,
     DollarsPerToken,
     Seconds,
@@ -21,6 +22,12 @@ from reckoner.declare.numeric import ceil
 def busy_time(lifetime: Seconds, busy_share: Share) -> Seconds:
     """Time for which hardware is busy in its life."""
     return lifetime * busy_share
+
+
+@formula(gives="card_second", source="definition")
+def cost_of_busy_second(lifetime_price: Dollars, busy_time: Seconds) -> DollarsPerSecond:
+    """What a card costs for each second in which it is busy, bought and run."""
+    return lifetime_price / busy_time
 
 
 @formula(gives="busy_share_needed", source="the cost of a token set equal to its price")

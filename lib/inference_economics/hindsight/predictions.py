@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
@@ -42,6 +42,7 @@ class Prediction(BaseModel):
         sources: addresses of further rows on which the score rests, parted by ";".
         reason: sentences that say why; {measure}, {against} and {fact}, the first of the
             sources, stand for what they are.
+        when: for a prediction that nothing measures yet, what would decide it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,13 @@ class Prediction(BaseModel):
     against: str
     sources: str
     reason: Text
+    when: str
+
+    @model_validator(mode="after")
+    def _open_until(self) -> Prediction:
+        if bool(self.measure) == bool(self.when):
+            raise ValueError("when: says what would decide a prediction that has no measure")
+        return self
 
     @property
     def rows(self) -> list[Constant]:

@@ -10,17 +10,18 @@ from reckoner.declare.tables import Constant, Text, read_rows
 
 
 class Event(BaseModel):
-    """A row of timeline.csv: the day of a fact that a chart of this chapter shows.
+    """A row of timeline.csv: the day of a fact, and the chart or table that shows it.
 
     Attributes:
         id: its name.
-        chart: the chart.
+        chart: the chart or table; rents, `rental`, are for whoever asks.
         date: year and month, and the day where it is known.
         date_seen: whether the date was seen with the fact; a recalled one is marked on the page.
         fact: address of the catalog row.
         maker: whose chip or service.
         model: what it runs, for readers.
-        kind: measured by others, the vendor's own figure, or a price asked.
+        kind: measured by others, the vendor's own figure, a price asked, how hardware is let, or
+            what a sum is for.
         note: doubts about the date.
     """
 

@@ -13,6 +13,7 @@ from inference_economics.units import (
     Count,
     Dollars,
     DollarsPerJoule,
+    DollarsPerSecond,
     DollarsPerThroughput,
     DollarsPerToken,
     Ratio,
@@ -22,6 +23,7 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
+from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
 
@@ -112,6 +114,19 @@ def conclude(
     gpu_measured_token_cost: DollarsPerToken = margins.cost_per_token_of_life(
         batching.capital_cost(gpu_in_life, measured_throughput), busy
     )
+    gpu_second: DollarsPerSecond = hindsight.cost_of_busy_second(gpu_in_life, busy)
+    day_gpus = (
+        value("deepseek_production.nodes")
+        * value("deepseek_production.decode_throughput_per_node")
+        / value("deepseek_production.decode_throughput_per_gpu")
+    )
+    day_gpu_second: DollarsPerSecond = hindsight.cost_of_busy_second(
+        value("deepseek_serving.daily_cost"), day_gpus * si(1.0, "day")
+    )
+    day_gpu_ratio: Ratio = day_gpu_second / gpu_second
+    day_token_cost: DollarsPerToken = value("deepseek_serving.daily_cost") / value(
+        "deepseek_production.output_tokens"
+    )
     busy_share_needed: Share = hindsight.busy_share_needed(life_cost, lifetime, token_price)
     gpu_busy_share_needed: Share = hindsight.busy_share_needed(gpu_life_cost, lifetime, token_price)
 
@@ -160,6 +175,20 @@ def conclude(
     )
     speculative_gain: Ratio = value("groq_llama31_70b.speculative_speed") / value(
         "groq_llama31_70b.output_speed"
+    )
+    extra_tokens_gain: Ratio = value("inferencex_gb200_deepseek_v4_pro.throughput_per_gpu_mtp") / (
+        value("inferencex_gb200_deepseek_v4_pro.throughput_per_gpu")
+    )
+    four_bit_gain: Ratio = value("inferencex_gb200_deepseek_r1.throughput_per_gpu_fp4") / value(
+        "inferencex_gb200_deepseek_r1.throughput_per_gpu_fp8"
+    )
+    rack_gain: Ratio = value("inferencex_nvl72_deepseek_r1.throughput_per_gpu") / value(
+        "inferencex_b200_deepseek_r1.throughput_per_gpu"
+    )
+    requests_gain: Ratio = 1 + value("mooncake_kimi.more_requests")
+    hbm_share: Share = value("b200_sxm.hbm_cost") / value("b200_sxm.manufacturing_cost")
+    price_gap: Ratio = value("groq_llama33_70b.output_price") / value(
+        "deepinfra_llama33_70b_2026_09_20.output_price"
     )
     nvidia_alibaba: Ratio = value("nvidia_q3_fy2025.revenue") / value("alibaba_q3_2024.revenue")
     price_by_compute: Dollars | None = (

@@ -260,6 +260,7 @@ _BASE_UNITS = {
     "op/s": "op/s", "FLOP/s": "FLOP/s", "USD/kWh": "USD/J", "USD/Mtoken": "USD/token", "year": "s",
     "W": "W", "s": "s", "ms": "s", "us": "s", "token": "token", "EOP/s": "op/s",
     "TOP/s": "op/s", "share": "share", "percent": "share", "USD/(token/s)": "USD/(token/s)",
+    "USD/hour": "USD/s",
 }  # fmt: skip
 
 
