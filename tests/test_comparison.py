@@ -140,6 +140,28 @@ def test_a_price_is_the_articles_else_the_catalogs_else_by_compute():
     assert offer("rtx_4090").price == catalog.chip("rtx_4090").price
     assert not catalog.chip("a100_sxm_80gb").has("price")
     assert offer("a100_sxm_80gb").price == pytest.approx(30_000 * 312 / 989)
+    assert offer("h200_sxm").price == (28_000 + 31_000) / 2
+
+
+def test_what_is_assumed_stands_in_the_name_and_gets_no_verdict():
+    assert offer("a100_sxm_80gb").name.endswith("(price and speed assumed)")
+    assert offer("groq_lpu").name == catalog.chip("groq_lpu").name
+    said = show.verdict(open_chapter("comparison", {"chip_2": "a100_sxm_80gb", "chip_3": "own"}))
+    assert "not a verdict" in said and "A100" in said and "your own" in said
+
+
+def test_chips_that_compete_get_the_verdict_of_the_one_answer():
+    said = show.verdict(open_chapter("comparison", {"chip_2": "h100_sxm"}))
+    assert "H100 SXM in all samples" in said and "Groq LPU in no sample" in said
+
+
+def test_an_own_chip_with_price_and_speed_competes():
+    mine = {"chip_2": "h100_sxm", "chip_3": "own", "memory_3": 64.0, "memory_bandwidth_3": 40.0}
+    mine |= {"compute_reached_3": 300.0, "speed_limit_3": 100.0}
+    dear, cheap = (
+        show.verdict(open_chapter("comparison", {**mine, "price_3": price})) for price in (1e7, 1e3)
+    )
+    assert "own chip in no sample" in dear and "own chip in all samples" in cheap
 
 
 def test_sram_keeps_its_peak_and_a_gpu_the_share_of_an_h100():
@@ -166,7 +188,7 @@ def test_the_page_names_the_cheapest_and_the_fastest():
     chapter = open_chapter("comparison", {**LLAMA, **chips})
     results = chapter.results
     assert results.cost_2 < min(results.cost_1, results.cost_3)
-    assert show.cheapest(chapter).name == catalog.chip("rtx_4090").name
+    assert show.cheapest(chapter).name == "RTX 4090 (speed assumed)"
     assert results.speed_2 > max(results.speed_1, results.speed_3)
     assert "as well" in show.fastest_and_cheapest(chapter)
     other = open_chapter("comparison", {**LLAMA, **chips, "speed_limit_3": 6e4, "price_3": 1e6})

@@ -137,8 +137,13 @@ def asked(question: Question, speeds: Sequence[TokensPerSecond] = SPEEDS) -> lis
         question: the work, whose costs, and the year.
         speeds: output speeds that every user gets.
     """
+    return answers(question, speeds, samples_of(question))
+
+
+def samples_of(question: Question) -> dict[str, Vector]:
+    """The book's own samples: as many as the worksheets draw by default, with their seed."""
     declared = (inputs.SAMPLES("samples"), inputs.SEED("seed"))
-    return answers(question, speeds, draw(question, *(each.default for each in declared)))
+    return draw(question, *(each.default for each in declared))
 
 
 def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> TokensPerSecond:

@@ -42,7 +42,8 @@ SHADES = {"GPU": "2", "too close to call": "grid", "SRAM": "1", "nobody can": "m
 
 
 @cache
-def _along(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answer]]:
+def question_and_answers(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answer]]:
+    """What is asked for costs and year, and its answers at every speed, for this run's work."""
     costs, year = key
     given = chapter.inputs
     question = Question(given.model, given.context_length, given.output_tokens, costs, year)
@@ -51,12 +52,12 @@ def _along(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answe
 
 def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
     """The answers at every speed for this run's work."""
-    return _along((costs, year), chapter)[1]
+    return question_and_answers((costs, year), chapter)[1]
 
 
 def turns(chapter: Chapter, costs: Costs, year: int = 2024) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
-    return in_words.turns(*_along((costs, year), chapter))
+    return in_words.turns(*question_and_answers((costs, year), chapter))
 
 
 def here(chapter: Chapter) -> str:
@@ -69,7 +70,7 @@ def comparable(chapter: Chapter) -> str:
     given = chapter.inputs
     near = []
     for costs in ("maker", "buyer"):
-        question = _along((costs, 2024), chapter)[0]
+        question = question_and_answers((costs, 2024), chapter)[0]
         values = draw(question, given.samples, given.seed)
         ratio = answers(question, [given.target_speed], values)[0].ratios
         near.append(np.mean(np.abs(np.log(ratio)) <= np.log(1 + ABOUT_TOLERANCE)))
@@ -94,7 +95,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def what_would_change_it(chapter: Chapter) -> HTML:
     """The speeds at which the word changes, as one thing after the other is otherwise."""
-    base = _along(("buyer", 2024), chapter)[0]
+    base = question_and_answers(("buyer", 2024), chapter)[0]
     rows = []
     for name, change in CHANGES.items():
         fields = {key: of for key, of in change.items() if "." not in key}
@@ -127,7 +128,7 @@ def cost_against_speed(chapter: Chapter) -> HTML:
 
 
 def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
-    rows = pd.DataFrame([row for one in found for row in _costs(one)])
+    rows = pd.DataFrame([row for one in found for row in costs_of(one)])
     band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
     line = alt.Chart(rows).mark_line(clip=True)
     places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
@@ -165,7 +166,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
             "Speed (token/s)": one.speed,
             **{
                 f"{row['kind']}, {name} (USD per million)": row[of]
-                for row in _costs(one)
+                for row in costs_of(one)
                 for of, name in QUANTILES.items()
             },
         }
@@ -174,7 +175,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     return stepped.Scene(label, chart, table, steps)
 
 
-def _costs(one: Answer) -> list[dict[str, Any]]:
+def costs_of(one: Answer) -> list[dict[str, Any]]:
     """The range of a token's cost on each kind that can give the speed in most samples."""
     found = []
     for kind, cost in zip(KINDS, (one.sram, one.gpu), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.machines.datasheet import FASTEST
+from inference_economics.answer.odds import answers, samples_of
+from inference_economics.answer.question import Question
+from inference_economics.answer.ranges import SHEET
+from inference_economics.answer.words import odds
+from inference_economics.catalog import Chip
+from inference_economics.formulas.margins import cost_per_token_of_life
+from inference_economics.machines.datasheet import FASTEST, OWN
 from inference_economics.worksheets.comparison import SLOTS
+from reckoner.declare.units import shown
 from reckoner.show.charts import Axis, Names, Style, dots, figure
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
@@ -21,6 +29,10 @@ LIMITS = {
     "compute": Style("3", shape="square"),
     "given limit": Style("4", shape="triangle-up"),
 }
+
+
+OUTPUT_TOKENS = SHEET.parameters.base({})["output_tokens"]
+LATEST = 2026
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,46 @@ def fastest_and_cheapest(chapter: Chapter) -> str:
         f"The fastest is the **{fast.name}**: a request advances at {fast.speed}, against "
         f"{cheap.speed}"
     )
+
+
+def verdict(chapter: Chapter) -> str:
+    """Which of the three is the cheapest, if enough is known of them, by the one answer."""
+    given = chapter.inputs
+    question = Question(given.model, given.context_length, OUTPUT_TOKENS, "buyer", LATEST)
+    chips = {slot: vars(given)[f"chip_{slot}"] for slot in SLOTS}
+    known = {slot for slot, chip in chips.items() if _competes(chip, question)}
+    if len(known) < 2:
+        lacking = ", ".join(chip.name for slot, chip in chips.items() if slot not in known)
+        return (
+            "This is arithmetic, not a verdict: that takes a price with a source and a speed that "
+            f"was measured or predicted with its interval, for at least two. Not so: {lacking}."
+        )
+    slowest = min(vars(chapter.results)[f"speed_{slot}"] for slot in known)
+    values = samples_of(question)
+    found = answers(question, [slowest], values)[0].costs
+    costs = {}
+    for slot in known:
+        chip = chips[slot]
+        costs[chip.name] = _own_cost(chapter, slot, values) if chip.key == OWN else found[chip.key]
+    least = np.min(list(costs.values()), axis=0)
+    shares = {name: np.mean((cost == least) & np.isfinite(cost)) for name, cost in costs.items()}
+    said = "; ".join(f"{name} in {odds(float(share))}" for name, share in shares.items())
+    return f"At {shown(slowest, 'token/s')} for each user the cheapest is, for a buyer: {said}."
+
+
+def _competes(chip: Chip, question: Question) -> bool:
+    """Whether price and speed of a chip are known: as a contender's, or as the reader gave them."""
+    if chip.key == OWN:
+        return bool(chip.price > 0 and chip.speed_limit < FASTEST)
+    return chip.key in question.contenders
+
+
+def _own_cost(chapter: Chapter, slot: int, values: Mapping[str, Any]) -> Any:
+    """Cost of a token on the reader's chip, its power left out, for each sample's life and use."""
+    lasting = cost_per_token_of_life(
+        vars(chapter.results)[f"cost_{slot}"], values["lifetime"] * values["busy_share"]
+    )
+    return np.asarray(lasting)
 
 
 def names(chapter: Chapter) -> list[str]:

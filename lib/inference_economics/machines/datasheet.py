@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from inference_economics import catalog
 from inference_economics.catalog import Chip
 from inference_economics.catalog.own import is_sram
@@ -14,6 +16,9 @@ OWN = "own"
 
 GROQ, REFERENCE = "groq_lpu", "h100_sxm"
 """The chip whose price and speed the article gives, and the GPU by which others are priced."""
+
+SPEED_GIVEN = (GROQ, REFERENCE, "h100_96gb")
+"""The chips whose speed the article gives; that of others is taken from them."""
 
 FASTEST = 100_000.0
 """Upper bound of a speed limit, in token/s; it stands for none, as memory or compute then binds."""
@@ -33,19 +38,38 @@ def reached_on_h100() -> FlopPerSecond:
     )
 
 
+def price_seen(key: str) -> float | None:
+    """The price of a chip that a source gives, or the middle between two."""
+    chip = catalog.chip(key)
+    seen = ("price",) if chip.has("price") else ("price_low", "price_high")
+    return float(np.mean([chip.values[name] for name in seen])) if chip.has(*seen) else None
+
+
+def assumed(key: str) -> str:
+    """What of a chip's numbers no source gives: a reader must see it wherever the chip stands."""
+    price = not (key == GROQ or price_seen(key))
+    speed = key not in SPEED_GIVEN
+    return " and ".join(name for name, so in (("price", price), ("speed", speed)) if so)
+
+
 def offer(key: str) -> Chip:
-    """A chip as it is offered here: with a price, a speed limit and the compute that it reaches."""
+    """A chip as it is offered here: with a price, a speed limit and the compute that it reaches.
+
+    Its name says which of them is assumed.
+    """
     if key == OWN:
         return Chip(OWN, "your own chip", {})
     chip = catalog.chip(key)
     numbers = {name: number(key, name) for name in ("price", "compute_reached", "speed_limit")}
-    return Chip(key, chip.name, {**chip.values, **numbers})
+    name = f"{chip.name} ({what} assumed)" if (what := assumed(key)) else chip.name
+    return Chip(key, name, {**chip.values, **numbers})
 
 
 def number(key: str, quantity: str) -> float:
     """One of the numbers with which a chip of the catalog is offered.
 
-    Price: the article's, else the catalog's, else by compute as the article prices Groq's card.
+    Price: the article's, else the catalog's or the middle of its two, else by compute as the
+    article prices Groq's card.
     Compute: an SRAM chip's peak; of a GPU the share of its peak that gives the article's
     throughput on an H100. Speed limit: the article's for Groq's card, else none.
     """
@@ -56,7 +80,9 @@ def number(key: str, quantity: str) -> float:
         found = catalog.value("article.groq_output_speed") if key == GROQ else FASTEST
     elif quantity == "price" and key == GROQ:
         found = catalog.value("article.groq_card_price")
-    elif quantity == "price" and not chip.has("price"):
+    elif quantity == "price" and (seen := price_seen(key)):
+        found = seen
+    elif quantity == "price":
         reference = catalog.chip(REFERENCE).values[compute]
         price = catalog.value("article.h100_price")
         found = price_by_compute(price, chip.values[compute], reference)

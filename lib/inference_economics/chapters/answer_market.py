@@ -1,0 +1,150 @@
+"""Prices that sellers asked, held against the answer: pictures and sentences of `answer`."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from inference_economics.answer.odds import Answer, asked
+from inference_economics.catalog.market import offers
+from inference_economics.chapters.answer import (
+    COST,
+    KINDS,
+    SPEED,
+    along,
+    costs_of,
+    question_and_answers,
+)
+from inference_economics.formulas.equal_speed import price_with_input
+from reckoner.declare.units import shown
+from reckoner.show.charts import Axis, Style, figure, told_apart
+from reckoner.show.figures import colour
+from reckoner.show.notebook import Chapter
+
+SELLERS = {
+    "gpu": Style("2", shape="circle"),
+    "sram": Style("1", shape="square"),
+    "wafer": Style("4", shape="triangle-up"),
+    "dataflow": Style("3", shape="diamond"),
+}
+NAMED = {"gpu": "GPUs", "sram": "Groq", "wafer": "Cerebras", "dataflow": "SambaNova"}
+
+
+def sold(chapter: Chapter) -> pd.DataFrame:
+    """What sellers asked for a model of 70 billion parameters, at a speed that others measured."""
+    given = chapter.inputs
+    inputs = given.context_length - given.output_tokens
+    rows = pd.DataFrame(
+        {
+            "seller": offer.row.seller,
+            "kind": offer.row.chip_kind,
+            "model": offer.row.model,
+            "year": offer.row.date[:4],
+            "speed": offer.output_speed,
+            "price": price_with_input(
+                offer.output_price, offer.input_price, inputs, given.output_tokens
+            ),
+        }
+        for offer in offers()
+        if offer.row.size_class == "70B" and offer.row.speed_kind == "measured"
+    )
+    found = [asked(question_and_answers(("buyer", 2024), chapter)[0], list(rows["speed"]))]
+    rows["cost"] = [_median(one, kind) for one, kind in zip(*found, rows["kind"], strict=True)]
+    return rows
+
+
+def _median(one: Answer, kind: str) -> float:
+    """What a token costs a buyer in the median, where most samples reach the speed."""
+    cost = {"sram": one.sram, "gpu": one.gpu}.get(kind, np.array([np.inf]))
+    return float(np.median(cost)) if np.isfinite(cost).mean() > 0.5 else np.nan
+
+
+def below_cost(chapter: Chapter) -> str:
+    """Who asks less than the tokens cost a buyer of the hardware, and what that says."""
+    rows = sold(chapter).dropna(subset="cost")
+    factor = rows["price"] / rows["cost"]
+    sentences = []
+    for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
+        known = factor[rows["kind"] == kind]
+        if len(known):
+            ends = [str(shown(end, "ratio")) for end in (known.min(), known.max())]
+            below = int((known < 1).sum())
+            span = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+            sentences.append(
+                f"{name} asked {span} times what we compute for a buyer of the hardware, in "
+                f"{below} of {len(known)} cases less."
+            )
+    maker = asked(question_and_answers(("maker", 2024), chapter)[0], list(rows["speed"]))
+    own = pd.Series(map(_median, maker, rows["kind"]), index=rows.index)
+    dear = rows["price"] / own
+    sram = dear[rows["kind"] == "sram"].dropna()
+    if len(sram):
+        sentences.append(
+            "Against what its cards cost to make, Groq's lowest price is "
+            f"{shown(sram.min(), 'ratio')} times the cost: room for a margin that a buyer of its "
+            "cards would not have."
+        )
+    return " ".join(sentences)
+
+
+def picture(chapter: Chapter) -> HTML:
+    """Prices asked at measured speeds, over what the tokens cost a buyer."""
+    rows = sold(chapter)
+    bands = pd.DataFrame([row for one in along(chapter, "buyer", 2024) for row in costs_of(one)])
+    places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
+    wide = Axis(SPEED.title, log=True, scale={"nice": False, "domain": [5, 2500]})
+    drawn = pd.DataFrame(
+        {
+            "x": rows["speed"],
+            "y": 1e6 * rows["price"],
+            "kind": rows["kind"].map(NAMED),
+            "label": [f"{s} {y}" for s, y in zip(rows["seller"], rows["year"], strict=True)],
+        }
+    )
+    at = wide.channel(alt.X, "x")
+    told = told_apart({NAMED[kind]: style for kind, style in SELLERS.items()}, "shape")
+    shade = alt.value(colour("muted"))
+    return chapter.figure(
+        figure(
+            *(
+                alt.Chart(bands[bands["kind"] == kind])
+                .mark_area(opacity=0.18, color=colour(style.colour), clip=True)
+                .encode(at, COST.channel(alt.Y, "low"), y2="high:Q")
+                for kind, style in KINDS.items()
+            ),
+            alt.Chart(bands).mark_line(strokeWidth=1.5).encode(
+                at, places[1], detail="kind:N", color=shade
+            ),
+            alt.Chart(drawn).mark_point(size=70, filled=True, opacity=1).encode(
+                at, places[1], **told
+            ),
+            alt.Chart(drawn)
+            .mark_text(align="left", dx=7, fontSize=10, color=colour("text"))
+            .encode(at, places[1], text="label:N"),
+            title="What sellers asked, over what the tokens cost a buyer of the hardware",
+            description=(
+                f"{len(rows)} prices of tokens of 70B models at measured speeds, over the bands "
+                "of what a token costs a buyer: "
+                + "; ".join(
+                    f"{label} {shown(speed, 'token/s')} {shown(price, 'USD/token')}"
+                    for label, speed, price in zip(
+                        drawn["label"], rows["speed"], rows["price"], strict=True
+                    )
+                )
+                + "."
+            ),
+            height=380,
+        ),
+        pd.DataFrame(
+            {
+                "Seller": rows["seller"],
+                "Model": rows["model"],
+                "Price of": rows["year"],
+                "Speed (token/s)": rows["speed"],
+                "Price with input (USD per million)": 1e6 * rows["price"],
+                "Computed cost (USD per million)": 1e6 * rows["cost"],
+            }
+        ),
+    )  # fmt: skip
