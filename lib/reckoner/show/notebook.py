@@ -182,6 +182,11 @@ class Chapter:
         return mark(f"{self.name}.{name}", text) if known else text
 
 
+    def some(self, count: float, noun: str) -> str:
+        """A count with its noun, marked as by `shown`: "1 card", "305 cards"."""
+        return f"{self.shown(count, 'count')} {noun}{'' if count == 1 else 's'}"
+
+
 def printed(claim: Claim) -> str:
     """The printed figure with its unit."""
     named = claim.unit in {"", "ratio", "share", "topology"} or ";" in claim.value
