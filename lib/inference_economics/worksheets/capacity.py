@@ -55,7 +55,7 @@ LIVE = Live(
     across="bytes_per_parameter",
     span=(0.25, 4.0),
     across_title="Bytes of one weight (B)",
-    curves=(Curve("cluster_price", "SRAM cluster", "1"), Curve("gpu_cluster_price", "GPUs", "2")),
+    curves=(Curve("cluster_price", "SRAM cluster", "1"), Curve("gpu_cluster_price", "GPUs", "2", steps=True)),
     unit="USD",
     unit_title="Price of the cards (USD)",
     sliders=("gpu_price",),

@@ -125,27 +125,37 @@ def conclude(
 
 LIVE = Live(
     chapter="margins",
-    title="Electricity over a card's life against years",
+    title="Cost per token/s at cost price, with the electricity of a life",
     description=(
-        "Cost of the electricity that one SRAM card and one GPU draw, growing in proportion to the "
-        "years that the card is used."
+        "What a token per second costs at cost price on the SRAM cluster and on one GPU, the cards "
+        "alone as level lines, and with the electricity of the years in use as rising ones."
     ),
     across="lifetime",
     span=(0.5, 12.0),
     across_title="Years in use (years)",
-    curves=(Curve("electricity", "SRAM card", "1"), Curve("gpu_electricity", "GPU", "2")),
-    unit="USD",
-    unit_title="Electricity of one card (USD)",
-    sliders=("electricity_price", "overhead", "load", "chip_power", "card_cost", "gpu_cost"),
+    curves=(
+        Curve("with_electricity", "SRAM cluster with electricity", "1"),
+        Curve("cost_at_cost", "its cards alone", "4"),
+        Curve("gpu_with_electricity", "GPU with electricity", "2"),
+        Curve("gpu_cost_at_cost", "its card alone", "5"),
+    ),
+    unit="USD/(token/s)",
+    unit_title="Cost (USD per token/s)",
+    sliders=(
+        *("card_cost", "gpu_cost", "speed", "gpu_throughput", "batch_size"),
+        *("electricity_price", "overhead", "load", "chip_power"),
+    ),
     sentence=(
-        "Over {lifetime} the electricity of one SRAM card costs {electricity}, which is "
-        "{electricity_share} of its cost price and electricity together; it overtakes the "
-        "card after {break_even}."
+        "Over {lifetime} a token per second costs {with_electricity} on the SRAM cluster and "
+        "{gpu_with_electricity} on the GPU. Electricity is {electricity_share} and "
+        "{gpu_electricity_share} of that; it overtakes the cards after {break_even} and "
+        "{gpu_break_even}."
     ),
     constants=(
         "electricity.us_industrial_2023",
         "data_centre.pue_2023",
         "groq_lpu.power",
         "h100_sxm.power",
+        "perplexity_h100.throughput_per_gpu",
     ),
 )

@@ -173,6 +173,16 @@ class Chapter:
         row = self.book.constants[address]
         return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
 
+    def as_given(self, address: str) -> str:
+        """A row of the data in the unit in which its source has it."""
+        row = self.book.constants[address]
+        return mark(f"catalog.{row.id}", f"{row.value:,.6g} {row.unit}")
+
+    def premise(self, claim_id: str) -> str:
+        """What the text computes a figure from, as far as its first semicolon."""
+        inputs = self.book.ledger[claim_id].inputs.partition(";")[0]
+        return mark(f"ledger.ledger-{claim_id}", inputs)
+
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it; marked, if a line, an input or a row is it."""
         text, name = str(shown(value, unit, digits)), self.run.name_of(value)
