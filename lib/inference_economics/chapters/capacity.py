@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -64,7 +65,7 @@ def chips_compared(chapter: Chapter) -> HTML:
     ]
 
     def column(quantity: str, unit: str) -> list[str]:
-        return [chapter.shown(c.values[quantity], unit) if c.has(quantity) else "–" for c in chips]
+        return [_of(chapter, chip, quantity, unit) for chip in chips]
 
     return chapter.table(
         pd.DataFrame(
@@ -79,13 +80,20 @@ def chips_compared(chapter: Chapter) -> HTML:
     )
 
 
+def _of(chapter: Chapter, chip: Chip, quantity: str, unit: str) -> str:
+    """A quantity of a chip: its row, or the number of one's own chip, or a dash."""
+    if (address := f"{chip.key}.{quantity}") in chapter.book.constants:
+        return chapter.row(address)
+    return chapter.shown(chip.values[quantity], unit) if chip.has(quantity) else "–"
+
+
 def corrected(chapter: Chapter) -> HTML:
     """The inputs that deserve a second look, as taken and corrected."""
-    words, shown, sold = chapter.words, chapter.shown, catalog.chip(SOLD)
+    words, shown = chapter.words, chapter.shown
     rows = [
         ("weights", words.weights, words.counted_weights),
         ("cards", words.cards, words.counted_cards),
-        ("memory of the GPU", shown(chapter.inputs.gpu.memory, "B"), shown(sold.memory, "B")),
+        ("memory of the GPU", shown(chapter.inputs.gpu.memory, "B"), chapter.row(f"{SOLD}.memory")),
     ]
     if chapter.inputs.chip.key == "groq_lpu":
         listed = shown(chapter.lines.listed_price, "USD")
@@ -97,11 +105,26 @@ def at_list_price(chapter: Chapter) -> str:
     """What the cluster costs at the distributor's price, if that is known."""
     if chapter.inputs.chip.key != "groq_lpu":
         return f"No list price of {chapter.inputs.chip.name} is known here."
-    price = chapter.lines.listed_cluster
-    times = price / chapter.results.cluster_price
+    words = chapter.words
     return f"""The price moves far more: at the distributor's the cluster would cost
-{chapter.shown(price, "USD")}, {chapter.shown(times, "ratio")} times what it
+{words.listed_cluster}, {words.listed_ratio} times what it
 cost above, and every cost in {{doc}}`batching` would rise with it."""
+
+
+def by_other_properties(chapter: Chapter) -> str:
+    """What the card would cost by other properties of the two chips than fp16 compute."""
+    words = chapter.words
+    others = (
+        f"By memory the same card would cost {words.price_by_memory}, by memory bandwidth "
+        f"{words.price_by_bandwidth}"
+    )
+    if math.isnan(chapter.results.price_by_int8):
+        return f"{others}."
+    return (
+        f"{others}, and by int8 compute {words.price_by_int8}. The last is the one to ask about: "
+        f"the weights take {words.bytes_per_parameter} each, and a model that computes in int8 as "
+        "well would be priced by that peak, not by the one of fp16."
+    )
 
 
 def every_model(chapter: Chapter) -> HTML:

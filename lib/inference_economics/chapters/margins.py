@@ -14,7 +14,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.formulas import margins as margins_of
 from inference_economics.worksheets.margins import conclude
-from reckoner.declare.units import shown, si
+from reckoner.declare.units import si
 from reckoner.show import charts
 from reckoner.show.charts import Axis
 from reckoner.show.figures import colour
@@ -36,11 +36,6 @@ Corrected = Mapping[str, SimpleNamespace]
 def of_article(**inputs: Any) -> SimpleNamespace:
     """What it concludes when some of the article's inputs are others."""
     return conclude(**{**conclude.parameters.base({}), **inputs})
-
-
-def against(ratio: float, more: str, less: str) -> str:
-    """How many times one thing is another, said from the larger's side."""
-    return f"{shown(max(ratio, 1 / ratio), 'ratio')} times {more if ratio > 1 else less}"
 
 
 def electricity_share_over_years(chapter: Chapter) -> HTML:
@@ -137,36 +132,40 @@ BATCHES = 2.0 ** np.arange(0, 13)
 EFFICIENCY = "Efficiency (tokens per joule)"
 
 
-def efficiency_by_batch(chapter: Chapter) -> Any:
-    """Tokens per joule of the cluster for each of `BATCHES`."""
-    return chapter.changed(batch_size=BATCHES).tokens_per_joule
-
-
 def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     """The cluster's tokens per joule growing with the batch, beside the GPU's and a measurement."""
     given, results, words = chapter.inputs, chapter.results, chapter.words
+    measured = results.measured_tokens_per_joule
+    by_batch = chapter.changed(batch_size=BATCHES).tokens_per_joule
     curves = {
-        f"{given.chip.name}, cluster": (BATCHES, efficiency_by_batch(chapter)),
-        given.gpu.name: (BATCHES, results.gpu_tokens_per_joule),
-        "H200 system, measured": (BATCHES, results.measured_tokens_per_joule),
+        f"{given.chip.name}, cluster": (BATCHES, by_batch),
+        "H200 system, measured (batch not published)": (BATCHES, measured),
     }
-    styles = charts.Style("1"), charts.Style("2", charts.DASHED), charts.Style("3", charts.DOTTED)
-    data = charts.table(curves)
+    known = {
+        f"{given.gpu.name}, at its one batch": (results.gpu_batch, results.gpu_tokens_per_joule)
+    }
+    styles = charts.Style("1"), charts.Style("3", charts.DOTTED)
+    square = charts.Style("2", shape="square")
+    data = charts.table(curves | known)
     axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
     return chapter.figure(
         charts.figure(
-            charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))),
+            charts.with_legend(
+                charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))), columns=1
+            ),
+            charts.dots(known, *axes, dict.fromkeys(known, square), size=80),
             charts.points(*here, *axes, size=60),
             charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
             title=title,
             description=(
                 f"Line chart of tokens per joule against batch size. The cluster gives "
                 f"{words.tokens_per_joule} at batch {batch}; {given.gpu.name} gives "
-                f"{words.gpu_tokens_per_joule}, and eight H200 measured at the wall "
-                f"{words.measured_tokens_per_joule}."
+                f"{words.gpu_tokens_per_joule} at {words.gpu_batch}, a dot, and eight H200 "
+                f"measured at the wall {words.measured_tokens_per_joule}, a level line as their "
+                "batch was not published."
             ),
         ),
         data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
@@ -177,13 +176,6 @@ def fewer(chapter: Chapter) -> str:
     """Whether the cluster writes fewer tokens per joule than the GPU, or more."""
     results = chapter.results
     return "fewer" if results.tokens_per_joule < results.gpu_tokens_per_joule else "more"
-
-
-def measured_against_paper(chapter: Chapter) -> str:
-    """How the measured tokens per joule stand against the better of the two on paper."""
-    results = chapter.results
-    better = max(results.tokens_per_joule, results.gpu_tokens_per_joule)
-    return against(results.measured_tokens_per_joule / better, "more", "fewer")
 
 
 def nvidia_margin_by_quarter(chapter: Chapter) -> HTML:
@@ -278,9 +270,9 @@ def what_turns_the_order(outcomes: Corrected) -> str:
     return f"The order turns with {' and with '.join(turned)}{but}"
 
 
-def against_price(outcomes: Corrected, asked: float) -> str:
-    """Whether the cost of a token stays below a price that was asked."""
-    below = [outcomes[name].token_cost < asked for name in (AS_PRINTED, ALL)]
+def against_price(costs: tuple[float, float], asked: float) -> str:
+    """Whether two costs of a token stay below a price that was asked."""
+    below = [cost < asked for cost in costs]
     if all(below):
         return "both below that price"
     return "one of them above that price" if any(below) else "both above it"

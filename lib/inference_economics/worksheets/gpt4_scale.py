@@ -141,8 +141,13 @@ def conclude(
     )
     token_message: Bytes = scale.message_bytes(1, sized.hidden_size, bytes_per_activation)
     tokens_in_time: Tokens = scale.tokens_in_time(
-        time_left_per_all_reduce, cards_per_stage, dragonfly_hops, dragonfly_hops,
-        hop_latency, token_message, link_bandwidth,
+        time_left_per_all_reduce,
+        cards_per_stage,
+        dragonfly_hops,
+        dragonfly_hops,
+        hop_latency,
+        token_message,
+        link_bandwidth,
     )
     all_reduce_fat_tree_direct: Seconds = scale.all_reduce_direct(
         cards_per_stage, fat_tree_hops, own_link, *wires

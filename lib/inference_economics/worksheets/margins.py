@@ -20,6 +20,7 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
+from reckoner.declare.numeric import maximum
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
 
@@ -55,6 +56,8 @@ def conclude(
     cards: Count = capacity.cards_to_hold(needed, chip.memory)
     cluster_at_cost: Dollars = capacity.price_of_cluster(cards, card_cost)
     throughput: TokensPerSecond = batching.cluster_throughput(batch_size, speed)
+
+    gpu_batch: Count = value("article.batch_size")
 
     # cost price against list price
     cost_at_cost: DollarsPerThroughput = batching.capital_cost(cluster_at_cost, throughput)
@@ -98,7 +101,16 @@ def conclude(
     gpu_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
         gpu_throughput, 1, gpu.power, load
     )
+    most_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
+        speed, request / chip.memory, chip_power, load
+    )
+    board_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
+        throughput, cards, value("groq_card.power"), load
+    )
     measured_tokens_per_joule: TokensPerJoule = value("mlperf_v4_1_8xh200_maxq.energy_efficiency")
+    measured_vs_paper: Ratio = measured_tokens_per_joule / maximum(
+        tokens_per_joule, gpu_tokens_per_joule
+    )
 
     # the companies; the article could know NVIDIA's third quarter, from 21 February its fourth
     nvidia_margin: Share = margins.margin_of("q4_fy2024")

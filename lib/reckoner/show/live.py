@@ -69,7 +69,7 @@ class Live:
         presets: parameters chosen by name that only set the sliders which follow them.
         sentence: the result in words; {name} stands for a parameter or a result.
         constants: catalog addresses to show; {name} stands for the key chosen there.
-        ending: the results that can be infinite or nothing: their lines end there, as the axis does.
+        ending: the results that can be infinite or zero: lines and axis end there.
     """
 
     chapter: str
@@ -157,13 +157,11 @@ class LiveFigure:
         y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
         legend = {"scale": {"domain": domain, "range": colours}, "title": None}
         dash = {"scale": {"domain": domain, "range": list(DASHES)[: len(domain)]}, "title": None}
+        line: dict[str, Any] = {"type": "line", "clip": True}
+        dot: dict[str, Any] = {"type": "point", "size": 110, "filled": True, "clip": True}
         lines = [
             {
-                "mark": {
-                    "type": "line",
-                    "clip": True,
-                    "interpolate": "step-after" if curve.steps else "linear",
-                },
+                "mark": {**line, "interpolate": "step-after" if curve.steps else "linear"},
                 "encoding": {
                     "x": x,
                     "y": {**y, "field": f"y_{curve.result}"},
@@ -182,7 +180,7 @@ class LiveFigure:
                     {"calculate": f"r_{curve.result} / {factor!r}", "as": "y"},
                     *([_on_axis("y")] if curve.result in live.ending else []),
                 ],
-                "mark": {"type": "point", "size": 110, "filled": True, "color": colour, "clip": True},
+                "mark": {**dot, "color": colour},
                 "encoding": {"x": x, "y": {**y, "field": "y"}},
             }
             for curve, colour in zip(live.curves, colours, strict=True)

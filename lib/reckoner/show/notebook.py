@@ -191,7 +191,6 @@ class Chapter:
         known = name in self.run.lines or name in self.run.inputs
         return mark(f"{self.name}.{name}", text) if known else text
 
-
     def some(self, count: float, noun: str) -> str:
         """A count with its noun, marked as by `shown`: "1 card", "305 cards"."""
         return f"{self.shown(count, 'count')} {noun}{'' if count == 1 else 's'}"
