@@ -157,10 +157,10 @@ def slowest_path(chapter: Chapter) -> str:
     enough, hbm = fast_enough(chapter), memory_kind(chapter)
     if not enough:
         return "None of the four is fast enough"
-    found = (
-        f"The slowest of the four that is fast enough is {enough[0]}, "
-        f"at {chapter.shown(paths(chapter)[enough[0]], 'B/s')}"
-    )
+    path, bandwidth = enough[0], chapter.inputs.gpu.memory_bandwidth
+    known = path in caching.PATHS
+    speed = chapter.row(caching.PATHS[path]) if known else chapter.shown(bandwidth, "B/s")
+    found = f"The slowest of the four that is fast enough is {path}, at {speed}"
     if len(enough) == 1:
         return found
     return (
@@ -230,17 +230,17 @@ def shares_of_peak(chapter: Chapter) -> pd.DataFrame:
     )
 
 
-def slow_disk(least: float, most: float) -> str:
+def slow_disk(chapter: Chapter, least: float, most: float) -> str:
     """What a disk that is read in small blocks gives, against the least and the most needed."""
-    slow = catalog.value("nvme_ssd.read_bandwidth_measured")
-    nominal = catalog.value(caching.PATHS["disk"])
+    measured = "nvme_ssd.read_bandwidth_measured"
+    slow, nominal = catalog.value(measured), chapter.row(caching.PATHS["disk"])
     if slow > most:
         reading = "still enough"
     elif slow < least:
         reading = "too slow"
     else:
         reading = "enough for some of these shares and too slow for others"
-    return f"{shown(slow, 'B/s')} instead of its nominal {shown(nominal, 'B/s')}, {reading}"
+    return f"{chapter.row(measured)} instead of its nominal {nominal}, {reading}"
 
 
 def discounts(chapter: Chapter) -> pd.DataFrame:

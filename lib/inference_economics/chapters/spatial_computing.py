@@ -114,7 +114,7 @@ def growth(chapter: Chapter) -> str:
 each serves {fitted}: {gain}
 ({{numref}}`fig-spatial-speed`). (The one leaves its own memory idle. If it kept there what fits, as the first point of
 the curves does, it would serve {first}, and the factor would be
-{shown(results.fitted_speed / results.first_speed, "ratio")}.) So the output per FPGA {verb}."""  # noqa: E501
+{said.kept_speedup}.) So the output per FPGA {verb}."""  # noqa: E501
 
 
 def crossing(chapter: Chapter) -> Markdown:
@@ -194,10 +194,14 @@ def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequenc
     )
 
 
+def switch_trip(machines: int) -> str:
+    """The address of the highest mean round trip over switches among so many machines."""
+    return f"catapult_v2.round_trip_{machines}_machines_high"
+
+
 def switch_trips() -> dict[int, float]:
     """Highest mean round trip (s) over switches as measured, by the machines in the network."""
-    sizes = (24, 1000, 250000)
-    return {n: catalog.value(f"catapult_v2.round_trip_{n}_machines_high") for n in sizes}
+    return {n: catalog.value(switch_trip(n)) for n in (24, 1000, 250000)}
 
 
 def round_trips(chapter: Chapter) -> HTML:

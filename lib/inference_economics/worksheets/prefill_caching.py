@@ -182,6 +182,7 @@ def conclude(
         hybrid_cards, card_price, hybrid_memories, memory_price
     )
     hybrid_cost: DollarsPerThroughput = capital_cost(hybrid_price, throughput)
+    hybrid_saving: DollarsPerThroughput = sram_cost - hybrid_cost
     hbm_cost = catalog.value("h100_sxm.hbm_cost")
     hybrid_cost_at_hbm_cost: DollarsPerThroughput = capital_cost(
         caching.hybrid_price(hybrid_cards, card_price, hybrid_memories, hbm_cost), throughput
