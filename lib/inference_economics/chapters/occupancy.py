@@ -70,11 +70,9 @@ def compared(chapter: Chapter) -> str:
 
 def in_int8(chapter: Chapter) -> str:
     """The share of the peak in int8 that the asked speed takes, where that peak is known."""
-    chip, results = chapter.inputs.chip, chapter.results
-    if not chip.has("int8_compute"):
+    if not chapter.inputs.chip.has("int8_compute"):
         return ""
-    share = results.asked_compute / (results.cards * chip.int8_compute)
-    return f", and in int8 {chapter.shown(share, 'share')}"
+    return f", and in int8 {chapter.words.asked_in_int8}"
 
 
 def plenty(chapter: Chapter) -> str:
@@ -160,7 +158,7 @@ def crossing(chapter: Chapter) -> str:
     if node >= widths(chapter)[-1]:
         return "Here even the widest stage sums over single links."
     return (
-        f"Beyond {some(node, 'card')} a sum crosses several links, and the bar grows at a stroke."
+        f"Beyond {chapter.some(node, 'card')} a sum crosses several links, and the bar grows at a stroke."
     )
 
 
@@ -362,7 +360,6 @@ def when_full(run: Published, length: float) -> tuple[float, float]:
 def most_to_lose(chapter: Chapter) -> str:
     """How much time each layer may lose for the speed asked."""
     asked = chapter.words.asked_speed
-    time = chapter.results.time_left_in_layer + chapter.inputs.layer_floor
-    if time > 0:
-        return f"To give {asked} it may lose at most {chapter.shown(time, 's')}."
+    if chapter.results.may_lose > 0:
+        return f"To give {asked} it may lose at most {chapter.words.may_lose}."
     return f"For {asked} there is nothing to lose: the limits alone take longer."
