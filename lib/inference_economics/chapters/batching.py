@@ -21,7 +21,6 @@ from reckoner.show.charts import (
     Names,
     Style,
     dots,
-    figure,
     lines,
     points,
     spans,
@@ -66,30 +65,26 @@ def cost_against_batch(chapter: Chapter) -> HTML:
     shapes = Style("2"), Style("2", shape="square"), Style("3", shape="triangle-down")
     doubled = 2.0 ** np.arange(14)
     found = cost_at(chapter, doubled)
-    return chapter.figure(
-        figure(
-            lines(
-                {cluster: (batches, cost_at(chapter, batches).cost)},
-                BATCH,
-                COST,
-                {cluster: Style("1")},
-            ),
-            dots(known, BATCH, COST, dict(zip(known, shapes, strict=True)), size=90),
-            points(at, costs, BATCH, COST),
-            texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
-            texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),
-            title=(
-                "Sharing the weights cuts the cost, until the KV cache is all there is to pay for"
-            ),
-            description=(
-                f"A line of capital cost against batch size, and three dots. The {cluster} falls "
-                f"from {words.alone_cost} for one request to {words.cost} for a batch of "
-                f"{words.batch_size}; {gpu} costs {words.alone_gpu_cost} for one request by its "
-                f"bandwidth, and {words.gpu_cost} at a batch of {words.gpu_batch}."
-            ),
-            height=340,
+    return chapter.drawn(
+        lines(
+            {cluster: (batches, cost_at(chapter, batches).cost)},
+            BATCH,
+            COST,
+            {cluster: Style("1")},
         ),
-        pd.DataFrame(
+        dots(known, BATCH, COST, dict(zip(known, shapes, strict=True)), size=90),
+        points(at, costs, BATCH, COST),
+        texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
+        texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),
+        title="Sharing the weights cuts the cost, until the KV cache is all there is to pay for",
+        description=(
+            f"A line of capital cost against batch size, and three dots. The {cluster} falls "
+            f"from {words.alone_cost} for one request to {words.cost} for a batch of "
+            f"{words.batch_size}; {gpu} costs {words.alone_gpu_cost} for one request by its "
+            f"bandwidth, and {words.gpu_cost} at a batch of {words.gpu_batch}."
+        ),
+        height=340,
+        data=pd.DataFrame(
             {
                 "Batch size (requests)": doubled,
                 "Cards (count)": found.cards,
@@ -168,25 +163,23 @@ def cost_near_the_floor(chapter: Chapter) -> HTML:
     def named(part: slice, **beside: Any) -> Any:
         return texts(crossings[part], results.floor, labels[part], batch, cost, **beside)
 
-    return chapter.figure(
-        figure(
-            lines(near, batch, cost, kinds),
-            points(crossings, results.floor, batch, cost, "text"),
-            named(slice(1), dx=6, dy=-12),
-            named(slice(1, None), align="right", dx=-6, dy=26),
-            title=(
-                "Large batches go a little below the article's floor"
-                if results.cost_limit < results.floor
-                else "No batch goes below the article's floor"
-            ),
-            description=(
-                f"Lines of capital cost at large batches. With the cache in GB the cost reaches "
-                f"the floor of {words.floor} at batch {words.floor_breaking_batch} and tends to "
-                f"{words.cost_limit}; with binary gigabytes called GB, at batch "
-                f"{words.floor_breaking_batch_gib} and {words.cost_limit_gib}."
-            ),
+    return chapter.drawn(
+        lines(near, batch, cost, kinds),
+        points(crossings, results.floor, batch, cost, "text"),
+        named(slice(1), dx=6, dy=-12),
+        named(slice(1, None), align="right", dx=-6, dy=26),
+        title=(
+            "Large batches go a little below the article's floor"
+            if results.cost_limit < results.floor
+            else "No batch goes below the article's floor"
         ),
-        pd.DataFrame(
+        description=(
+            f"Lines of capital cost at large batches. With the cache in GB the cost reaches "
+            f"the floor of {words.floor} at batch {words.floor_breaking_batch} and tends to "
+            f"{words.cost_limit}; with binary gigabytes called GB, at batch "
+            f"{words.floor_breaking_batch_gib} and {words.cost_limit_gib}."
+        ),
+        data=pd.DataFrame(
             {
                 "Batch size (requests)": few,
                 "Cache in GB (USD per token/s)": cost_at(chapter, few).cost,
@@ -293,23 +286,19 @@ def comparison_corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
         )
     ]
     turned = dearer.iloc[-2] != dearer.iloc[0]
-    return chapter.figure(
-        figure(
-            spans(groq, h100, names, cost, rows),
-            dots(
-                {"Groq cluster": (groq, names), "H100": (h100, names)}, cost, rows, kinds, size=90
-            ),
-            title=(
-                "Published speeds turn the article's comparison round"
-                if turned
-                else "Published speeds leave the article's comparison as it was"
-            ),
-            description=(
-                f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
-                f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
-                "and host corrected."
-            ),
-            height=300,
+    return chapter.drawn(
+        spans(groq, h100, names, cost, rows),
+        dots({"Groq cluster": (groq, names), "H100": (h100, names)}, cost, rows, kinds, size=90),
+        title=(
+            "Published speeds turn the article's comparison round"
+            if turned
+            else "Published speeds leave the article's comparison as it was"
         ),
-        compared.replace(math.inf, math.nan),
+        description=(
+            f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
+            f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
+            "and host corrected."
+        ),
+        height=300,
+        data=compared.replace(math.inf, math.nan),
     )

@@ -11,7 +11,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.catalog import Chip, own
 from inference_economics.formulas.capacity import cards_to_hold, parameter_count, weights
-from reckoner.show.charts import Axis, Names, dots, figure, styles, texts
+from reckoner.show.charts import Axis, Names, dots, styles, texts
 from reckoner.show.notebook import Chapter
 
 MEMORY = Axis("Memory of one chip (GB)", log=True)
@@ -40,20 +40,18 @@ def map_of_chips(chapter: Chapter) -> HTML:
         at = one.memory / 1e9, one.memory_bandwidth / 1e12
         return texts(*at, one.name, MEMORY, BANDWIDTH, fontWeight=600, **beside)
 
-    return chapter.figure(
-        figure(
-            dots(places, MEMORY, BANDWIDTH, kinds, "Memory", opacity=0.9),
-            name(chip, dx=-6, dy=18),
-            name(gpu, align="center", dy=32),
-            title="At equal size SRAM is far faster than the other memories",
-            description=(
-                f"Scatter of {len(chips)} chips by memory and bandwidth. {chip.name} has "
-                f"{shown(chip.memory, 'B')} at {shown(chip.memory_bandwidth, 'B/s')}, "
-                f"{gpu.name} has {shown(gpu.memory, 'B')} at "
-                f"{shown(gpu.memory_bandwidth, 'B/s')}."
-            ),
+    return chapter.drawn(
+        dots(places, MEMORY, BANDWIDTH, kinds, "Memory", opacity=0.9),
+        name(chip, dx=-6, dy=18),
+        name(gpu, align="center", dy=32),
+        title="At equal size SRAM is far faster than the other memories",
+        description=(
+            f"Scatter of {len(chips)} chips by memory and bandwidth. {chip.name} has "
+            f"{shown(chip.memory, 'B')} at {shown(chip.memory_bandwidth, 'B/s')}, "
+            f"{gpu.name} has {shown(gpu.memory, 'B')} at "
+            f"{shown(gpu.memory_bandwidth, 'B/s')}."
         ),
-        places.set_axis(["Chip", "Memory", "Capacity (GB)", "Bandwidth (TB/s)"], axis=1),
+        data=places.set_axis(["Chip", "Memory", "Capacity (GB)", "Bandwidth (TB/s)"], axis=1),
     )
 
 
@@ -142,17 +140,15 @@ def every_model(chapter: Chapter) -> HTML:
     places["x"] = cards_to_hold(places["weights"], chip.memory)
     cards, names = Axis("Cards (count)", log=True), Names("Model", list(places["y"].unique()))
     fewest, most = (chapter.shown(n, "count") for n in (places["x"].min(), places["x"].max()))
-    return chapter.figure(
-        figure(
-            dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
-            title=f"Cards of {chip.name} that hold a model's weights",
-            description=(
-                f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "
-                f"and fp16, from {fewest} to {most} cards."
-            ),
-            height=340,
+    return chapter.drawn(
+        dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
+        title=f"Cards of {chip.name} that hold a model's weights",
+        description=(
+            f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "
+            f"and fp16, from {fewest} to {most} cards."
         ),
-        pd.DataFrame(
+        height=340,
+        data=pd.DataFrame(
             {
                 "Model": places["y"],
                 "Precision": places["kind"],

@@ -143,20 +143,20 @@ def all_reduce_against_cards(chapter: Chapter) -> HTML:
     ticks = np.unique([2.0, 8.0, 32.0, 128.0, 512.0, 1024.0, max(2.0, stage)])
     table = curves(ticks, with_stages_of(chapter, ticks))
     taken = [f"{shown(t, 's')} ({NETWORKS[n]})" for n, t in times(results, NETWORKS).items()]
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(lines, columns=2),
-            dots.encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours),
-            *([level, label] if left > 0 else []),
-            title=_networks_in_time(results),
-            description=(
-                "All-reduce time against cards on six networks. With "
-                f"{words.cards_per_stage} of them it takes {', '.join(taken)}; reading the weights "
-                f"leaves {words.time_left_per_all_reduce}."
-            ),
-            height=380,
+    return chapter.drawn(
+        charts.with_legend(lines, columns=2),
+        dots.encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours),
+        *([level, label] if left > 0 else []),
+        title=_networks_in_time(results),
+        description=(
+            "All-reduce time against cards on six networks. With "
+            f"{words.cards_per_stage} of them it takes {', '.join(taken)}; reading the weights "
+            f"leaves {words.time_left_per_all_reduce}."
         ),
-        pd.DataFrame({x.title: ticks, **{f"{name} (µs)": t for name, (_, t) in table.items()}}),
+        height=380,
+        data=pd.DataFrame(
+            {x.title: ticks, **{f"{name} (µs)": t for name, (_, t) in table.items()}}
+        ),
     )
 
 
@@ -301,17 +301,15 @@ def read_share_against_batch(chapter: Chapter) -> HTML:
     lines = charts.lines(shares(np.unique(np.geomspace(1, 1024, 60).round())), x, y, kinds)
     batches = 2.0 ** np.arange(0, 11)
     table = {f"{name} (%)": share for name, (_, share) in shares(batches).items()}
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(lines, columns=2),
-            title="One token needs few experts, a large batch needs nearly all",
-            description=(
-                f"Share of the weights read against batch size for {len(models)} models. "
-                f"{given.model.name} reads {words.active_share} for one token and "
-                f"{words.read_share} for a batch of {words.batch_size}."
-            ),
+    return chapter.drawn(
+        charts.with_legend(lines, columns=2),
+        title="One token needs few experts, a large batch needs nearly all",
+        description=(
+            f"Share of the weights read against batch size for {len(models)} models. "
+            f"{given.model.name} reads {words.active_share} for one token and "
+            f"{words.read_share} for a batch of {words.batch_size}."
         ),
-        pd.DataFrame({"Batch (count)": batches, **table}),
+        data=pd.DataFrame({"Batch (count)": batches, **table}),
     )
 
 

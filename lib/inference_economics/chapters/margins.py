@@ -73,23 +73,21 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
     early = cards.x == cards.groupby("price").x.transform("min")
     labels = np.array([chapter.shown(years, "ratio") for years in cards.x])
     at_left = {"align": "right", "dx": -8, "dy": -9}
-    return chapter.figure(
-        charts.figure(
-            charts.rules(0.5, up, across=True, strokeDash=[2, 2]),
-            charts.rules(given.lifetime / YEAR, across, strokeDash=[2, 2]),
-            alt.Chart(shares(np.geomspace(first, last, 60))).mark_line().encode(*places, dash),
-            alt.Chart(cards).mark_point().encode(*places),
-            charts.texts(cards.x[early], 0.5, labels[early], across, up, **at_left),
-            charts.texts(cards.x[~early], 0.5, labels[~early], across, up, dx=8, dy=11),
-            title="When electricity overtakes the card",
-            description=(
-                "Line chart of electricity's share of a card's cost against years of use. It "
-                f"passes one half after {words.break_even} for {given.chip.name} and "
-                f"{words.gpu_break_even} for {given.gpu.name} at cost price, after "
-                f"{words.break_even_at_list} and {words.gpu_break_even_at_list} at list price."
-            ),
+    return chapter.drawn(
+        charts.rules(0.5, up, across=True, strokeDash=[2, 2]),
+        charts.rules(given.lifetime / YEAR, across, strokeDash=[2, 2]),
+        alt.Chart(shares(np.geomspace(first, last, 60))).mark_line().encode(*places, dash),
+        alt.Chart(cards).mark_point().encode(*places),
+        charts.texts(cards.x[early], 0.5, labels[early], across, up, **at_left),
+        charts.texts(cards.x[~early], 0.5, labels[~early], across, up, dx=8, dy=11),
+        title="When electricity overtakes the card",
+        description=(
+            "Line chart of electricity's share of a card's cost against years of use. It "
+            f"passes one half after {words.break_even} for {given.chip.name} and "
+            f"{words.gpu_break_even} for {given.gpu.name} at cost price, after "
+            f"{words.break_even_at_list} and {words.gpu_break_even_at_list} at list price."
         ),
-        shares([1, 2, 3, 4, 5, 7, 10, 20, 30, 50])[["chip", "price", "x", "y"]].set_axis(
+        data=shares([1, 2, 3, 4, 5, 7, 10, 20, 30, 50])[["chip", "price", "x", "y"]].set_axis(
             ["Chip", "Price", "Years of use (years)", "Electricity (share)"], axis=1
         ),
     )
@@ -151,24 +149,22 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(
-                charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))), columns=1
-            ),
-            charts.dots(known, *axes, dict.fromkeys(known, square), size=80),
-            charts.points(*here, *axes, size=60),
-            charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
-            title=title,
-            description=(
-                f"Line chart of tokens per joule against batch size. The cluster gives "
-                f"{words.tokens_per_joule} at batch {batch}; {given.gpu.name} gives "
-                f"{words.gpu_tokens_per_joule} at {words.gpu_batch}, a dot, and eight H200 "
-                f"measured at the wall {words.measured_tokens_per_joule}, a level line as their "
-                "batch was not published."
-            ),
+    return chapter.drawn(
+        charts.with_legend(
+            charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))), columns=1
         ),
-        data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
+        charts.dots(known, *axes, dict.fromkeys(known, square), size=80),
+        charts.points(*here, *axes, size=60),
+        charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
+        title=title,
+        description=(
+            f"Line chart of tokens per joule against batch size. The cluster gives "
+            f"{words.tokens_per_joule} at batch {batch}; {given.gpu.name} gives "
+            f"{words.gpu_tokens_per_joule} at {words.gpu_batch}, a dot, and eight H200 "
+            f"measured at the wall {words.measured_tokens_per_joule}, a level line as their "
+            "batch was not published."
+        ),
+        data=data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
     )
 
 
@@ -200,23 +196,21 @@ def nvidia_margin_by_quarter(chapter: Chapter) -> HTML:
         texts = alt.Chart(rows).mark_text(color=colour("text"), **mark)
         return texts.encode(*places, text="label:N")
 
-    return chapter.figure(
-        charts.figure(
-            alt.Chart(levels)
-            .mark_rule()
-            .encode(y="y:Q", strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes)),
-            alt.Chart(quarters).mark_line(color=colour("2"), point=dot).encode(*places),
-            labels(quarters[quarters.y >= 0.5], dy=-14),
-            labels(quarters[quarters.y < 0.5], dy=14, dx=4, align="left"),
-            title="NVIDIA's net margin passed one half during the year",
-            description=(
-                "Line chart of NVIDIA's net margin by quarter of fiscal year 2024, from "
-                f"{quarters.label.iloc[0]} to {quarters.label.iloc[-1]}; over the whole "
-                f"year it was {chapter.words.nvidia_margin_year}."
-            ),
-            height=280,
+    return chapter.drawn(
+        alt.Chart(levels)
+        .mark_rule()
+        .encode(y="y:Q", strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes)),
+        alt.Chart(quarters).mark_line(color=colour("2"), point=dot).encode(*places),
+        labels(quarters[quarters.y >= 0.5], dy=-14),
+        labels(quarters[quarters.y < 0.5], dy=14, dx=4, align="left"),
+        title="NVIDIA's net margin passed one half during the year",
+        description=(
+            "Line chart of NVIDIA's net margin by quarter of fiscal year 2024, from "
+            f"{quarters.label.iloc[0]} to {quarters.label.iloc[-1]}; over the whole "
+            f"year it was {chapter.words.nvidia_margin_year}."
         ),
-        quarters[["x", "revenue", "y"]].set_axis(
+        height=280,
+        data=quarters[["x", "revenue", "y"]].set_axis(
             ["Quarter", "Revenue (billion USD)", "Net margin (share)"], axis=1
         ),
     )

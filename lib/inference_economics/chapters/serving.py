@@ -49,7 +49,8 @@ def prediction(chapter: Chapter) -> str:
         f"For {given.model.name} on {machine} with {given.engine.name} and "
         f"{chapter.shown(given.concurrency, 'count')} requests in flight, this chapter predicts "
         f"**{words.throughput}** for each GPU, and with {shown(LEVEL, 'share')} probability "
-        f"{words.throughput_low} to {words.throughput_high}. Each request then advances at {words.speed}."
+        f"{words.throughput_low} to {words.throughput_high}. Each request then advances at "
+        f"{words.speed}."
     )
 
 

@@ -172,7 +172,7 @@ class LiveFigure:
             for curve in live.curves
         ]
         factor = si(1.0, live.unit)
-        here = [
+        here: list[dict[str, Any]] = [
             {
                 "data": {"values": [{}]},
                 "transform": [

@@ -16,7 +16,7 @@ from reckoner.book import Book
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, shown
 from reckoner.ledger import Claim, Entry
-from reckoner.show import figures
+from reckoner.show import charts, figures
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark, plain
 
@@ -118,6 +118,13 @@ class Chapter:
     def figure(self, chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> HTML:
         """A chart with its data; see `reckoner.show.figures.to_html`."""
         return HTML(figures.to_html(chart, table))
+
+    def drawn(
+        self, *layers: Any, data: pd.DataFrame, title: str, description: str, height: int = 320
+    ) -> HTML:
+        """Layers as one chart with its data; see `reckoner.show.charts.figure`."""
+        chart = charts.figure(*layers, title=title, description=description, height=height)
+        return self.figure(chart, data)
 
     def live(self) -> HTML:
         """The chapter's live figure: its own function, moved by hand."""
