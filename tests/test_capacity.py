@@ -109,7 +109,7 @@ def test_every_result_is_computed_a_second_time(case):
         "price_by_bandwidth": si(chip, "memory_bandwidth") * price / si(gpu, "memory_bandwidth"),
         "price_by_int8": by_int8,
         "listed_ratio": counted_cards * 20_000 / (cards * card_price),
-        "cards_moved": (counted_cards - cards) / cards,
+        "counted_share": counted_cards / cards,
         "left_on_gpu": 80e9 - counted * width,
         "weights": weights,
         "cards": cards,

@@ -57,7 +57,7 @@ def conclude(
     listed_price = catalog.value("groq_card.price")
     listed_cluster: Dollars = capacity.price_of_cluster(counted_cards, listed_price)
     listed_ratio: Ratio = listed_cluster / cluster_price
-    cards_moved: Share = counted_cards / cards - 1
+    counted_share: Share = counted_cards / cards
     left_on_gpu: Bytes = catalog.value("h100_sxm.memory") - counted_weights
     return locals()
 
