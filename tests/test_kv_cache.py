@@ -155,8 +155,22 @@ def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
         "fp16_cache_batch": fp16 * batch,
         "fp16_batch_that_outgrows": math.ceil(corrected / fp16),
     }
+    # gpt-oss-120b, half of whose 36 layers keep 128 tokens, and Llama 3.1 70B
+    oss = 2 * 36 * 8 * 64 * width
+    second |= {
+        "gibibyte": 2**30,
+        "gib_excess": 2**30 / 1e9 - 1,
+        "share_of_weights": cache / weights,
+        "oss_token": oss,
+        "oss_cache": oss / 2 * (context + min(context, 128)),
+        "oss_full_cache": oss * context,
+        "oss_shortcut": 2880 / (64 * 64),
+        "longest_cache": 2 * 80 * 8 * 128 * width * 131072,
+        "context_growth": 131072 / 4096,
+    }
     found = conclude.evaluate(**conclude.parameters.base(case))
-    lines = {name: found[name] for name in conclude.lines.keys() - {"latent", "per_token"}}
+    records = {"latent", "per_token", "oss", "longest"}
+    lines = {name: found[name] for name in conclude.lines.keys() - records}
     assert lines == pytest.approx(second, rel=1e-9)
 
 

@@ -209,6 +209,7 @@ def by_hand(
     cost, gpu_at_cost = card_cost * cards / throughput, gpu_cost / gpu_throughput
 
     gpu_power = value(f"{gpu}.power")
+    on_card = throughput / cards / chip_power
     dollars_of_watt = load * overhead * electricity_price  # for each second
     electricity = chip_power * lifetime * dollars_of_watt
     gpu_electricity = gpu_power * lifetime * dollars_of_watt
@@ -244,6 +245,10 @@ def by_hand(
         "gpu_token_cost": gpu_in_life / lifetime,
         "tokens_per_joule": throughput / cards / chip_power / load,
         "gpu_tokens_per_joule": gpu_throughput / gpu_power / load,
+        "gpu_batch": 128,
+        "most_tokens_per_joule": speed * value(f"{chip}.memory") / request / chip_power / load,
+        "board_tokens_per_joule": throughput / cards / 275 / load,
+        "measured_vs_paper": 4.10 * load / max(on_card, gpu_throughput / gpu_power),
         "measured_tokens_per_joule": value("mlperf_v4_1_8xh200_maxq.energy_efficiency"),
         "nvidia_margin": value("nvidia_q4_fy2024.net_income") / fourth,
         "nvidia_margin_before": value("nvidia_q3_fy2024.net_income") / third,

@@ -388,6 +388,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "hybrid_memories": memories,
         "hybrid_price": price,
         "hybrid_cost": price / written,
+        "hybrid_saving": (sram * g.card_price - price) / written,
         "hybrid_cost_at_hbm_cost": (cards * g.card_price + memories * value("h100_sxm.hbm_cost"))
         / written,
         "break_even_speed": g.card_price / g.chip.memory / (g.memory_price / bandwidth),

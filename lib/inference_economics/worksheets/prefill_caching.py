@@ -50,7 +50,7 @@ def conclude(
         0.5, "share of the GPUs' peak fp16 compute that a prefill reaches",
         "An assumption, between two measurements of this model; large batches reach more.",
         source="assumption; NVIDIA TensorRT-LLM performance overviews; pope2022scaling",
-        unit="share", low=0.01, high=2.0,
+        unit="share", low=0.01, high=1.0,
     ),
     prefix_tokens: Tokens = inputs.given(
         "article.prefix_tokens", "tokens of the prefix that is kept",
@@ -182,6 +182,7 @@ def conclude(
         hybrid_cards, card_price, hybrid_memories, memory_price
     )
     hybrid_cost: DollarsPerThroughput = capital_cost(hybrid_price, throughput)
+    hybrid_saving: DollarsPerThroughput = sram_cost - hybrid_cost
     hbm_cost = catalog.value("h100_sxm.hbm_cost")
     hybrid_cost_at_hbm_cost: DollarsPerThroughput = capital_cost(
         caching.hybrid_price(hybrid_cards, card_price, hybrid_memories, hbm_cost), throughput
@@ -214,7 +215,7 @@ LIVE = Live(
     ),
     unit="s",
     unit_title="Time (s)",
-    sliders=("chips", "utilization", "bytes_per_element", "bytes_per_parameter"),
+    sliders=("chips", "utilization", "bytes_per_element"),
     choices=("model",),
     sentence=(
         "A prefix of {prefix_tokens} takes {prefix_bytes}. Computing it again takes "

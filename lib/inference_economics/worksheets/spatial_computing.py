@@ -130,6 +130,7 @@ def conclude(
     first_speed: RequestsPerSecond = speed_of(1)
     fitted_speed: RequestsPerSecond = speed_of(fpgas_to_fit)
     superlinear_speedup: Ratio = fitted_speed / streamed_speed
+    kept_speedup: Ratio = fitted_speed / first_speed
     boundary_traffic: BytesPerSecond = spatial.boundary_traffic(
         boundary_bytes, fpgas_to_fit, fitted_speed
     ) * spatial.has_links(fpgas_to_fit)
@@ -170,6 +171,7 @@ def conclude(
         words, book_words, book_time, book_fpgas, fpgas
     )
     demonstrated_excess: Ratio = demonstrated_time / translation_time
+    fpgas_to_demonstrate: Count = fpgas * demonstrated_excess
 
     # what came later: a measured FPGA, and a model of language
     brainwave = catalog.value("stratix_10_280.batch_1_compute")

@@ -16,7 +16,7 @@ from reckoner.book import Book
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, shown
 from reckoner.ledger import Claim, Entry
-from reckoner.show import figures
+from reckoner.show import charts, figures
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark, plain
 
@@ -119,6 +119,13 @@ class Chapter:
         """A chart with its data; see `reckoner.show.figures.to_html`."""
         return HTML(figures.to_html(chart, table))
 
+    def drawn(
+        self, *layers: Any, data: pd.DataFrame, title: str, description: str, height: int = 320
+    ) -> HTML:
+        """Layers as one chart with its data; see `reckoner.show.charts.figure`."""
+        chart = charts.figure(*layers, title=title, description=description, height=height)
+        return self.figure(chart, data)
+
     def live(self) -> HTML:
         """The chapter's live figure: its own function, moved by hand."""
         return HTML(LiveFigure(self.book, self.book.live(self.name)).html())
@@ -173,6 +180,16 @@ class Chapter:
         row = self.book.constants[address]
         return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
 
+    def as_given(self, address: str) -> str:
+        """A row of the data in the unit in which its source has it."""
+        row = self.book.constants[address]
+        return mark(f"catalog.{row.id}", f"{row.value:,.6g} {row.unit}")
+
+    def premise(self, claim_id: str) -> str:
+        """What the text computes a figure from, as far as its first semicolon."""
+        inputs = self.book.ledger[claim_id].inputs.partition(";")[0]
+        return mark(f"ledger.ledger-{claim_id}", inputs)
+
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it; marked, if a line, an input or a row is it."""
         text, name = str(shown(value, unit, digits)), self.run.name_of(value)
@@ -180,6 +197,10 @@ class Chapter:
             return mark(f"catalog.{row.id}", text)
         known = name in self.run.lines or name in self.run.inputs
         return mark(f"{self.name}.{name}", text) if known else text
+
+    def some(self, count: float, noun: str) -> str:
+        """A count with its noun, marked as by `shown`: "1 card", "305 cards"."""
+        return f"{self.shown(count, 'count')} {noun}{'' if count == 1 else 's'}"
 
 
 def printed(claim: Claim) -> str:
