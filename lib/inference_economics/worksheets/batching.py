@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from inference_economics import inputs
+from inference_economics import catalog, inputs
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas import batching, capacity
+from inference_economics.formulas import comparison as limits
 from inference_economics.formulas import kv_cache as cache_of
+from inference_economics.formulas.occupancy import compute_for
 from inference_economics.units import (
     Bytes,
     Count,
@@ -15,6 +17,7 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
+from reckoner.declare.numeric import maximum
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
@@ -63,6 +66,9 @@ def conclude(
     batch1_cost: DollarsPerThroughput = batching.capital_cost(batch1_price, batch1_throughput)
     gpu_cost: DollarsPerThroughput = batching.capital_cost(gpu_price, gpu_throughput)
     batch1_ratio: Ratio = batch1_cost / gpu_cost
+    cluster_vs_gpu: Ratio = batch1_throughput / gpu_throughput
+    machine_ratio: Ratio = batch1_price / catalog.value("article.h100_machine_price")
+    machine_gpus_price: Dollars = catalog.value("article.gpu_machine_gpus") * gpu_price
 
     # the batch
     kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, bytes_per_element)
@@ -75,6 +81,27 @@ def conclude(
     throughput: TokensPerSecond = batching.cluster_throughput(batch_size, speed)
     cost: DollarsPerThroughput = batching.capital_cost(cluster_price, throughput)
     cost_ratio: Ratio = cost / gpu_cost
+
+    # what the comparison leaves out: one request on both, other limits than memory, other speeds
+    requests_beside_weights: Count = batching.requests_held(
+        weight_cards, chip.memory, weights, kv_cache
+    )
+    gpu_batch1_speed: TokensPerSecond = limits.bandwidth_speed(
+        1, gpu.memory_bandwidth, batching.memory_of_batch(weights, kv_cache)
+    )
+    same_batch_ratio: Ratio = batch1_cost / batching.capital_cost(gpu_price, gpu_batch1_speed)
+    memory_vs_other_limits: Ratio | None = (
+        cards
+        / maximum(
+            throughput * weights / chip.memory_bandwidth,
+            compute_for(cache_of.name_parameters(model), throughput) / chip.fp16_compute,
+        )
+        if chip.has("memory_bandwidth") and chip.has("fp16_compute")
+        else None
+    )
+    speed_vs_gpus: Ratio = catalog.value("llmperf_groq.output_speed") / catalog.value(
+        "inferencemax_8xh100_llama31_70b.output_speed"
+    )
 
     # the floor, and what is below it
     cards_per_request: Count = capacity.cards_to_hold(kv_cache, chip.memory)
@@ -101,6 +128,8 @@ def conclude(
     )
     consumer_cost: DollarsPerThroughput = consumer_share * gpu_cost
     consumer_batch: Count = batch_at(consumer_cost, kv_cache)
+    limit_vs_gpu: Ratio = cost_limit / gpu_cost
+    limit_vs_consumer: Ratio = limit_vs_gpu / consumer_ratio
 
     # a cluster of a given size, and parity
     effective_cards: Count = cluster_cards
@@ -130,7 +159,7 @@ LIVE = Live(
     across_title="Batch size (requests)",
     curves=(
         Curve("cost", "SRAM cluster", "1"),
-        Curve("gpu_cost", "GPU as measured", "2"),
+        Curve("gpu_cost", "GPU, as the article has it", "2"),
         Curve("consumer_cost", "consumer card, at most", "3"),
     ),
     unit="USD/(token/s)",

@@ -30,6 +30,8 @@ def conclude(
     kv_bytes_per_token: BytesPerToken = cache_of.model_kv_bytes_per_token(model, bytes_per_element)
     kv_cache: Bytes = cache_of.sequence_cache(model, kv_bytes_per_token, context_length)
     kv_cache_gib: Ratio = kv_cache / catalog.value("gibibyte.size")
+    twice = cache_of.sequence_cache(model, kv_bytes_per_token, 2 * context_length)
+    growth_at_twice: Ratio = twice / kv_cache
 
     # other schemes, imagined
     latent = cache_of.latent_model(model)

@@ -15,6 +15,7 @@ from inference_economics.sampling.outcomes import costs, draw, indices, part_of_
 from inference_economics.sampling.outcomes import quantiles_of_ratio as quantiles
 from inference_economics.sampling.ranges import SHEET, likely
 from inference_economics.units import Count, Dollars, Ratio, Seconds, Share, TokensPerSecond
+from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.worksheet import Lines, worksheet
 
 
@@ -65,6 +66,9 @@ def conclude(
     rows: Count = len(part)
     inputs: Count = len(values)
     share_cheaper: Share = float(np.mean(part < 0.5))
+    near = [sram_part_of_cost(1 + step, 1.0) for step in (-ABOUT_TOLERANCE, ABOUT_TOLERANCE)]
+    is_near = (near[0] <= part) & (part <= near[1]) & np.isfinite(cost)
+    share_comparable: Share = float(np.mean(is_near))
     share_neither: Share = float(np.mean(np.isinf(cost) & np.isinf(gpu_cost)))
     median_ratio: Ratio | None = float(ratios[1])
     low_ratio: Ratio | None = float(ratios[0])

@@ -15,6 +15,7 @@ from reckoner.book import Book
 from reckoner.declare.lineage import Explained, explain
 from reckoner.declare.tables import Constant
 from reckoner.declare.worksheet import Run
+from reckoner.show.claims import printed
 from reckoner.show.mathml import to_mathml
 
 _TEMPLATES = jinja2.Environment(
@@ -92,7 +93,10 @@ def claims_script(book: Book) -> str:
     """Each printed figure with what was computed for it, for the page that asks for it."""
     template = _TEMPLATES.get_template("claim.html")
     entries = book.ledger.entries()
-    return script("ledger", {f"ledger-{e.claim.id}": template.render(entry=e) for e in entries})
+    return script(
+        "ledger",
+        {f"ledger-{e.claim.id}": template.render(entry=e, printed=printed) for e in entries},
+    )
 
 
 def script(page: str, fragments: Mapping[str, str]) -> str:
