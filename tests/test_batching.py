@@ -176,6 +176,13 @@ def test_every_result_is_computed_a_second_time(case):
     cluster_price = case["cluster_cards"] * price
     parity = batch_that_costs(gpu_cost, cache)
     parity_needed = weights + cache * parity
+    consumer_ratio = max(price_ratio / ratio for ratio in consumer.values())
+    gpu_speed = si(case["gpu"], "memory_bandwidth") / (weights + cache)
+    memory_vs_other_limits = None
+    if f"{case['chip']}.fp16_compute" in catalog.constants():
+        reading = batch * speed * weights / si(case["chip"], "memory_bandwidth")
+        computing = 2 * parameters * batch * speed / si(case["chip"], "fp16_compute")
+        memory_vs_other_limits = cards / max(reading, computing)
     second = {
         "weights": weights,
         "weight_cards": weight_cards,
@@ -184,6 +191,9 @@ def test_every_result_is_computed_a_second_time(case):
         "batch1_cost": batch1_cost,
         "gpu_cost": gpu_cost,
         "batch1_ratio": batch1_cost / gpu_cost,
+        "cluster_vs_gpu": speed / case["gpu_throughput"],
+        "machine_ratio": weight_cards * price / 300_000,
+        "machine_gpus_price": 8 * case["gpu_price"],
         "kv_cache": cache,
         "misread_kv_cache": misread,
         "kv_cache_batch": cache * batch,
@@ -194,6 +204,11 @@ def test_every_result_is_computed_a_second_time(case):
         "throughput": batch * speed,
         "cost": cost,
         "cost_ratio": cost / gpu_cost,
+        "requests_beside_weights": max(0, math.floor((weight_cards * memory - weights) / cache)),
+        "gpu_batch1_speed": gpu_speed,
+        "same_batch_ratio": batch1_cost * gpu_speed / case["gpu_price"],
+        "memory_vs_other_limits": memory_vs_other_limits,
+        "speed_vs_gpus": 185 / 109.723,
         "cards_per_request": request_cards,
         "price_per_request": request_cards * price,
         "floor": floor,
@@ -205,9 +220,11 @@ def test_every_result_is_computed_a_second_time(case):
         "memory_ratio": consumer["memory"],
         "bandwidth_ratio": consumer["memory_bandwidth"],
         "compute_ratio": consumer["fp16_compute"],
-        "consumer_ratio": max(price_ratio / ratio for ratio in consumer.values()),
+        "consumer_ratio": consumer_ratio,
         "consumer_cost": gpu_cost * case["consumer_share"],
         "consumer_batch": batch_that_costs(gpu_cost * case["consumer_share"], cache),
+        "limit_vs_gpu": price / memory * cache / speed / gpu_cost,
+        "limit_vs_consumer": price / memory * cache / speed / gpu_cost / consumer_ratio,
         "effective_cards": case["cluster_cards"],
         "effective_price": cluster_price,
         "effective_batch": held,
@@ -396,11 +413,15 @@ VERDICTS = {
     "groq-batch1-cost": "rounded",
     "h100-throughput": "unverified",
     "h100-cost": "reproduced",
-    "batch1-cost-ratio": "reproduced",
+    "batch1-cost-ratio": "rounded",
     "kv-cache-batch128": "differs",
     "cards-batch128": "differs",
     "cluster-price-batch128": "differs",
-    "cluster-price-growth": "reproduced",
+    "cluster-price-growth": "rounded",
+    "memory-batch128": "differs",
+    "one-user": "differs",
+    "slightly-lower": "reproduced",
+    "any-number-of-h100s": "confirmed",
     "groq-throughput-batch128": "reproduced",
     "groq-batch128-cost": "differs",
     "cards-per-request": "reproduced",

@@ -396,6 +396,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "time_per_all_reduce": token / g.layers / 2,
         "time_left_per_all_reduce": max(0, token / g.layers - read) / 2,
         "hops_in_budget": token / g.layers / 2 / hop,
+        "link_vs_catapult": g.link_bandwidth / 5e9,  # ClickNP's 40 Gbit/s
         "message": message,
         "fat_tree_hops": 2 * levels,
         "all_reduce_ring": torus(1),

@@ -356,6 +356,7 @@ def test_every_result_is_computed_a_second_time(which):
         "rows": number * (len(ROWS) + 2),
         "inputs": len(ROWS),
         "share_cheaper": sum(cost < gpu_cost for cost, gpu_cost in pairs) / len(pairs),
+        "share_comparable": sum(0.75 <= ratio <= 1.25 for ratio in ratios) / len(pairs),
         "share_neither": 1 - len(possible) / len(pairs),
         "median_ratio": quantile(ratios, 0.5),
         "low_ratio": quantile(ratios, 0.05),

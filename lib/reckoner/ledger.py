@@ -33,7 +33,7 @@ from reckoner.claims import (
     parts,
 )
 from reckoner.declare.tables import DataError
-from reckoner.declare.units import base_unit, number, shown, si
+from reckoner.declare.units import number, shown, si
 from reckoner.judgement import AT_FAULT, Effect, Entry, Second, Verdict, by_odds
 
 
@@ -258,7 +258,7 @@ class Ledger:
 
     def _figures(self, claim: Claim, concluded: Conclusions) -> tuple[str, ...]:
         if not claim.results or claim.relation == "text":
-            return (row_words(self._facts(claim)[0]),)
+            return (self._facts(claim)[0].words,)
         values = self._computed(claim, concluded)
         if "/" in claim.value and 0 < values[0] < 1:
             return (f"1/{number(1 / values[0], 4)}",)
@@ -309,21 +309,12 @@ class Ledger:
         words = concluded.words()
         if claim.facts:
             row, *others = self._facts(claim)
-            words |= {"fact": row_words(row)}
-            words |= {"other_fact": row_words(others[0])} if others else {}
+            words |= {"fact": row.words}
+            words |= {"other_fact": others[0].words} if others else {}
             if verdict in {"confirmed", "contradicted"}:
                 words["source"] = row.source.rstrip(".")
                 reason = f"{reason} Source: {{source}}.".lstrip()
         return _filled(claim, reason, words, claim.chapter)
-
-
-def row_words(row: Any) -> str:
-    """A catalog row's value as a reader sees it."""
-    if isinstance(row.value, str):
-        return row.value
-    if base_unit(row.unit) == "count" and row.unit != "count":  # a unit without a rule of its own
-        return f"{row.value:,.6g} {row.unit}"
-    return str(shown(row.si, base_unit(row.unit), 4))
 
 
 def _agreements(claim: Claim, computed: list[float]) -> list[str]:

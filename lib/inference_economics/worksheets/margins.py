@@ -116,7 +116,6 @@ def conclude(
 
     # prices that services asked early in 2024, and what the cards cost to make
     groq_asked = value("groq_llama2_70b.output_price")
-    asked_vs_cheapest: Ratio = groq_asked / value("deepinfra_llama2_70b.output_price")
     asked_vs_anyscale: Ratio = groq_asked / value("anyscale_llama2_70b.output_price")
     asked_vs_together: Ratio = groq_asked / value("together_70b_tier.output_price")
     guessed_cost_ratio: Ratio = gpu_cost / card_cost

@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 172, 40
 COLUMN, ROW, LINE = 226, 50, 12
 """From one layer to the next, and the room of a node or of a passing line, in pixels."""
 SWEEPS = 12
-LETTERS = 26
+LETTERS = 24
 """What fits on a line of a node."""
 
 Passing = tuple[str, str, int]

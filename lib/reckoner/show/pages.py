@@ -24,7 +24,7 @@ from reckoner.book import Book
 from reckoner.claims import TOLERANCES
 from reckoner.declare.formulas import Formula
 from reckoner.declare.tables import Constant
-from reckoner.declare.units import base_unit, number, shown
+from reckoner.declare.units import base_unit, shown
 from reckoner.judgement import MEANINGS, SECOND_MEANINGS
 from reckoner.ledger import Conclusions
 from reckoner.show.claim_graph import claim_graph
@@ -244,11 +244,9 @@ def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> st
     head = _row("th", headings)
     body = ""
     for row in rows:
-        value = row.value if isinstance(row.value, str) else f"{number(row.value, 7)}"
-        unit = "" if row.unit in {"text", "date", "count"} else f" {_unit(row.unit)}"
         cells = [
             f'<span id="{row.id}">{row.quantity.replace("_", " ")}</span>',
-            html.escape(f"{value}{unit}"),
+            html.escape(row.words),
             _seen(row.verified),
             _source(row),
             html.escape(row.note),
