@@ -24,8 +24,8 @@ WIDTH, HEIGHT = 172, 40
 COLUMN, ROW, LINE = 226, 50, 12
 """From one layer to the next, and the room of a node or of a passing line, in pixels."""
 SWEEPS = 12
-LETTERS = 24
-"""What fits on a line of a node."""
+LETTERS = (22, 26)
+"""What fits on the two lines of a node, the first of which is bold."""
 
 Passing = tuple[str, str, int]
 """The place at which a line from a node to another crosses a layer between them."""
@@ -154,8 +154,8 @@ def _node(entry: Entry, x: float, y: float) -> str:
     kind = "heir" if entry.is_heir else "slip" if entry.slip else "sound"
     said = html.escape(f"{claim.claim}: {printed(claim)}, {entry.verdict}")
     figure, name = (
-        html.escape(textwrap.shorten(text, LETTERS, placeholder="…"))
-        for text in (printed(claim), short(claim.id))
+        html.escape(textwrap.shorten(text, letters, placeholder="…"))
+        for text, letters in zip((printed(claim), short(claim.id)), LETTERS, strict=True)
     )
     return (
         f'<a href="#ledger-{claim.id}" class="verdict-{entry.verdict} {kind}" '
