@@ -192,6 +192,11 @@ def test_every_result_is_computed_a_second_time(case):
     cluster_price = case["cluster_cards"] * price
     parity = batch_that_costs(gpu_cost, cache)
     parity_needed = weights + cache * parity
+    memory_vs_other_limits = None
+    if f"{case['chip']}.fp16_compute" in catalog.constants():
+        reading = batch * speed * weights / si(case["chip"], "memory_bandwidth")
+        computing = 2 * parameters * batch * speed / si(case["chip"], "fp16_compute")
+        memory_vs_other_limits = cards / max(reading, computing)
     second = {
         "weights": weights,
         "weight_cards": weight_cards,
@@ -203,6 +208,9 @@ def test_every_result_is_computed_a_second_time(case):
         "gpu_batch": 128,
         "gpu_machine": 8,
         "gpu_request_speed": case["gpu_throughput"] / 16,
+        "cluster_vs_gpu": speed / case["gpu_throughput"],
+        "machine_ratio": weight_cards * price / 300_000,
+        "machine_gpus_price": 8 * case["gpu_price"],
         "kv_cache": cache,
         "misread_kv_cache": misread,
         "kv_cache_batch": cache * batch,
@@ -224,6 +232,9 @@ def test_every_result_is_computed_a_second_time(case):
         "alone_ratio": alone_cards * price / speed / (case["gpu_price"] * read_once),
         "cost_drop": alone_cards * batch / cards,
         "cards_filled": cache / memory,
+        "requests_beside_weights": max(0, math.floor((weight_cards * memory - weights) / cache)),
+        "memory_vs_other_limits": memory_vs_other_limits,
+        "speed_vs_gpus": 185 / 109.723,
         "cards_per_request": request_cards,
         "price_per_request": request_cards * price,
         "floor": floor,
@@ -240,6 +251,8 @@ def test_every_result_is_computed_a_second_time(case):
         "consumer_batch": batch_that_costs(gpu_cost * case["consumer_share"], cache),
         "consumer_dearest_cost": dearest * gpu_cost,
         "consumer_dearest_batch": batch_that_costs(dearest * gpu_cost, cache),
+        "limit_vs_gpu": price / memory * cache / speed / gpu_cost,
+        "limit_vs_consumer": price / memory * cache / speed / gpu_cost / dearest,
         "effective_cards": case["cluster_cards"],
         "effective_price": cluster_price,
         "effective_batch": held,
@@ -430,11 +443,15 @@ VERDICTS = {
     "groq-batch1-cost": "rounded",
     "h100-throughput": "unverified",
     "h100-cost": "reproduced",
-    "batch1-cost-ratio": "reproduced",
+    "batch1-cost-ratio": "rounded",
     "kv-cache-batch128": "differs",
     "cards-batch128": "differs",
     "cluster-price-batch128": "differs",
-    "cluster-price-growth": "reproduced",
+    "cluster-price-growth": "rounded",
+    "memory-batch128": "differs",
+    "one-user": "differs",
+    "slightly-lower": "reproduced",
+    "any-number-of-h100s": "confirmed",
     "groq-throughput-batch128": "reproduced",
     "groq-batch128-cost": "differs",
     "cards-per-request": "reproduced",

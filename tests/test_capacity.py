@@ -120,6 +120,7 @@ def test_every_result_is_computed_a_second_time(case):
         "counted_parameters": counted,
         "counted_weights": counted * width,
         "counted_cards": counted_cards,
+        "die_ratio": 725 / 814,
         "listed_price": 20_000,
         "listed_cluster": counted_cards * 20_000,
     }

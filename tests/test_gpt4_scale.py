@@ -420,6 +420,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "time_per_all_reduce": token / g.layers / 2,
         "time_left_per_all_reduce": left,
         "hops_in_budget": token / g.layers / 2 / hop,
+        "link_vs_catapult": g.link_bandwidth / 5e9,  # ClickNP's 40 Gbit/s
         "message": message,
         "published_hop": 3e-6 / 3,
         "token_message": one_token,

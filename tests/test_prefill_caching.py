@@ -370,6 +370,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         / operations(latent, g.prefix_tokens),
         "input_cost": paid_in,
         "output_cost": paid_out,
+        "price_ratio": g.input_price / g.output_price,
         "input_output_ratio": paid_in / paid_out,
         "break_even_input_tokens": paid_out / g.input_price,
         "mean_input_price": g.input_price * (1 - kept),

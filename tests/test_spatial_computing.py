@@ -303,6 +303,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         * g.operations_per_parameter
         * g.reuse,
         "boundary_bytes": message,
+        "state_share": message / g.model_size,
         "boundary_time": sending,
         "streamed_speed": streamed,
         "first_speed": first,

@@ -5,6 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from inference_economics.sampling import outcomes
+from inference_economics.sampling.break_even import break_evens
+from inference_economics.sampling.ranges import Range, ranges
 from SALib.analyze import sobol
 from SALib.sample import sobol as sobol_sample
 from scipy import stats
@@ -15,9 +18,6 @@ from inference_economics.book import BOOK
 from inference_economics.machines import clusters
 from inference_economics.machines.published import published
 from inference_economics.quantities import DATA
-from inference_economics.sampling import outcomes
-from inference_economics.sampling.break_even import break_evens
-from inference_economics.sampling.ranges import Range, ranges
 from inference_economics.serving.intervals import intervals
 from inference_economics.worksheets import equal_speed
 from inference_economics.worksheets.uncertainty import conclude
@@ -356,6 +356,7 @@ def test_every_result_is_computed_a_second_time(which):
         "rows": number * (len(ROWS) + 2),
         "inputs": len(ROWS),
         "share_cheaper": sum(cost < gpu_cost for cost, gpu_cost in pairs) / len(pairs),
+        "share_comparable": sum(0.75 <= ratio <= 1.25 for ratio in ratios) / len(pairs),
         "share_neither": 1 - len(possible) / len(pairs),
         "median_ratio": quantile(ratios, 0.5),
         "low_ratio": quantile(ratios, 0.05),

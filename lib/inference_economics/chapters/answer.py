@@ -17,8 +17,8 @@ from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import Costs
 from inference_economics.catalog import value
+from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.units import shown
-from reckoner.ledger import ABOUT_TOLERANCE
 from reckoner.show import stepped
 from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
@@ -72,8 +72,8 @@ def comparable(chapter: Chapter) -> str:
     for costs in ("maker", "buyer"):
         question = question_and_answers((costs, 2024), chapter)[0]
         values = draw(question, given.samples, given.seed)
-        ratio = answers(question, [given.target_speed], values)[0].ratios
-        near.append(np.mean(np.abs(np.log(ratio)) <= np.log(1 + ABOUT_TOLERANCE)))
+        here = answers(question, [given.target_speed], values)[0]
+        near.append(here.comparable(ABOUT_TOLERANCE))
     maker, buyer = map(in_words.odds, near)
     return (
         f"At {chapter.words.target_speed} the costs lie within "

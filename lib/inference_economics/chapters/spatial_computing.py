@@ -15,8 +15,9 @@ from inference_economics.formulas import spatial_computing as spatial
 from inference_economics.machines.circuit import Slot
 from reckoner.declare.units import shown
 from reckoner.show import charts
+from reckoner.show.claims import printed
 from reckoner.show.figures import colour
-from reckoner.show.notebook import Chapter, printed
+from reckoner.show.notebook import Chapter
 
 GROUP = charts.Axis("FPGAs that share the model (count)", log=True)
 SPEED = charts.Axis("Speed per FPGA (inputs/s)", log=True)

@@ -7,6 +7,7 @@ from inference_economics.catalog import Chip, Model, value
 from inference_economics.formulas import batching, capacity
 from inference_economics.formulas import kv_cache as cache_of
 from inference_economics.formulas.comparison import bandwidth_speed
+from inference_economics.formulas.occupancy import compute_for
 from inference_economics.units import (
     Bytes,
     Count,
@@ -16,6 +17,7 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
+from reckoner.declare.numeric import maximum
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
@@ -67,6 +69,9 @@ def conclude(
     gpu_batch: Count = value("article.batch_size")
     gpu_machine: Count = value("article.gpu_machine_gpus")
     gpu_request_speed: TokensPerSecond = gpu_throughput * gpu_machine / gpu_batch
+    cluster_vs_gpu: Ratio = batch1_throughput / gpu_throughput
+    machine_ratio: Ratio = batch1_price / value("article.h100_machine_price")
+    machine_gpus_price: Dollars = value("article.gpu_machine_gpus") * gpu_price
 
     # the batch
     kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, bytes_per_element)
@@ -93,6 +98,22 @@ def conclude(
     alone_gpu_cost: DollarsPerThroughput = batching.capital_cost(alone_gpu_price, alone_gpu_speed)
     alone_ratio: Ratio = alone_cost / alone_gpu_cost
     cost_drop: Ratio = alone_cost / cost
+    # what the comparison leaves out: other limits than memory, other speeds
+    requests_beside_weights: Count = batching.requests_held(
+        weight_cards, chip.memory, weights, kv_cache
+    )
+    memory_vs_other_limits: Ratio | None = (
+        cards
+        / maximum(
+            throughput * weights / chip.memory_bandwidth,
+            compute_for(cache_of.name_parameters(model), throughput) / chip.fp16_compute,
+        )
+        if chip.has("memory_bandwidth") and chip.has("fp16_compute")
+        else None
+    )
+    speed_vs_gpus: Ratio = value("llmperf_groq.output_speed") / value(
+        "inferencemax_8xh100_llama31_70b.output_speed"
+    )
 
     # the floor, and what is below it
     cards_filled: Ratio = kv_cache / chip.memory
@@ -122,6 +143,8 @@ def conclude(
     consumer_batch: Count = batch_at(consumer_cost, kv_cache)
     consumer_dearest_cost: DollarsPerThroughput = consumer_ratio * gpu_cost
     consumer_dearest_batch: Count = batch_at(consumer_dearest_cost, kv_cache)
+    limit_vs_gpu: Ratio = cost_limit / gpu_cost
+    limit_vs_consumer: Ratio = limit_vs_gpu / consumer_ratio
 
     # a cluster of a given size, and parity
     effective_cards: Count = cluster_cards
@@ -158,6 +181,8 @@ LIVE = Live(
         Curve("cost", "SRAM cluster", "1"),
         Curve("gpu_cost", "GPU, the article's one figure", "2"),
         Curve("consumer_cost", "consumer card, the article's bound", "3"),
+        Curve("gpu_cost", "GPU, as the article has it", "2"),
+        Curve("consumer_cost", "consumer card, at most", "3"),
     ),
     unit="USD/(token/s)",
     unit_title="Capital cost (USD per token/s)",

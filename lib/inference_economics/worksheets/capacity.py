@@ -54,6 +54,7 @@ def conclude(
     counted_parameters: Count = capacity.parameter_count(model)
     counted_weights: Bytes = capacity.weights(counted_parameters, bytes_per_parameter)
     counted_cards: Count = capacity.cards_to_hold(counted_weights, chip.memory)
+    die_ratio: Ratio = catalog.value("groq_lpu.die_area") / catalog.value("h100_sxm.die_area")
     listed_price = catalog.value("groq_card.price")
     listed_cluster: Dollars = capacity.price_of_cluster(counted_cards, listed_price)
     listed_ratio: Ratio = listed_cluster / cluster_price

@@ -115,6 +115,7 @@ def conclude(
 
     # the network
     sized = scale.shaped(model, hidden_size, head_dim)
+    link_vs_catapult: Ratio = link_bandwidth / catalog.value("clicknp.line_rate")
     message: Bytes = scale.message_bytes(micro_batch, sized.hidden_size, bytes_per_activation)
     wires = (hop_latency, message, link_bandwidth)
     own_link = 1  # where switches pass a byte on, it takes up its sender's link alone

@@ -33,6 +33,8 @@ def conclude(
     gibibyte = catalog.value("gibibyte.size")
     kv_cache_gib: Ratio = kv_cache / gibibyte
     gib_excess: Share = gibibyte / si(1.0, "GB") - 1
+    twice = cache_of.sequence_cache(model, kv_bytes_per_token, 2 * context_length)
+    growth_at_twice: Ratio = twice / kv_cache
 
     # other schemes, imagined
     latent = cache_of.latent_model(model)

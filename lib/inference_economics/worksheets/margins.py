@@ -107,6 +107,7 @@ def conclude(
     board_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
         throughput, cards, value("groq_card.power"), load
     )
+    tokens_per_joule_ratio: Ratio = tokens_per_joule / gpu_tokens_per_joule
     measured_tokens_per_joule: TokensPerJoule = value("mlperf_v4_1_8xh200_maxq.energy_efficiency")
     measured_vs_paper: Ratio = measured_tokens_per_joule / maximum(
         tokens_per_joule, gpu_tokens_per_joule
@@ -124,6 +125,15 @@ def conclude(
     consumer_vs_chip_power: Ratio = consumer_power / chip_power
     venture_low: Dollars = value("altman_chip_venture.raise_low")
     venture_high: Dollars = value("altman_chip_venture.raise_high")
+
+    # prices that services asked early in 2024, and what the cards cost to make
+    groq_asked = value("groq_llama2_70b.output_price")
+    asked_vs_anyscale: Ratio = groq_asked / value("anyscale_llama2_70b.output_price")
+    asked_vs_together: Ratio = groq_asked / value("together_70b_tier.output_price")
+    guessed_cost_ratio: Ratio = gpu_cost / card_cost
+    making_ratio: Ratio = value("h100_sxm.manufacturing_cost") / value(
+        "groq_card.manufacturing_cost"
+    )
 
     # other estimates of the GPU's cost price and of the overhead
     reported_margin: Share = margins.gross_margin(

@@ -137,6 +137,7 @@ def conclude(
     # what input and output cost
     input_cost: Dollars = caching.cost_of_tokens(input_tokens, input_price)
     output_cost: Dollars = caching.cost_of_tokens(output_tokens, output_price)
+    price_ratio: Ratio = input_price / output_price
     input_output_ratio: Ratio = input_cost / output_cost
     break_even_input_tokens: Tokens = caching.break_even_input(
         output_tokens, output_price, input_price

@@ -118,6 +118,7 @@ def conclude(
 
     # a group of them, and its links
     boundary_bytes: Bytes = spatial.boundary_bytes(layer_width, bytes_per_parameter)
+    state_share: Share = boundary_bytes / model_size
     boundary_time: Seconds = spatial.boundary_time(reuse, boundary_bytes, link_bandwidth)
     streamed_step = spatial.step_time(dram_time, onchip_time, 0.0)
     streamed_speed: RequestsPerSecond = spatial.speed_per_fpga(reuse, 1, streamed_step)
