@@ -57,12 +57,12 @@ def cost_against_batch(chapter: Chapter) -> HTML:
         stops[int(results.effective_batch)] = f"{words.effective_cards} cards"
     at, labels = list(stops), list(stops.values())
     costs = [cost_at(chapter, batch).cost for batch in at]
+    consumer = given.consumer.name
     known = {
-        f"{gpu}, by its bandwidth": (1.0, results.alone_gpu_cost),
-        f"{gpu}, the article's figure": (results.gpu_batch, results.gpu_cost),
-        f"{given.consumer.name}, the article's bound": (results.gpu_batch, results.consumer_cost),
+        f"{gpu}, one request": (1.0, results.alone_gpu_cost, "2", "square"),
+        f"{gpu}, the article's": (results.gpu_batch, results.gpu_cost, "2", "square"),
+        f"{consumer}, at most": (results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
     }
-    shapes = Style("2"), Style("2", shape="square"), Style("3", shape="triangle-down")
     doubled = 2.0 ** np.arange(14)
     found = cost_at(chapter, doubled)
     return chapter.drawn(
@@ -72,7 +72,15 @@ def cost_against_batch(chapter: Chapter) -> HTML:
             COST,
             {cluster: Style("1")},
         ),
-        dots(known, BATCH, COST, dict(zip(known, shapes, strict=True)), size=90),
+        *(
+            points(batch, cost, BATCH, COST, style, shape=shape)
+            for batch, cost, style, shape in known.values()
+        ),
+        *(
+            texts(batch, cost, name, BATCH, COST, **beside)
+            for name, (batch, cost, *_) in known.items()
+            for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 6}]
+        ),
         points(at, costs, BATCH, COST),
         texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
         texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),

@@ -139,21 +139,18 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
         f"{given.chip.name}, cluster": (BATCHES, by_batch),
         "H200 system, measured (batch not published)": (BATCHES, measured),
     }
-    known = {
-        f"{given.gpu.name}, at its one batch": (results.gpu_batch, results.gpu_tokens_per_joule)
-    }
+    gpu = results.gpu_batch, results.gpu_tokens_per_joule
+    known = {f"{given.gpu.name}, at its one batch": gpu}
     styles = charts.Style("1"), charts.Style("3", charts.DOTTED)
-    square = charts.Style("2", shape="square")
     data = charts.table(curves | known)
     axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
     return chapter.drawn(
-        charts.with_legend(
-            charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))), columns=1
-        ),
-        charts.dots(known, *axes, dict.fromkeys(known, square), size=80),
+        charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))),
+        charts.points(*gpu, *axes, "2", shape="square"),
+        charts.texts(*gpu, list(known), *axes, align="right", dx=-8, dy=-8),
         charts.points(*here, *axes, size=60),
         charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
         title=title,
