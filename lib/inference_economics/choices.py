@@ -18,8 +18,20 @@ def sram_with_compute(key: str) -> bool:
 
 
 def has_kv_heads(key: str) -> bool:
-    """Whether a model's KV cache goes by heads."""
-    return not own.model(key).has("kv_rank")
+    """Whether every layer of the model keeps a KV cache by heads."""
+    model = own.model(key)
+    return not (model.has("kv_rank") or model.has("state_layers"))
+
+
+def keeps_all(key: str) -> bool:
+    """Whether all layers keep all tokens; the chapter does not reckon with windows or states."""
+    model = own.model(key)
+    return not (model.has("windowed_layers") or model.has("state_layers"))
+
+
+def in_hbm(key: str) -> bool:
+    """Whether the chip keeps its weights in another memory than SRAM."""
+    return not is_sram(key)
 
 
 def has_feed_forward(key: str) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 
 from inference_economics.catalog.architectures import ARCHITECTURES, Architecture
 from inference_economics.catalog.constants import Model
-from inference_economics.catalog.fields import Fields
+from inference_economics.catalog.fields import DTYPES, Fields
+from inference_economics.catalog.kinds import Kinds
 from inference_economics.formulas.layers import count_parameters
 from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import DataError
@@ -53,17 +54,6 @@ _SHARED_SIZE = (
     "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size",
     "shared_intermediate_size",
 )  # fmt: skip
-_KINDS = {
-    "full_attention": "full", "attention": "full", "indexed_attention": "full", "*": "full", 1: "full",
-    "sliding_attention": "windowed", "chunked_attention": "windowed",
-    "linear_attention": "state", "mamba": "state", "M": "state",
-    "mlp": "dense", "-": "dense", "moe": "experts", "E": "experts",
-}  # fmt: skip
-_LISTS = ("layer_types", "layers_block_type", "hybrid_override_pattern", "attn_type_list")
-_BYTES = {
-    "float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "float8_e4m3fn": 1,
-    "float8_e5m2": 1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,6 +108,11 @@ def described(config: Mapping[str, Any]) -> Described:
     return Described(values, reader.layers, tuple(_notes(config, values)))
 
 
+def model_values(config: Mapping[str, Any]) -> dict[str, float]:
+    """A model's quantities by the names of the catalog; see `described`."""
+    return described(config).values
+
+
 def _architecture(fields: Fields) -> Architecture:
     kinds = [str(fields.take(name)).removesuffix("_text") for name in ("model_type", "_outer_type")]
     for kind in kinds:
@@ -138,9 +133,13 @@ class _Reader:
     architecture: Architecture
     layers: tuple[tuple[str, ...], ...] = ()
 
+    @property
+    def kinds(self) -> Kinds:
+        return Kinds(self.fields, self.architecture)
+
     def values(self) -> dict[str, float]:
         fields, row = self.fields, self.architecture
-        kinds = self._kinds()
+        kinds = self.kinds.of_layers()
         shape = {name: fields.whole(*names) for name, names in _NUMBERS.items()}
         shape |= {"layers": float(len(kinds)), "gated_mlp": float(row.gated)}
         context = fields.whole("max_position_embeddings", "max_sequence_length", default=0)
@@ -152,64 +151,13 @@ class _Reader:
         shape |= self._attention(shape, kinds) | self._windows(kinds) | self._state(kinds)
         return shape | self._feed_forward(kinds)
 
-    def _kinds(self) -> list[str]:
-        """The kind of each layer: as listed, else by the rule of the architecture."""
-        fields, row = self.fields, self.architecture
-        name = next((name for name in _LISTS if fields.take(name) is not None), None)
-        for other in (*_LISTS, row.period_field):
-            fields.take(other)
-        if name is None:
-            kinds = [self._by_rule(i) for i in range(int(fields.whole("num_hidden_layers")))]
-            return self._ended(kinds)
-        listed = fields.take(name)
-        for kind in listed if isinstance(listed, list | str) else [listed]:
-            if not isinstance(kind, str | int) or kind not in _KINDS:
-                raise DataError(f"{name}: {kind!r} is no kind of layer that is understood")
-        kinds = [_KINDS[kind] for kind in listed]
-        count = int(fields.whole("num_hidden_layers", default=len(kinds)))
-        if count != len(kinds):
-            raise DataError(f"{name}: it has {len(kinds)} entries for {count} layers")
-        if "windowed" in kinds and fields.flag("use_sliding_window", True) is False:
-            return ["full"] * count
-        return self._ended(kinds)
-
-    def _ended(self, kinds: list[str]) -> list[str]:
-        """The kinds; Gemma 4 makes the last layer one without a window."""
-        return [*kinds[:-1], "full"] if self.architecture.global_head_dim else kinds
-
-    def _by_rule(self, layer: int) -> str:
-        fields, row = self.fields, self.architecture
-        if row.state == "mamba":
-            raise DataError("layers_block_type: missing; it says the kind of each layer")
-        if row.period:
-            period = int(fields.whole(row.period_field, default=row.period)) if row.period_field else row.period
-            return "full" if (layer + 1) % period == 0 else _KINDS[row.between]
-        first = 0.0
-        if row.window in ("if used", "from layer"):
-            used = fields.flag("use_sliding_window", False)
-            first = fields.whole("max_window_layers", default=28, low=0)
-            if not used or self._window() is None:
-                return "full"
-            first = first if row.window == "from layer" else 0
-        elif not row.window or self._window() is None:
-            return "full"
-        return "windowed" if layer >= first else "full"
-
-    def _window(self) -> float | None:
-        fields, row = self.fields, self.architecture
-        name = "attention_chunk_size" if row.between == "chunked_attention" else "sliding_window"
-        if name in fields.config and fields.take(name) is None:
-            return None
-        found = fields.whole(name, default=row.sliding_window, low=0)
-        return found or None
-
     def _windows(self, kinds: list[str]) -> dict[str, float]:
         fields = self.fields
         if fields.flag("use_sliding_window", True) is False:
             fields.take("sliding_window")
         if "windowed" not in kinds:
             return {}
-        window = self._window()
+        window = self.kinds.window()
         if window is None:
             raise DataError("sliding_window: missing, though some layers have a window")
         return {"sliding_window": window, "windowed_layers": float(kinds.count("windowed"))}
@@ -272,8 +220,9 @@ class _Reader:
         name = "num_global_key_value_heads"
         if fields.take(name) is not None and once:
             kv_heads = self._kv_heads(heads, name, 0)
+        dim = fields.whole("global_head_dim", default=self.architecture.global_head_dim)
         return {
-            "kv_heads": kv_heads, "head_dim": fields.whole("global_head_dim", default=self.architecture.global_head_dim),
+            "kv_heads": kv_heads, "head_dim": dim,
             "windowed_kv_heads": windowed["kv_heads"], "windowed_head_dim": windowed["head_dim"],
             "keys_as_values": float(once),
         }  # fmt: skip
@@ -310,12 +259,12 @@ class _Reader:
             raise DataError("layer_types: this model_type has no layers with a state")
         found = {name: fields.whole(*names) for name, names in _STATE[row.state].items()}
         dtype = fields.take("mamba_ssm_dtype") or fields.take("mamba_ssm_cache_dtype")
-        if dtype is not None and dtype not in _BYTES:
-            raise DataError(f"mamba_ssm_dtype: {dtype!r} is none of {', '.join(_BYTES)}")
+        if dtype is not None and dtype not in DTYPES:
+            raise DataError(f"mamba_ssm_dtype: {dtype!r} is none of {', '.join(DTYPES)}")
         return found | {
             "state_layers": float(kinds.count("state")),
             "state_gates": 2.0 if row.state == "delta" else 1.0,
-            "bytes_per_state": float(_BYTES[dtype or "float32"]),
+            "bytes_per_state": float(DTYPES[dtype or "float32"]),
             "bytes_per_convolved": 2.0,
         }
 
@@ -323,12 +272,14 @@ class _Reader:
         fields, row = self.fields, self.architecture
         mixed = "experts" in kinds or "dense" in kinds
         beside = fields.take("enable_moe_block") is not None
-        has = row.experts or "experts" in kinds or (beside and fields.flag("enable_moe_block", False))
+        has = (
+            row.experts or "experts" in kinds or (beside and fields.flag("enable_moe_block", False))
+        )
         if mixed:
             sparse = [kind == "experts" for kind in kinds]
             dense = [kind == "dense" for kind in kinds]
         else:
-            sparse = self._sparse(len(kinds)) if has else [False] * len(kinds)
+            sparse = self.kinds.with_experts(len(kinds)) if has else [False] * len(kinds)
             dense = [beside or not each for each in sparse]
         self.layers = tuple(
             (*((kind,) if kind not in ("dense", "experts") else ()),
@@ -366,29 +317,6 @@ class _Reader:
             found["expert_width"] = fields.whole("moe_latent_size")
         return found
 
-    def _sparse(self, layers: int) -> list[bool]:
-        """Which layers have experts."""
-        fields, row = self.fields, self.architecture
-        first = fields.whole("first_k_dense_replace", default=row.first_dense, low=0)
-        if first > layers:
-            raise DataError(f"first_k_dense_replace: {first:g} is more than the {layers} layers")
-        step = fields.whole("decoder_sparse_step", "interleave_moe_layer_step", default=1)
-        only = fields.places("mlp_only_layers", layers) or []
-        chosen = fields.places("moe_layers", layers)
-        listed = fields.one_of("mlp_layer_types", ("dense", "sparse"), layers)
-        every = fields.take("moe_layer_freq")
-        if isinstance(every, list):
-            listed = [("dense", "sparse")[f] for f in fields.one_of("moe_layer_freq", (0, 1), layers)]
-        every = 1 if isinstance(every, list) else fields.whole("moe_layer_freq", default=1)
-        if listed:
-            return [kind == "sparse" for kind in listed]
-        if chosen is not None:
-            return [layer in chosen for layer in range(layers)]
-        return [
-            layer >= first and layer % every == 0 and (layer + 1) % step == 0 and layer not in only
-            for layer in range(layers)
-        ]
-
 
 def _notes(config: Mapping[str, Any], values: Mapping[str, float]) -> list[str]:
     notes = []
@@ -405,5 +333,6 @@ def _notes(config: Mapping[str, Any], values: Mapping[str, float]) -> list[str]:
 
 
 _FURTHER = (
-    "num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules", "mtp_transformer_layers",
+    "num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules",
+    "mtp_transformer_layers",
 )  # fmt: skip

@@ -27,6 +27,13 @@ _HARMLESS = re.compile(
 )
 
 
+DTYPES = {
+    "float32": 4.0, "float": 4.0, "bfloat16": 2.0, "float16": 2.0, "half": 2.0,
+    "float8_e4m3fn": 1.0, "float8_e5m2": 1.0,
+}  # fmt: skip
+"""Bytes of one number by what a field such as `dtype` calls it."""
+
+
 @dataclass
 class Fields:
     """A configuration's fields.
@@ -89,7 +96,9 @@ class Fields:
             if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < layers
         ]  # fmt: skip
         if wrong:
-            raise DataError(f"{name}: expected numbers of layers from 0 to {layers - 1}; got {wrong!r:.80}")
+            raise DataError(
+                f"{name}: expected numbers of layers from 0 to {layers - 1}; got {wrong!r:.80}"
+            )
         return value
 
     def one_of(self, name: str, known: Sequence[Any], layers: int) -> list[Any]:

@@ -14,11 +14,23 @@ from inference_economics.units import Count
 Matrices = dict[str, Count]
 """Weights of one layer by the name that transformers gives the matrix."""
 
+EXPERTS = "mlp.experts.0.down_proj"
+"""The matrices of all experts, of which a token uses only some."""
+SHARED = "mlp.shared_experts.down_proj"
+"""Those of the experts that every token uses."""
+
 
 def attention_layers(model: Model) -> Count:
     """Layers that keep something of every token, or of those in a window."""
     known: Count = model.values.get("attention_layers")
     return model.layers if known is None else known
+
+
+def blocks(model: Model) -> Count:
+    """Pairs of a layer that mixes tokens and a feed-forward network, two exchanges each."""
+    if not model.has("state_layers"):
+        return model.layers
+    return (sum(mixers(model).values()) + max(feed_forwards(model).values())) / 2
 
 
 def mixers(model: Model) -> dict[str, Count]:
@@ -133,7 +145,7 @@ def mixed_width(model: Model) -> Count:
 
 def _dense(model: Model) -> Matrices:
     size = model.dense_ffn_size if model.has("experts") else model.ffn_size
-    return {"mlp.down_proj": _networks(model) * model.hidden_size * size}
+    return {"mlp.down_proj": matrices_of_network(model) * model.hidden_size * size}
 
 
 def _experts(model: Model) -> Matrices:
@@ -146,18 +158,12 @@ def _experts(model: Model) -> Matrices:
     return {
         "mlp.gate": hidden * model.experts,
         "mlp.fc1_latent_proj": between,
-        "mlp.shared_experts.down_proj": _networks(model) * hidden * shared,
-        "mlp.experts.0.down_proj": (
-            _networks(model) * inner * model.expert_ffn_size * model.experts
-        ),
+        SHARED: matrices_of_network(model) * hidden * shared,
+        EXPERTS: (matrices_of_network(model) * inner * model.expert_ffn_size * model.experts),
     }
 
 
-EXPERTS = "mlp.experts.0.down_proj"
-"""The matrices of which a token uses only some."""
-
-
-def _networks(model: Model) -> Count:
+def matrices_of_network(model: Model) -> Count:
     """Matrices of a feed-forward network: up and down, and a gate where it has one."""
     return 2 + model.values.get("gated_mlp", 1)
 
@@ -184,7 +190,10 @@ def embeddings(model: Model) -> dict[str, Count]:
     rows = model.values.get("outputs")
     if rows is None:
         rows = (1 - model.values.get("tied_embeddings", 0)) * model.vocabulary
-    return {"embed_tokens": model.vocabulary * model.hidden_size, "lm_head": rows * model.hidden_size}
+    return {
+        "embed_tokens": model.vocabulary * model.hidden_size,
+        "lm_head": rows * model.hidden_size,
+    }
 
 
 def norms(model: Model) -> Count:

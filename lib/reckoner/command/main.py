@@ -104,7 +104,7 @@ def described(parameter: Parameter, width: int = 78) -> list[str]:
     facts += [f"from {p.source}"]
     about = f"{p.label}. {p.help}"
     if p.by_name:
-        own = f", or the path of {p.own.kind} (*{p.own.suffix})" if p.own else ""
+        own = f", or the path of {p.own.kind} ({p.own.endings})" if p.own else ""
         facts.insert(0, f"one of {', '.join(p.choices)}{own}")
     else:
         facts.insert(0, f"{p.kind} {p.low:g} to {p.high:g}")

@@ -44,8 +44,9 @@ def rerun(
         RerunError: a cell failed; nothing was written.
     """
     chapter = notebook.stem
-    checked = book.parameters(chapter).check(values)
-    changed = {name: checked[name] for name in values}
+    declared = book.parameters(chapter)
+    checked = declared.check(values)
+    changed = declared.changed(values, checked)
     with tempfile.TemporaryDirectory() as place:
         executed = Path(place) / notebook.name
         error = attempt(notebook, executed, changed)
