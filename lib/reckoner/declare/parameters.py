@@ -277,6 +277,21 @@ class Parameters:
         """The checked values that are given, or that a file of one's own says."""
         return {name: checked[name] for name in (*values, *self._of_files(values))}
 
+    def notes(self, checked: Mapping[str, Any]) -> list[str]:
+        """How files of one's own were taken, a sentence each."""
+        found = []
+        for choice in self:
+            if not choice.is_file(checked[choice.name]):
+                continue
+            record = choice.base(checked[choice.name])
+            found += [f"{choice.name} {record.name}: {note}." for note in record.notes]
+            for p in self:
+                said = record.values.get(p.of_file[1]) if p.of_file else None
+                mine = p.of_file is not None and p.of_file[0] == choice.name
+                if mine and said is not None and checked[p.name] != said / si(1.0, p.unit):
+                    found.append(f"{p.name} is {checked[p.name]:g} as given, not as the file says.")
+        return found
+
     def refuse_misspelled(self, names: Mapping[str, Any]) -> None:
         """See that no text or number among a notebook's names is almost a parameter's.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 
 from reckoner.book import Book
 from reckoner.declare.formulas import Formula
@@ -62,6 +62,8 @@ class Chapter:
             **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
         )
         self._numbered: set[str] = set()
+        if notes := parameters.notes(checked):
+            display(self.say("\n".join(f"- {html.escape(note)}" for note in notes)))
 
     def say(self, text: str) -> Markdown:
         """A passage of the text; a dollar amount in it never opens mathematics."""
