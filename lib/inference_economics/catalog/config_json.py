@@ -33,7 +33,7 @@ _INDEXER = {
     "index_heads": ("index_n_heads",), "index_dim": ("index_head_dim",),
     "index_tokens": ("index_topk",),
 }  # fmt: skip
-_STATE = {
+_STATE: dict[str, dict[str, tuple[str, ...]]] = {
     "delta": {
         "state_heads": ("linear_num_value_heads",), "state_head_dim": ("linear_value_head_dim",),
         "state_groups": ("linear_num_key_heads",), "state_key_dim": ("linear_key_head_dim",),

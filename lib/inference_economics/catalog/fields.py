@@ -99,7 +99,7 @@ class Fields:
             raise DataError(
                 f"{name}: expected numbers of layers from 0 to {layers - 1}; got {wrong!r:.80}"
             )
-        return value
+        return None if value is None else list(value)
 
     def one_of(self, name: str, known: Sequence[Any], layers: int) -> list[Any]:
         """A list with one of the known words for each layer; empty where it is absent."""

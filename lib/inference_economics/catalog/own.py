@@ -79,6 +79,8 @@ def model(key: str) -> Model:
     except DataError as error:
         raise DataError(f"{key}: {error}") from None
     counted = described.values["total_parameters"] / 1e9
+    if "bytes_per_parameter" not in taken:
+        words = ("the file says nothing of the bytes of a weight",)
     if "bytes_per_element" not in taken:
         words = (*words, "the file says nothing of the KV cache; engines take 16 bits an element")
     notes = (f"{counted:,.4g} billion parameters counted", *words, *described.notes)

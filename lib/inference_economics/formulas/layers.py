@@ -30,7 +30,12 @@ def blocks(model: Model) -> Count:
     """Pairs of a layer that mixes tokens and a feed-forward network, two exchanges each."""
     if not model.has("state_layers"):
         return model.layers
-    return (sum(mixers(model).values()) + max(feed_forwards(model).values())) / 2
+    return (sum(mixers(model).values()) + _with_network(model)) / 2
+
+
+def _with_network(model: Model) -> Count:
+    """Layers with a feed-forward network: a layer that has two kinds counts once."""
+    return min(sum(feed_forwards(model).values()), model.layers)
 
 
 def mixers(model: Model) -> dict[str, Count]:
@@ -199,7 +204,7 @@ def embeddings(model: Model) -> dict[str, Count]:
 def norms(model: Model) -> Count:
     """Weights of the norms: one before each part of a layer, one at the end, two in MLA."""
     mixed = mixers(model)
-    parts = sum(mixed.values()) + max(feed_forwards(model).values())
+    parts = sum(mixed.values()) + _with_network(model)
     latent = mixed.get("latent", 0) + mixed.get("sparse", 0)
     inner = model.values.get("q_rank", 0) + model.values.get("kv_rank", 0)
     return (parts + 1) * model.hidden_size + latent * inner
