@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
@@ -40,6 +41,7 @@ BOOK = Book(
         "catalog": catalog,
         "subjects": (catalog.chip_names(), catalog.model_names()),
         "scored": scored,
+        "layers_picture": layers_picture,
     },
     cover=("batching", "fig-batching-cost"),
     data=DATA,

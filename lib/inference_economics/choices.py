@@ -18,15 +18,13 @@ def sram_with_compute(key: str) -> bool:
 
 
 def has_kv_heads(key: str) -> bool:
-    """Whether every layer of the model keeps a KV cache by heads."""
-    model = own.model(key)
-    return not (model.has("kv_rank") or model.has("state_layers"))
+    """Whether every layer of the model keeps a KV cache by the same heads."""
+    return not any(map(own.model(key).has, ("kv_rank", "state_layers", "windowed_head_dim")))
 
 
 def keeps_all(key: str) -> bool:
-    """Whether all layers keep all tokens; the chapter does not reckon with windows or states."""
-    model = own.model(key)
-    return not (model.has("windowed_layers") or model.has("state_layers"))
+    """Whether all layers read all tokens; the chapter has no sliding windows, states, indexers."""
+    return not any(map(own.model(key).has, ("windowed_layers", "state_layers", "index_tokens")))
 
 
 def in_hbm(key: str) -> bool:

@@ -35,6 +35,7 @@ def given(
     whole: bool = False,
     power_of: int = 0,
     of_file: tuple[str, str] | None = None,
+    within: tuple[str, str] | None = None,
 ) -> Any:
     """A number that a reader may change.
 
@@ -49,6 +50,7 @@ def given(
         whole: whether it is a whole number.
         power_of: the number of which it must be a power, if any.
         of_file: see `Parameter`.
+        within: see `Parameter`.
     """
 
     def declared(name: str) -> Parameter:
@@ -67,7 +69,7 @@ def given(
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high,
-            address=address, compute=compute, power_of=power_of, of_file=of_file,
+            address=address, compute=compute, power_of=power_of, of_file=of_file, within=within,
         )  # fmt: skip
 
     return declared
@@ -161,7 +163,7 @@ CONTEXT = given(
     "llama2_70b.context_length",
     "tokens of one sequence, input and output together",
     "The article takes the longest context of LLaMA-2.",
-    unit="token", low=1, high=1e8, whole=True,
+    unit="token", low=1, high=1e8, whole=True, within=("model", "context_length"),
 )  # fmt: skip
 BATCH = given(
     "article.batch_size",

@@ -54,8 +54,14 @@ def mixed_bytes_per_token(
     bytes_per_element: Bytes,
 ) -> BytesPerToken:
     """KV cache of one token when layers with a window have other heads than those without."""
-    full = (layers - windowed_layers) * kv_heads * head_dim
-    return 2 * (full + windowed_layers * windowed_kv_heads * windowed_head_dim) * bytes_per_element
+    return (
+        2
+        * (
+            (layers - windowed_layers) * kv_heads * head_dim
+            + windowed_layers * windowed_kv_heads * windowed_head_dim
+        )
+        * bytes_per_element
+    )
 
 
 @formula(gives="kv_cache", source="definition")

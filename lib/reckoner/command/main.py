@@ -85,6 +85,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Stopped("stopped; nothing was written") from None
+        except click.UsageError as error:
+            raise Plain(f"{error.format_message().rstrip('.')}; see --help") from None
         except (DataError, ParameterError, OSError) as error:
             raise Plain(_said(error)) from None
 

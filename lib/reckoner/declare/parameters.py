@@ -86,6 +86,8 @@ class Parameter:
             default where a file of one's own says it.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
+        within: the parameter chosen by name, and the quantity of the record chosen there, beyond
+            which this number says what could not be.
         power_of: the number of which only whole powers are allowed; 0 where all numbers are.
     """
 
@@ -107,6 +109,7 @@ class Parameter:
     numbers: tuple[Parameter, ...] = ()
     power_of: int = 0
     of_file: tuple[str, str] | None = None
+    within: tuple[str, str] | None = None
 
     @property
     def type_name(self) -> str:
@@ -278,8 +281,18 @@ class Parameters:
         return {name: checked[name] for name in (*values, *self._of_files(values))}
 
     def notes(self, checked: Mapping[str, Any]) -> list[str]:
-        """How files of one's own were taken, a sentence each."""
+        """How files of one's own were taken, and what could not be; a sentence each."""
         found = []
+        for p in self:
+            if p.within is None or p.within[0] not in self.defaults:
+                continue
+            record = self[p.within[0]].base(checked[p.within[0]])
+            most = record.values.get(p.within[1])
+            if most is not None and checked[p.name] > most:
+                found.append(
+                    f"{p.name} {checked[p.name]:,} is more than {record.name} takes, {most:,.0f}: "
+                    "a what-if."
+                )
         for choice in self:
             if not choice.is_file(checked[choice.name]):
                 continue

@@ -63,11 +63,14 @@ class Chapter:
         )
         self._numbered: set[str] = set()
         if notes := parameters.notes(checked):
-            display(self.say("\n".join(f"- {html.escape(note)}" for note in notes)))
+            display(self.say("\n".join(f"- {note}" for note in notes)))
 
     def say(self, text: str) -> Markdown:
-        """A passage of the text; a dollar amount in it never opens mathematics."""
-        text = re.sub(r"`[^`]*`", lambda role: plain(role[0]), text.strip())  # no link in a link
+        """A passage of the text; no dollar amount opens mathematics, and no name a tag."""
+        parts = re.split(r"(`[^`]*`)", text.strip())  # every second one is code, or a role
+        parts[1::2] = map(plain, parts[1::2])  # no link in a link
+        parts[::2] = [re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for part in parts[::2]]
+        text = "".join(parts)
         return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
 
     def equation(self, name: str, label: bool = True) -> Markdown:
