@@ -73,11 +73,11 @@ def memory_against_context(chapter: Chapter) -> HTML:
     table = pd.DataFrame(rows, columns=["x", "y", "kind", "model"])
     ends = table.groupby("model", sort=False).tail(1)
     by_size = ends.sort_values("y")
-    curves = lines(table, x, y, DESIGNS, "What a layer keeps", strokeWidth=1.5)
     named = by_size.iloc[[0, -1]]
     least, most = by_size.iloc[0], by_size.iloc[-1]
     x = Axis("Context length (tokens)", log=True, ticks={"format": "~s"}, scale={"nice": False})
     y = Axis("Memory of one sequence (GB)", log=True, ticks={"format": "~g"})
+    curves = lines(table, x, y, DESIGNS, "What a layer keeps", strokeWidth=1.5)
     labels = texts(named["x"], named["y"], named["model"], x, y, align="right", dx=-4, dy=-9)
     return chapter.figure(
         figure(
