@@ -15,9 +15,8 @@ from typing import Any
 from inference_economics.catalog.architectures import ARCHITECTURES, Architecture
 from inference_economics.catalog.constants import Model
 from inference_economics.catalog.fields import DTYPES, Fields
-from inference_economics.catalog.kinds import Kinds
+from inference_economics.catalog.kinds import IF_USED, Kinds
 from inference_economics.formulas.layers import count_parameters
-from reckoner.declare.parameters import nearest
 from reckoner.declare.tables import DataError
 
 _NUMBERS = {
@@ -119,9 +118,9 @@ def _architecture(fields: Fields) -> Architecture:
         if kind in ARCHITECTURES:
             return ARCHITECTURES[kind]
     raise DataError(
-        f"model_type: {fields.take('model_type')!r} is not understood"
-        f"{nearest(kinds[0], list(ARCHITECTURES)) or ';'} describe the model in a TOML file as "
-        f"examples/made_up_model.toml does. Known: {', '.join(ARCHITECTURES)}"
+        f"model_type: {fields.take('model_type')!r:.80} is not understood. Known: "
+        f"{', '.join(ARCHITECTURES)}; describe another in a TOML file as "
+        "examples/made_up_model.toml does"
     )
 
 
@@ -153,7 +152,7 @@ class _Reader:
 
     def _windows(self, kinds: list[str]) -> dict[str, float]:
         fields = self.fields
-        if fields.flag("use_sliding_window", True) is False:
+        if not fields.flag("use_sliding_window", self.architecture.window not in IF_USED):
             fields.take("sliding_window")
         if "windowed" not in kinds:
             return {}
@@ -186,8 +185,8 @@ class _Reader:
         fields, row = self.fields, self.architecture
         if row.attention != "heads":
             return self._latent(shape)
-        kv_heads = self._kv_heads(shape["heads"], "num_key_value_heads", row.kv_heads)
-        found = {"kv_heads": kv_heads, "head_dim": self._head_dim(shape)}
+        found = {"head_dim": self._head_dim(shape)}
+        found["kv_heads"] = self._kv_heads(shape["heads"], "num_key_value_heads", row.kv_heads)
         if fields.flag("attn_output_gate", row.gate):
             found["gated_attention"] = 1.0
         if row.global_head_dim:

@@ -17,6 +17,9 @@ _KINDS = {
 }  # fmt: skip
 _LISTS = ("layer_types", "layers_block_type", "hybrid_override_pattern", "attn_type_list")
 
+IF_USED = ("if used", "from layer")
+"""Rules of windows that `use_sliding_window` turns on."""
+
 
 @dataclass(frozen=True)
 class Kinds:
@@ -62,7 +65,7 @@ class Kinds:
             )
             return "full" if (layer + 1) % period == 0 else _KINDS[row.between]
         first = 0.0
-        if row.window in ("if used", "from layer"):
+        if row.window in IF_USED:
             used = fields.flag("use_sliding_window", False)
             first = fields.whole("max_window_layers", default=28, low=0)
             if not used or self.window() is None:

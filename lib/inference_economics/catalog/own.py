@@ -92,8 +92,8 @@ def _described_model(key: str) -> Model:
     values = _values(key, described, _units("model"), positive=False)
     try:
         total, active = count_parameters(Model(key, described["name"], values))
-    except (MissingConstantError, ZeroDivisionError) as error:
-        raise DataError(f"{key}: {error}") from None
+    except MissingConstantError as error:
+        raise DataError(str(error)) from None
     counted = {"total_parameters": total}
     if "experts" in values:
         counted["active_parameters"] = active
