@@ -13,7 +13,7 @@ from typing import Any
 
 from inference_economics import catalog
 from inference_economics.catalog import own
-from reckoner.declare.parameters import OwnFile, Parameter
+from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
@@ -34,6 +34,8 @@ def given(
     source: str = ARTICLE,
     whole: bool = False,
     power_of: int = 0,
+    of_file: tuple[str, str] | None = None,
+    within: tuple[str, str] | None = None,
 ) -> Any:
     """A number that a reader may change.
 
@@ -47,6 +49,8 @@ def given(
         source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
         power_of: the number of which it must be a power, if any.
+        of_file: see `Parameter`.
+        within: see `Parameter`.
     """
 
     def declared(name: str) -> Parameter:
@@ -65,7 +69,7 @@ def given(
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high,
-            address=address, compute=compute, power_of=power_of,
+            address=address, compute=compute, power_of=power_of, of_file=of_file, within=within,
         )  # fmt: skip
 
     return declared
@@ -87,33 +91,35 @@ def chip(
         help: one sentence more.
         only: whether a key, or a file's path, may be chosen.
     """
-    file = ".toml", "a file that describes a chip", partial(own.check_chip, needs=needs)
+    file = replace(own.CHIP_FILE, check=_checked(partial(own.check_chip, needs=needs), only))
     return lambda name: Parameter(
         name, default, "name", label, help, ARTICLE,
         choices=tuple(filter(only, catalog.chips(*needs))), resolve=own.chip,
-        own=_file(*file, only), aliases=catalog.chip_aliases(),
+        own=file, aliases=catalog.chip_aliases(),
     )  # fmt: skip
 
 
 def model(default: str, *needs: str, only: Callable[[str], bool] = lambda key: True) -> Any:
-    """A model chosen by name, or of the reader's own by its config.json; see `chip`."""
-    check = partial(own.check_model, needs=needs)
+    """A model chosen by name, or of the reader's own by a file; see `chip`."""
+    check = _checked(partial(own.check_model, needs=needs), only)
     return lambda name: Parameter(
         name, default, "name", "the model", "A model of the catalog.", ARTICLE,
         choices=tuple(filter(only, catalog.models(*needs))), resolve=own.model,
-        own=_file(".json", "a model's config.json of Hugging Face", check, only),
+        own=replace(own.MODEL_FILE, check=check),
     )  # fmt: skip
 
 
-def _file(
-    suffix: str, kind: str, check: Callable[[str], None], only: Callable[[str], bool]
-) -> OwnFile:
+def _checked(check: Callable[[str], None], only: Callable[[str], bool]) -> Callable[[str], None]:
     def checked(path: str) -> None:
         check(path)
         if not only(path):
-            raise DataError(f"{path} is of another kind than those that can be chosen here")
+            why = (only.__doc__ or "").strip().split("\n")[0].removeprefix("Whether ").rstrip(".")
+            raise DataError(
+                f"{path} is of another kind than those that can be chosen here; it must hold "
+                f"that {why}"
+            )
 
-    return OwnFile(suffix, kind, checked)
+    return checked
 
 
 def one_of(
@@ -144,20 +150,20 @@ def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
 MODEL_BYTES = given(
     "article.bytes_per_parameter",
     "bytes of one weight",
-    "Half a byte for int4, one for int8 (the article), two for fp16.",
-    low=0.125, high=8.0,
+    "Half a byte for int4, one for int8 (the article), two for fp16; else what a file says.",
+    low=0.125, high=8.0, of_file=("model", "bytes_per_parameter"),
 )  # fmt: skip
 CACHE_BYTES = given(
     "article.bytes_per_element",
     "bytes of one element of the KV cache",
-    "The article keeps the cache in int8 like the weights.",
-    low=0.125, high=8.0,
+    "The article keeps the cache in int8 like the weights; a file may say another.",
+    low=0.125, high=8.0, of_file=("model", "bytes_per_element"),
 )  # fmt: skip
 CONTEXT = given(
     "llama2_70b.context_length",
     "tokens of one sequence, input and output together",
     "The article takes the longest context of LLaMA-2.",
-    unit="token", low=1, high=1e8, whole=True,
+    unit="token", low=1, high=1e8, whole=True, within=("model", "context_length"),
 )  # fmt: skip
 BATCH = given(
     "article.batch_size",

@@ -209,7 +209,7 @@ def cache_of_every_model(chapter: Chapter) -> HTML:
             f"({least['Model']}) to {chapter.shown(most['Cache (MB)'] * 1e6, 'B')} "
             f"({most['Model']})."
         ),
-        height=330,
+        height=24 * len(table),
         data=table,
     )
 
