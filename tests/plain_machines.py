@@ -8,10 +8,13 @@ import csv
 import math
 from functools import cache
 
+import numpy as np
+from scipy.stats import t as student
+
 from inference_economics import catalog
 from inference_economics.quantities import DATA
 
-UNITS = {"share": 1.0, "us": 1e-6}
+UNITS = {"share": 1.0, "ratio": 1.0, "us": 1e-6, "ms": 1e-3}
 
 
 def batches(largest, growth):
@@ -124,39 +127,114 @@ def sram_way(case, floor, width, batch):
 
 @cache
 def fitted(engine):
-    with (DATA / "serving_constants.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["engine"] in ("", engine)]
-    return {row["name"]: float(row["value"]) * UNITS[row["unit"]] for row in rows}
+    """The constants of an engine, and those of all, in SI units."""
+    return {
+        row["name"]: float(row["value"]) * UNITS[row["unit"]]
+        for row in rows_of("serving_constants")
+        if row["engine"] in ("", engine)
+    }
 
 
-def interval(engine, experts):
-    """Between which factors nine tenths of the residuals lie; of few, those of all engines."""
-    with (DATA / "serving_residuals.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["experts"] == str(experts)]
-    own = [row for row in rows if row["engine"] == engine]
-    logs = sorted(float(row["output_time"]) for row in (own if len(own) >= 40 else rows))
-    low = max(math.floor(0.05 * (len(logs) + 1)), 1)
-    high = min(math.ceil(0.95 * (len(logs) + 1)), len(logs))
-    return min(math.exp(logs[low - 1]), 1), max(math.exp(logs[high - 1]), 1)
+def rows_of(name):
+    with (DATA / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def reached(key, engine, quantity, form):
+    """What a chip reaches: its own rows, else those of the measured chips of its generation."""
+    rows = [
+        row
+        for row in rows_of("serving_chips")
+        if row["quantity"] == quantity and row["engine"] in ("", engine)
+    ]
+    if any(row["format"] == form for row in rows):
+        rows = [row for row in rows if row["format"] == form]
+    kin = ["b200_sxm"] if catalog.chip(key).has("fp4_compute") else ["h100_sxm", "h200_sxm"]
+    for systems in ([key], kin, ["h100_sxm", "h200_sxm", "b200_sxm"]):
+        logs = [math.log(float(r["value"]) * UNITS[r["unit"]]) for r in rows
+                if r["system"] in systems]  # fmt: skip
+        if logs:
+            return math.exp(sum(logs) / len(logs))
+    raise KeyError(quantity)
+
+
+def level(model, chip, engine, precision, quantity="output_time"):
+    """The level of a series whose release is not said, and the ends of its interval over it."""
+    experts = str(model.has("experts"))
+    spread = {
+        row["part"]: float(row["deviation"])
+        for row in rows_of("serving_spreads")
+        if (row["experts"], row["quantity"]) == (experts, quantity)
+    }
+    known = [row for row in rows_of("serving_levels") if row["experts"] == experts]
+    names = ("key", "system", "backend", "release", "precision", "harness")
+    own = dict(zip(names, (model.key, chip.key, engine, "", precision, "public"), strict=True))
+    parts = {
+        "kind": (), "engine": ("backend",), "release": ("backend", "release"), "model": ("key",),
+        "model on engine": ("key", "backend"), "chip": ("system",), "series": names,
+    }  # fmt: skip
+
+    def shared(one, other):
+        found = sum(spread[part] ** 2 for part, columns in parts.items()
+                    if all(one[c] == other[c] for c in columns))  # fmt: skip
+        maker = one["harness"] == "maker" and all(one[c] == other[c] for c in names)
+        return found + maker * spread["harness"] ** 2
+
+    whole = np.array([[shared(a, b) for b in known] for a in known])
+    whole += np.diag([spread["within"] ** 2 / int(row["configurations"]) for row in known])
+    across = np.array([shared(own, row) for row in known])
+    prior = shared(own, own)
+    ends = [2.5 * math.sqrt(shared(row, row)) for row in known]
+    values = np.array(
+        [min(max(float(row[quantity]), -end), end) for row, end in zip(known, ends, strict=True)]
+    )
+    middle = across @ np.linalg.solve(whole, values)
+    variance = prior - across @ np.linalg.solve(whole, across)
+    width = math.sqrt(max(variance, 0) + spread["within"] ** 2)
+    bound = math.exp(width * student.ppf(0.95, 4) * math.sqrt(0.5))
+    return math.exp(middle), 1 / bound, bound
+
+
+def format_of(case):
+    size = case["bytes_per_parameter"]
+    if size < 1:
+        return "fp4" if case["gpu"].has("fp4_compute") else "int4"
+    return "fp8" if size == 1 else "bf16"
+
+
+def interval(case):
+    """Between which factors nine tenths of what is measured is to lie."""
+    return level(case["model"], case["gpu"], case["engine"], format_of(case))[1:]
+
+
+PEAKS = {"fp8": "fp8_compute", "fp4": "fp4_compute"}
 
 
 def gpu_way(case, width, batch):
-    model, gpu, engine = case["model"], case["gpu"], case["engine"]
+    model, gpu, engine, form = case["model"], case["gpu"], case["engine"], format_of(case)
     fit, of_layer = fitted(engine), {n: catalog.value(f"serving_model.{n}") for n in STRUCTURE}
     layers, hidden, size = model.layers, model.hidden_size, case["bytes_per_parameter"]
-    wide = of_layer["bytes_per_activation"]
+    wide, mixed = of_layer["bytes_per_activation"], model.has("experts")
     output = model.vocabulary * hidden
     inner = layers * 2 * hidden * model.head_dim * (model.heads + model.kv_heads)
-    if model.has("experts"):
+    common_form = form if form == "fp8" or (form == "fp4" and not mixed) else "bf16"
+    if mixed:
         experts, chosen, results = model.experts, model.experts_per_token, model.expert_ffn_size
         expert = 3 * hidden * results * layers
-        results, stages = chosen * results * layers, of_layer["expert_stages"] * layers
+        results, own_floor = chosen * results * layers, fit["mixture_overhead"]
         common = inner * (wide if size < 1 else size) + output * wide
     else:
         experts, chosen, expert = 1, 1, 0
         inner += 3 * hidden * model.ffn_size * layers
-        results, stages = model.ffn_size * layers, of_layer["dense_stages"] * layers
+        results, own_floor = model.ffn_size * layers, fit["layer_overhead"]
         common = inner * size + output * wide
+
+    def of(quantity, which=""):
+        return reached(gpu.key, engine, quantity, which)
+
+    def peak(which):
+        return gpu.values.get(PEAKS.get(which, "fp16_compute"), gpu.fp16_compute)
 
     written, prompt = case["output_tokens"], case["context_length"] - case["output_tokens"]
     per_token, split = cache_of_token(case), min(width, model.kv_heads)
@@ -166,44 +244,54 @@ def gpu_way(case, width, batch):
     held = free / (reserved * width / split)
     if held < 1:
         return 0.0, math.inf
-    running = min(batch, held)
-    moved = fit["bandwidth_share"] * gpu.memory_bandwidth
+    running, bandwidth = max(min(batch, held), 1), gpu.memory_bandwidth
+    moved = of("bandwidth_share", common_form) * fit["bandwidth_factor"] * bandwidth
+    sharp = of_layer["sharpness"]
 
-    def products(tokens):
-        weights = inner + output + chosen * expert / fit["expert_compute_share"]
-        return 2 * tokens * weights / (width * fit["compute_share"] * gpu.fp16_compute)
+    def corner(one, other):
+        return (one**sharp + other**sharp) ** (1 / sharp)
+
+    def matrices(tokens):
+        speed = of("compute_share", common_form) * fit["compute_factor"] * peak(common_form)
+        time = corner(common / width / moved, 2 * tokens * (inner + output) / (width * speed))
+        if not mixed:
+            return time
+        touched = experts * (1 - (1 - chosen / experts) ** max(tokens * fit["routing_spread"], 1))
+        speed = of("expert_compute_share", form) * fit["expert_compute_factor"] * peak(form)
+        read = touched * expert * size / width / (of("expert_bandwidth_share", form) * bandwidth)
+        return time + corner(read, 2 * tokens * chosen * expert / (width * speed))
 
     def exchanges(tokens):
-        others, latency = width - 1, (width > 1) * fit["all_reduce_latency"]
-        sent = tokens * hidden * wide / (fit["bandwidth_share"] * gpu.link_bandwidth)
-        return 2 * layers * min(latency + others * sent, 2 * latency + 2 * others * sent / width)
+        others, many = width - 1, width > 1
+        sent = tokens * hidden * wide / (of("link_share") * gpu.link_bandwidth)
+        once = many * of("all_reduce_latency") + others * sent
+        return 2 * layers * min(once, many * of("all_reduce_in_two") + 2 * others * sent / width)
 
-    touched = experts * (1 - (1 - chosen / experts) ** running)
-    weights_time = (common + touched * expert * size) / width / moved
-    step = max(weights_time, products(running))
-    step += running * per_token * (prompt + written / 2) / split / moved
-    step += stages * fit["stage_floor"] + exchanges(running) + running * fit["host_per_request"]
+    new = fit["new_chip_floor"] if gpu.has("fp4_compute") else 1
+    floors = layers * own_floor * new
+    if mixed:
+        floors += layers * of("expert_floor", form) * fit["expert_floor_share"]
+    cache_form = "fp8" if case["bytes_per_element"] <= 1 else "bf16"
+    reads = of("cache_share", cache_form) * fit["cache_factor"] * bandwidth
+    step = matrices(running) + running * per_token * (prompt + written / 2) / split / reads
+    step += floors + exchanges(running)
+    step += fit["step_overhead"] + running * fit["host_per_request"]
 
     attention = 2 * layers * model.heads * model.head_dim * prompt**2
-    prefill = products(prompt)
-    prefill += attention / (width * fit["compute_share"] * gpu.fp16_compute)
+    prefill = matrices(prompt) + attention / (width * of("attention_share") * gpu.fp16_compute)
     stored = of_layer["hidden_results"] * hidden * layers
     stored += of_layer["ffn_results"] * results / width
-    prefill += 2 * prompt * stored * wide / moved
-    prefill += stages * fit["stage_floor"] + exchanges(prompt)
+    prefill += 2 * prompt * stored * wide / moved + floors + exchanges(prompt)
 
-    late, waves = fit["prefill_after_first"], catalog.value("serving_model.waves")
-    token = step + late * running * prefill / written
-    first = prefill + token + (1 - late + 1 / (2 * waves)) * max(running - 1, 0) * prefill
-    first = first * batch / running + (batch / running - 1) * token * written
+    own, first_own = (
+        level(model, gpu, engine, form, name)[0] for name in ("output_time", "first_token_time")
+    )
+    token = own * (step + fit["prefill_after_first"] * running * prefill / written)
+    first = fit["first_overhead"] + prefill + token
+    first += max(running - 1, 0) * prefill / (2 * of_layer["waves"])
+    first = first_own * first + (batch / running - 1) * token * written
     whole = first + token * (written - 1)
     return 1 / token, whole * width / (batch * written)
 
 
-STRUCTURE = (
-    "dense_stages",
-    "expert_stages",
-    "hidden_results",
-    "ffn_results",
-    "bytes_per_activation",
-)
+STRUCTURE = ("hidden_results", "ffn_results", "bytes_per_activation", "sharpness", "waves")

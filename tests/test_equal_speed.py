@@ -18,7 +18,8 @@ from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.kv_cache import model_kv_cache
 from inference_economics.machines import clusters, frontier, pipeline
 from inference_economics.machines.published import published_points
-from inference_economics.serving.model import step_time
+from inference_economics.serving.constants import constants_of
+from inference_economics.serving.model import run_on, serve
 from inference_economics.worksheets.equal_speed import conclude
 
 CASE = conclude.parameters.base({})
@@ -94,19 +95,16 @@ def test_a_stage_crosses_the_network_beyond_a_node_of_groq():
 def test_gpus_are_those_of_the_chapter_serving(machines):
     options = machines[1].options
     for index in (0, 40, len(options.speed) - 1):
-        step = step_time(
-            CASE["model"],
-            CASE["gpu"],
-            options.tensor_parallel[index],
-            options.batch_size[index],
-            CASE["context_length"],
-            CASE["output_tokens"],
-            CASE["bytes_per_parameter"],
-            CASE["bytes_per_element"],
-            CASE["engine"],
-        )
-        assert options.speed[index] == pytest.approx(1 / float(step.output_time))
-        assert options.card_seconds[index] == pytest.approx(1 / float(step.served.throughput))
+        batch, prompt = options.batch_size[index], CASE["context_length"] - CASE["output_tokens"]
+        served = serve(
+            run_on(CASE["model"], CASE["gpu"], options.tensor_parallel[index], batch, prompt,
+                   CASE["output_tokens"], CASE["bytes_per_parameter"], CASE["bytes_per_element"],
+                   CASE["engine"]),
+            constants_of(CASE["engine"], CASE["model"], CASE["gpu"], "fp8",
+                         CASE["bytes_per_element"]),
+        )  # fmt: skip
+        assert options.speed[index] == pytest.approx(1 / float(served.output_time))
+        assert options.card_seconds[index] == pytest.approx(1 / float(served.throughput))
 
 
 def test_pipeline_without_input_is_that_of_the_chapter_occupancy():
@@ -274,7 +272,8 @@ def test_prices_move_the_crossing():
         name: concluded(**change).crossover_speed for name, change in price_scenarios().items()
     }
     own, article, listed = (
-        found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
+        found[name]
+        for name in ("mixed: Groq's cards at cost", "the article's prices", "list prices")
     )
     assert own < article < listed
 
@@ -393,7 +392,7 @@ def second(case):
     """Every result of the worksheet from the ways to run both chips, in plain arithmetic."""
     model, speed = case["model"], case["target_speed"]
     sram, bound = plain.sram_ways(case, case["layer_floor"]), plain.sram_ways(case, 0.0)
-    ends = plain.interval(case["engine"], model.has("experts"))
+    ends = plain.interval(case)
     slow = case["gpu_time_ratio"]
     served = plain.gpu_ways(case)
     hbm, low, high = (

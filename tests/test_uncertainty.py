@@ -18,7 +18,6 @@ from inference_economics.book import BOOK
 from inference_economics.machines import clusters
 from inference_economics.machines.published import published
 from inference_economics.quantities import DATA
-from inference_economics.serving.intervals import intervals
 from inference_economics.worksheets import equal_speed
 from inference_economics.worksheets.uncertainty import conclude
 from reckoner.declare.tables import DataError, read_rows
@@ -57,10 +56,11 @@ def test_computed_ends_are_what_the_chapters_give():
     assert ROWS["layer_floor"].values[2] == pytest.approx(
         unexplained["llmperf_groq.output_speed"], rel=0.01
     )
-    ends = intervals(clusters.LEVEL)[clusters.ENGINE, False]
+    case = equal_speed.conclude.parameters.base({})
+    given = (case["engine"], case["model"], case["gpu"], case["bytes_per_parameter"])
     low, _, high = ROWS["gpu_time_ratio"].values
-    assert low == pytest.approx(ends["output_time_low"], abs=0.02)
-    assert high == pytest.approx(ends["output_time_high"], abs=0.02)
+    ends = clusters.interval(*given)
+    assert (low, high) == pytest.approx(ends, abs=0.02)
 
 
 FAULTS = {

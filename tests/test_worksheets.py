@@ -10,8 +10,10 @@ import pytest
 
 from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
+from inference_economics.serving import kernels
 from inference_economics.serving.constants import fitted_rows
 from other_parameters import OTHER_PARAMETERS
+from reckoner.declare.tables import read_rows
 from reckoner.declare.trace import reading
 from reckoner.declare.units import is_unit, quantity
 
@@ -19,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
 UNITS = {row.name: row.unit for row in fitted_rows()}
+UNITS |= {row.quantity: row.unit for row in read_rows(kernels.STORED, kernels.Reached)}
+UNITS |= {"series_level": "ratio", "first_level": "ratio"}
 UNITS |= {row.quantity: row.unit for row in BOOK.constants.values()}
 UNITS |= {
     p.follows[1]: p.unit for name in BOOK.chapters for p in BOOK.parameters(name) if p.follows

@@ -59,7 +59,8 @@ def _in_millions(machine: Machine, speeds: Any = DRAWN) -> Any:
 
 def slower(chapter: Chapter) -> list[Machine]:
     """The GPU at the two ends of the interval of its predictions."""
-    hbm, ends = chapter.lines.hbm, interval(chapter.inputs.engine, chapter.inputs.model)
+    given, hbm = chapter.inputs, chapter.lines.hbm
+    ends = interval(given.engine, given.model, given.gpu, given.bytes_per_parameter)
     return [replace(hbm, time_ratio=hbm.time_ratio * end) for end in ends]
 
 

@@ -9,20 +9,25 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.serving import engines
-from inference_economics.serving.constants import ServingConstant, fitted_rows
+from inference_economics import catalog
+from inference_economics.serving import engines, kernels
+from inference_economics.serving.constants import fitted_rows
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 PARTS = {
-    "weights or products": ("reading weights", "weights_time", "product_time"),
+    "weights": ("reading and multiplying the weights", "matrix_time"),
+    "experts": ("the experts", "expert_time"),
     "KV cache": ("reading the KV cache", "kv_time"),
-    "floor of stages": ("the floor of the stages", "floor_time"),
+    "floor of layers": ("the least time of the layers", "floor_time"),
     "all-reduce": ("all-reduce", "reduce_time"),
-    "the engine": ("what is charged to the engine for each request", "host_time"),
+    "the engine": ("the engine's own work", "host_time"),
     "newcomers": ("newcomers' prefill", "prefill_per_token"),
 }
-"""What takes the time of a token: its name in a figure, in a sentence, and its results."""
+"""What takes the time of a token: its name in a figure, in a sentence, and its result."""
+
+CHIPS = ("h100_sxm", "h200_sxm", "b200_sxm", "gb300")
+"""The four chips of the first picture."""
 
 BATCHES = (1, 4, 16, 64, 256)
 LEVEL = 0.9
@@ -55,22 +60,26 @@ def prediction(chapter: Chapter) -> str:
 
 
 def parts_of(results: Any) -> dict[str, Any]:
-    """What takes the time of a token, by its name in a figure."""
-    return {
-        part: np.maximum.reduce([np.asarray(getattr(results, name)) for name in names])
-        for part, (_, *names) in PARTS.items()
-    }
+    """What takes the time of a token, by its name in a figure, its series' level included."""
+    parts = {part: np.asarray(getattr(results, name)) for part, (_, name) in PARTS.items()}
+    level = np.asarray(results.output_time) / sum(parts.values())
+    return {part: level * time for part, time in parts.items()}
 
 
 def time_by_parts(chapter: Chapter) -> HTML:
-    """What takes the time of a token, for rising numbers of requests in flight."""
-    many = {**chapter.run.inputs, "concurrency": np.array(BATCHES, float)}
-    parts = parts_of(chapter.run.sheet(**many))
-    table = pd.DataFrame(
-        {part: np.broadcast_to(1e3 * v, len(BATCHES)) for part, v in parts.items()}
-    )
-    table.insert(0, "Requests in flight", BATCHES)
-    bars = table.melt("Requests in flight", var_name="Part", value_name=PER_TOKEN)
+    """What takes the time of a token, for rising numbers of requests in flight on four chips."""
+    many = np.array(BATCHES, float)
+    tables = []
+    for key in dict.fromkeys((chapter.inputs.chip.key, *CHIPS)):
+        chip = catalog.chip(key)
+        swept = chapter.run.sheet(**{**chapter.run.inputs, "chip": chip, "concurrency": many})
+        parts = {
+            part: np.broadcast_to(1e3 * time, len(BATCHES))
+            for part, time in parts_of(swept).items()
+        }
+        tables.append(pd.DataFrame({"Chip": chip.name, "Requests in flight": BATCHES, **parts}))
+    table = pd.concat(tables[: len(CHIPS)], ignore_index=True)
+    bars = table.melt(["Chip", "Requests in flight"], var_name="Part", value_name=PER_TOKEN)
     bars["Order"] = bars["Part"].map([*PARTS].index)
     return chapter.figure(
         alt.Chart(bars)
@@ -87,19 +96,20 @@ def time_by_parts(chapter: Chapter) -> HTML:
                 legend=alt.Legend(columns=2),
             ),
             order="Order:Q",
+            facet=alt.Facet("Chip:N", columns=2, sort=list(dict.fromkeys(table["Chip"])),
+                            title=None),
         )
         .properties(
             title="What takes the time of a token",
             description=(
                 f"Stacked bars of the time per output token of {chapter.inputs.model.name} by what "
-                "takes it, for rising numbers of requests in flight. Reading weights and the floor "
-                "of the stages are all there is for one request; the engine and newcomers' prefill "
-                "grow with the requests."
+                "takes it, for rising numbers of requests in flight, on four chips. Reading "
+                "weights and the least time of the layers are most of it for one request; the "
+                "engine, the exchanges and newcomers' prefill grow with the requests."
             ),
-            height=320,
         ),
         table.rename(columns={part: f"{part} (ms)" for part in PARTS}),
-    )
+    )  # fmt: skip
 
 
 def largest_part(chapter: Chapter) -> str:
@@ -125,11 +135,11 @@ def engine_name(key: str) -> str:
 
 
 def constants(chapter: Chapter) -> HTML:
-    """The fitted constants with their intervals."""
+    """The constants fitted on servers, with their intervals."""
     rows = [
         {
             "Constant": row.meaning,
-            "Of": engine_name(row.engine) if row.engine else "the hardware",
+            "Of": engine_name(row.engine) if row.engine else "all engines",
             "Value": row.value,
             "Low": row.low,
             "High": row.high,
@@ -140,9 +150,22 @@ def constants(chapter: Chapter) -> HTML:
     return chapter.table(pd.DataFrame(rows))
 
 
-def of_hardware(name: str) -> ServingConstant:
-    """A fitted constant of the hardware, by its name."""
-    return next(row for row in fitted_rows() if row.name == name and not row.engine)
+def rooflines(chapter: Chapter) -> HTML:
+    """What chips reach of their datasheets' peaks, by format, as single kernels show it."""
+    table = kernels.reached()
+    table = table[table["quantity"].isin(["bandwidth_share", "compute_share"])]
+    wide = table.pivot_table(
+        index=["system", "format"], columns="quantity", values=["value", "spread"]
+    ).reset_index()
+    chips = {key: row.name for key, row in catalog.chip_names().items()}
+    columns = {
+        "Chip": wide["system"].map(chips),
+        "Format": wide["format"],
+        "Of bandwidth (%)": 100 * wide["value", "bandwidth_share"],
+        "Of compute (%)": 100 * wide["value", "compute_share"],
+        "Between engines (±%)": 100 * wide["spread", "bandwidth_share"],
+    }
+    return chapter.table(pd.DataFrame(columns))
 
 
 def point_on_a_curve(chapter: Chapter) -> str:

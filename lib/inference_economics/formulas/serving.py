@@ -8,6 +8,7 @@ from inference_economics.units import (
     BytesPerSecond,
     Count,
     FlopPerSecond,
+    Ratio,
     Seconds,
     Share,
     Tokens,
@@ -43,38 +44,52 @@ def transfer_time(
     return read_bytes / (bandwidth_share * memory_bandwidth)
 
 
-@formula(gives="product_time", source="austin2025scaling, transformers chapter; the shares defined")
+@formula(gives="product_time", source="austin2025scaling, transformers chapter; the share defined")
 def product_time(
     tokens: Tokens,
-    common_parameters: Count,
-    experts_per_token: Count,
-    expert_parameters: Count,
-    expert_compute_share: Share,
-    tensor_parallel: Count,
+    parameters: Count,
+    chips: Count,
     compute_share: Share,
     compute: FlopPerSecond,
 ) -> Seconds:
     """Time of the products of tokens with weights: two operations for each weight and token."""
-    return (
-        2
-        * tokens
-        * (common_parameters + experts_per_token * expert_parameters / expert_compute_share)
-        / (tensor_parallel * compute_share * compute)
-    )
+    return 2 * tokens * parameters / (chips * compute_share * compute)
+
+
+@formula(gives="matrix_time", source="fits the measured kernels; a maximum with a rounded corner")
+def matrix_time(weights_time: Seconds, product_time: Seconds, sharpness: Count) -> Seconds:
+    """Time of a matrix product, which multiplies while it reads."""
+    return (weights_time**sharpness + product_time**sharpness) ** (1 / sharpness)
+
+
+@formula(gives="tokens_that_choose", source="assumption: tokens of a batch choose alike")
+def tokens_that_choose(tokens: Tokens, routing_spread: Share) -> Tokens:
+    """Tokens that would touch as many experts as a batch does, did they choose independently."""
+    return maximum(tokens * routing_spread, 1)
 
 
 @formula(gives="floor_time", source="launch and synchronization of kernels")
-def floor_time(stages_of_model: Count, stage_floor: Seconds) -> Seconds:
-    """Time that the stages of all layers take even when they have nothing to do."""
-    return stages_of_model * stage_floor
+def floor_time(
+    layers: Count,
+    layer_overhead: Seconds,
+    expert_layers: Count,
+    expert_overhead: Seconds,
+    latent_layers: Count,
+    latent_overhead: Seconds,
+) -> Seconds:
+    """Time that all layers take even when they have nothing to do."""
+    return (
+        layers * layer_overhead + expert_layers * expert_overhead + latent_layers * latent_overhead
+    )
 
 
 @formula(gives="all_reduce_time", source="thakur2005collectives; one exchange, or two")
 def all_reduce_in_node(
-    tensor_parallel: Count,
+    chips: Count,
     all_reduce_latency: Seconds,
+    all_reduce_in_two: Seconds,
     message: Bytes,
-    bandwidth_share: Share,
+    link_share: Share,
     link_bandwidth: BytesPerSecond,
 ) -> Seconds:
     """All-reduce between chips of one switch, by the faster of two methods.
@@ -82,13 +97,10 @@ def all_reduce_in_node(
     All send the whole message to all, or each sums one part and then sends it to all.
     """
     return minimum(
-        minimum(tensor_parallel - 1, 1) * all_reduce_latency
-        + (tensor_parallel - 1) * message / (bandwidth_share * link_bandwidth),
-        2 * minimum(tensor_parallel - 1, 1) * all_reduce_latency
-        + 2
-        * (tensor_parallel - 1)
-        * message
-        / (tensor_parallel * bandwidth_share * link_bandwidth),
+        minimum(chips - 1, 1) * all_reduce_latency
+        + (chips - 1) * message / (link_share * link_bandwidth),
+        minimum(chips - 1, 1) * all_reduce_in_two
+        + 2 * (chips - 1) * message / (chips * link_share * link_bandwidth),
     )
 
 
@@ -99,22 +111,29 @@ def reduce_time(layers: Count, all_reduce_time: Seconds) -> Seconds:
 
 
 @formula(gives="host_time", source="scheduling, sampling and detokenizing, request by request")
-def host_time(running: Count, host_per_request: Seconds) -> Seconds:
+def host_time(step_overhead: Seconds, running: Count, host_per_request: Seconds) -> Seconds:
     """The engine's own time in one step."""
-    return running * host_per_request
+    return step_overhead + running * host_per_request
+
+
+@formula(gives="accepted", source="follows: each guess right as often as the last")
+def accepted_tokens(drafted: Count, acceptance: Share) -> Tokens:
+    """Tokens that a step gives a request when some are guessed ahead, and checked together."""
+    return (1 - acceptance ** (drafted + 1)) / (1 - acceptance)
 
 
 @formula(gives="decode_time", source="austin2025scaling, inference chapter; floors added")
 def decode_time(
-    weights_time: Seconds,
-    product_time: Seconds,
+    matrix_time: Seconds,
+    expert_time: Seconds,
     kv_time: Seconds,
     floor_time: Seconds,
     reduce_time: Seconds,
     host_time: Seconds,
+    accepted: Tokens,
 ) -> Seconds:
-    """Time of one decoding step; products go on while weights are read, the rest does not."""
-    return maximum(weights_time, product_time) + kv_time + floor_time + reduce_time + host_time
+    """Time of one decoding step for each token that it gives a request."""
+    return (matrix_time + expert_time + kv_time + floor_time + reduce_time + host_time) / accepted
 
 
 # Prefill, and what it takes from everyone
@@ -147,18 +166,20 @@ def activation_time(
 
 @formula(gives="prefill_time", source="follows: the parts of a prefill one after the other")
 def time_of_prefill(
-    product_time: Seconds,
+    matrix_time: Seconds,
+    expert_time: Seconds,
     attention_time: Seconds,
     activation_time: Seconds,
     floor_time: Seconds,
     reduce_time: Seconds,
 ) -> Seconds:
     """Time of one request's prefill, a pass through all stages."""
-    return product_time + attention_time + activation_time + floor_time + reduce_time
+    return matrix_time + expert_time + attention_time + activation_time + floor_time + reduce_time
 
 
 @formula(gives="output_time", source="follows: each request brings one prefill for all its tokens")
 def time_per_output_token(
+    series_level: Ratio,
     decode_time: Seconds,
     prefill_after_first: Share,
     running: Count,
@@ -168,9 +189,11 @@ def time_per_output_token(
     """Mean time from one output token to the next.
 
     While a request writes its tokens, each of the others is replaced once, on average; its
-    newcomer's prefill holds everyone up.
+    newcomer's prefill holds everyone up. The level is what servers of a series add to all of it.
     """
-    return decode_time + prefill_after_first * running * prefill_time / output_tokens
+    return series_level * (
+        decode_time + prefill_after_first * running * prefill_time / output_tokens
+    )
 
 
 # Memory and queues
@@ -188,32 +211,39 @@ def requests_in_memory(
 
 @formula(gives="running", source="definition")
 def requests_running(concurrency: Count, requests_in_memory: Count) -> Count:
-    """Requests that run together; the others wait for memory."""
-    return maximum(minimum(concurrency, requests_in_memory), 0)
+    """Requests that run together, at least one; the others wait for memory."""
+    return maximum(minimum(concurrency, requests_in_memory), 1)
 
 
-@formula(
-    gives="first_token_time", source="follows: own prefill, a step, part of the others', the queue"
-)
+@formula(gives="first_token_time", source="follows: own prefill, a step, the first wave, the queue")
 def time_to_first_token(
+    first_level: Ratio,
+    first_overhead: Seconds,
     prefill_time: Seconds,
+    batch_wait: Count,
     output_time: Seconds,
-    prefill_after_first: Share,
-    waves: Count,
+    accepted: Tokens,
     running: Count,
+    waves: Count,
     concurrency: Count,
     output_tokens: Tokens,
 ) -> Seconds:
     """Mean time to the first token, in a closed loop with a fixed number of requests in flight.
 
-    The first wave starts all at once, so that each waits for half of the others' prefill. Those
-    that find no memory wait until those before them have finished.
+    The first wave starts all at once, so that each waits for half of the others' prefill. Some
+    engines wait some steps for more newcomers. Those that find no memory wait until those before
+    them have finished.
     """
     return (
-        prefill_time
-        + output_time
-        + (1 - prefill_after_first + 1 / (2 * waves)) * maximum(running - 1, 0) * prefill_time
-    ) * concurrency / running + (concurrency / running - 1) * output_time * output_tokens
+        first_level
+        * (
+            first_overhead
+            + prefill_time
+            + (1 + batch_wait) * output_time * accepted
+            + maximum(running - 1, 0) * prefill_time / (2 * waves)
+        )
+        + (concurrency / running - 1) * output_time * output_tokens
+    )
 
 
 @formula(gives="request_time", source="definition")

@@ -27,7 +27,8 @@ from inference_economics.machines.pipeline import (
 )
 from inference_economics.quantities import formulary
 from inference_economics.serving.constants import constants_of
-from inference_economics.serving.intervals import intervals
+from inference_economics.serving.constants import interval as interval_of
+from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import run_on, serve
 from inference_economics.units import (
     Bytes,
@@ -156,7 +157,8 @@ def gpu_options(
         engine=engine,
     )  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
-        served = serve(run, constants_of(engine))
+        served = serve(run, constants_of(engine, model, gpu, precision_of(bytes_per_parameter, gpu),
+            bytes_per_element))  # fmt: skip
         fits = served.requests_in_memory >= 1
         speed = where(fits, 1 / served.output_time, 0.0)
         seconds = where(fits, card_seconds_per_token(1, served.throughput), np.inf)
@@ -165,14 +167,12 @@ def gpu_options(
 
 ENGINE = "vllm"
 
-LEVEL = 0.9
-"""Share of measurements that the interval of the GPU's predictions is to hold."""
 
-
-def interval(engine: str, model: Model) -> tuple[float, float]:
+def interval(
+    engine: str, model: Model, gpu: Chip, bytes_per_parameter: Bytes
+) -> tuple[float, float]:
     """True times of an output token over predicted ones: the ends of serving's 90% interval."""
-    ends = intervals(LEVEL)[engine, model.has("experts")]
-    return ends["output_time_low"], ends["output_time_high"]
+    return interval_of(engine, model, gpu, precision_of(bytes_per_parameter, gpu))["output_time"]
 
 
 REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output_tokens")

@@ -18,8 +18,7 @@ from inference_economics.formulas.equal_speed import (
 from inference_economics.formulas.gpt4_scale import time_of_token
 from inference_economics.formulas.occupancy import unexplained_in_layer
 from inference_economics.machines.pipeline import cards_for, spatial_pipeline
-from inference_economics.serving.bound import lifetime
-from inference_economics.serving.runs import RUNS, models_of_runs, runs
+from inference_economics.serving.runs import RUNS, lifetime, models_of_runs, runs
 from inference_economics.units import Seconds, Tokens
 
 NETWORK = {

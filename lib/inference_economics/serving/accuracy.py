@@ -1,71 +1,73 @@
-"""What the model of serving is worth: its predictions against every measured run."""
+"""What the model of serving is worth: its predictions against measured runs."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from inference_economics import catalog
-from inference_economics.serving.bound import bound, set_aside
-from inference_economics.serving.constants import IDEAL, Constants, fitted
-from inference_economics.serving.engines import bytes_of
-from inference_economics.serving.model import run_on, serve
-from inference_economics.serving.predict import predict
+from inference_economics.quantities import DATA
+from inference_economics.serving.constants import IDEAL
+from inference_economics.serving.model import serve
+from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
-from inference_economics.serving.runs import models_of_runs, runs, static_runs
+from inference_economics.serving.runs import runs, static_runs
+
+LEVEL = 0.9
+"""The share of measurements that an interval is to hold."""
 
 
-def has_experts(rows: pd.DataFrame) -> pd.Series:
-    """Whether each row's model is a mixture of experts."""
-    keys = {name: row.key for name, row in models_of_runs().items()}
-    mixed = {name: catalog.model(key).has("experts") for name, key in keys.items()}
-    return rows["model"].map(mixed)
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Predicted rows with their errors.
+
+    Columns: `error` and `ttft_error`, predicted over measured time less one; `inside` and
+    `ttft_inside`, whether the interval holds the measured time; `width`, the logarithm of its
+    ends' ratio; `score`, the interval score of the logarithm (Gneiting and Raftery 2007), which
+    is the width and what a row outside adds.
+    """
+    low, high, time = (
+        np.log(table[f"{name}tpot_ms{end}"])
+        for name, end in (("predicted_", "_low"), ("predicted_", "_high"), ("", ""))
+    )
+    beyond = np.maximum(low - time, 0) + np.maximum(time - high, 0)
+    return table.assign(
+        error=table["predicted_tpot_ms"] / table["tpot_ms"] - 1,
+        inside=beyond == 0,
+        width=high - low,
+        score=high - low + 2 / (1 - LEVEL) * beyond,
+        ttft_error=table["predicted_ttft_ms"] / table["ttft_ms"] - 1,
+        ttft_inside=table["ttft_ms"].between(
+            table["predicted_ttft_ms_low"], table["predicted_ttft_ms_high"]
+        ),
+    )
 
 
 @cache
 def _book_rows() -> pd.DataFrame:
-    table = predict(runs())
-    at_datasheet = serve(run_of(table, ideal=True), IDEAL)
-    return table.assign(
-        key=table["model"].map({name: row.key for name, row in models_of_runs().items()}),
-        experts=has_experts(table),
-        set_aside=set_aside(),
-        error=table["predicted_tpot_ms"] / table["tpot_ms"] - 1,
-        inside=table["tpot_ms"].between(
-            table["predicted_tpot_ms_low"], table["predicted_tpot_ms_high"]
-        ),
-        ttft_error=table["predicted_ttft_ms"] / table["ttft_ms"] - 1,
-        datasheet_tpot_ms=at_datasheet.decode_time * 1e3,
-        **bound(table),
-    )
+    table = runs()
+    table = judged(predict(table[~table["repeated"]]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_datasheet = serve(run_of(table)[0], IDEAL)
+    return table.assign(datasheet_tpot_ms=at_datasheet.decode_time * 1e3)
 
 
 def book_rows() -> pd.DataFrame:
-    """Every measured row with its prediction, its error, and the bound on it.
+    """Every measured row, none twice, with its prediction and error.
 
-    Beside the columns of `runs.runs` and `predict`: `key`, the model's catalog key;
-    `experts`; `set_aside`, why a row is not counted; `error`, predicted over measured time per
-    output token less one; `inside`, whether the interval holds the measured time; `ttft_error`;
-    `datasheet_tpot_ms`, the time of one step at the datasheet's bandwidth and compute; and the
-    columns of `bound`.
+    Beside the columns of `runs.runs`, `predict` and `judged`: `datasheet_tpot_ms`, the time of
+    one step at the datasheet's bandwidth and compute.
     """
     return _book_rows().copy()
 
 
-def counted(table: pd.DataFrame, part: str) -> pd.DataFrame:
-    """The rows of a part that count: none twice, and none set aside."""
-    return table[(table["part"] == part) & ~table["repeated"] & (table["set_aside"] == "")]
-
-
 def summary(rows: pd.DataFrame) -> dict[str, float]:
-    """Errors of the time per output token over some of the rows of the book.
+    """Errors of some rows.
 
     Returns:
-        Number of rows, mean and median absolute error, mean error, and the share of the rows
-        whose measured time lies in its interval.
+        Number of rows, mean and median absolute error and mean error of the time per output
+        token, the share of rows in their interval, the interval score, and of the first token
+        the median absolute error and the share in its interval.
     """
     size = rows["error"].abs()
     return {
@@ -74,6 +76,9 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
         "median": float(size.median()),
         "bias": float(rows["error"].mean()),
         "coverage": float(rows["inside"].mean()),
+        "score": float(rows["score"].mean()),
+        "first": float(rows["ttft_error"].abs().median()),
+        "first_coverage": float(rows["ttft_inside"].mean()),
     }
 
 
@@ -81,32 +86,54 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
 def on_a100() -> pd.DataFrame:
     """A chip, models and an engine that no fit saw: static batches on A100, in milliseconds.
 
-    A static batch has no newcomers, so that its time per token is that of a step. The engine is
-    given the middle of the fitted engines' constants. Rows that the memory does not hold are left
-    out.
+    A static batch has no newcomers, so that its time per token is that of a step. The engine,
+    LMDeploy, is taken for vLLM. Rows that the memory does not hold are left out.
     """
-    middle = Constants(
-        *(
-            float(np.median([getattr(known, field.name) for known in fitted().values()]))
-            for field in fields(Constants)
-        )
+    table = static_runs().reset_index(drop=True)
+    rows = pd.DataFrame(
+        {
+            "model": table["key"], "system": "a100_sxm_80gb", "backend": "vllm",
+            "precision": "bf16", "isl": table["isl"], "osl": table["osl"],
+            "concurrency": table["batch"].astype(float), "tp": table["tp"],
+        }
+    )  # fmt: skip
+    served = computed(rows)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ideal = serve(run_of(rows)[0], IDEAL)
+    table = table.assign(
+        measured_ms=1e3 * table["tok_p50_s"],
+        predicted_ms=1e3 * served.decode_time,
+        datasheet_ms=1e3 * ideal.decode_time,
     )
-    chip = catalog.chip("a100_sxm_80gb")
-    wide = bytes_of("bf16")
-    rows = []
-    for row in static_runs().to_dict("records"):
-        run = run_on(
-            catalog.model(row["key"]), chip, row["tp"], float(row["batch"]), row["isl"],
-            row["osl"], wide, wide, "vllm",
-        )  # fmt: skip
-        served = serve(run, middle)
-        if served.running == row["batch"]:
-            ideal = serve(run, IDEAL).decode_time
-            times = {
-                "measured_ms": 1e3 * row["tok_p50_s"],
-                "predicted_ms": 1e3 * float(served.decode_time),
-                "datasheet_ms": 1e3 * float(ideal),
-            }
-            rows.append({name: row[name] for name in ("key", "tp", "batch", "isl", "osl")} | times)
-    table = pd.DataFrame(rows)
+    table = table[served.running == table["batch"]]
     return table.assign(error=table["predicted_ms"] / table["measured_ms"] - 1)
+
+
+@cache
+def on_own_gpus() -> pd.DataFrame:
+    """Decoding steps that we timed ourselves, without engine and network, in milliseconds.
+
+    The article's 70B model with 8-bit weights and cache, whole on one card or its share of eight.
+    Nothing was fitted on them; the engine is taken for vLLM, its own time and exchanges for none.
+    """
+    tables = []
+    for system in OWN_GPUS:
+        table = pd.read_csv(DATA / "measured" / f"gpu_{system}.csv")
+        table = table[(table["what"] == "decode step") & (table["layers"] == 80)]
+        tables.append(table.assign(system=system))
+    table = pd.concat(tables, ignore_index=True)
+    rows = pd.DataFrame(
+        {
+            "model": "llama2_70b", "system": table["system"], "backend": "vllm",
+            "precision": "fp8", "isl": table["context"] - 1, "osl": 2.0,
+            "concurrency": table["batch"], "tp": table["shards"], "kv_cache": "fp8",
+            "memory_share": 1e6,
+        }
+    )  # fmt: skip
+    served = computed(rows)[1]
+    table["predicted_ms"] = 1e3 * (served.matrix_time + served.kv_time + served.floor_time)
+    table["error"] = table["predicted_ms"] / table["value"] - 1
+    return table
+
+
+OWN_GPUS = ("h100_sxm", "h200_sxm")

@@ -14,9 +14,9 @@ from inference_economics.catalog import Chip, MissingConstantError, Model, Recor
 from inference_economics.catalog.own import CHIP_FILE, MODEL_FILE, chip, model
 from inference_economics.serving.engines import ENGINES, PRECISIONS
 from inference_economics.serving.model import NEEDS_OF_CHIP
-from inference_economics.serving.predict import PREDICTED, predict
+from inference_economics.serving.predict import PREDICTED, calibrated, predict
 from inference_economics.serving.rows import NEEDED, model_of, splits
-from inference_economics.serving.runs import models_of_runs
+from inference_economics.serving.runs import layout, models_of_runs
 from inference_economics.serving.shape import NEEDS_OF_MODEL, shape_of
 from reckoner.declare.given import Table, read_table
 from reckoner.declare.parameters import OwnFile, nearest
@@ -29,11 +29,24 @@ NUMBERS = {
     "concurrency": (1.0, 1e6, True),
     "tp": (1.0, 1024.0, False),
     "attention_dp": (1.0, 1024.0, True),
+    "speculation": (0.0, 8.0, True),
+    "batch_wait": (0.0, 1000.0, True),
+    "waves": (1.0, 1000.0, True),
+    "tpot_ms": (0.0, 1e9, True),
+    "ttft_ms": (0.0, 1e9, True),
+    "memory_share": (0.0, 1.0, True),
+    "moe_tp": (0.0, 1024.0, True),
+    "moe_ep": (0.0, 1024.0, True),
 }
 """Columns of numbers: the smallest and the largest allowed, and whether one may be blank."""
 
-NOT_RECKONED = {"pp", "pipeline_parallel", "pipeline_parallel_size", "cp", "context_parallel"}
-"""Columns that must say one, as the model of serving does not reckon with them."""
+NOT_WHOLE = {"tpot_ms", "ttft_ms", "memory_share"}
+"""Columns whose numbers need not be whole."""
+
+NOT_RECKONED = {"pp", "pipeline_parallel", "pipeline_parallel_size", "cp", "context_parallel",
+                "prefill_workers", "decode_workers"}  # fmt: skip
+"""Columns that must say one: pipelines, context split between chips and prefill on chips of its
+own are not reckoned with."""
 
 Own = TypeVar("Own", bound=Record)
 
@@ -105,15 +118,17 @@ class _Checks:
             if column == "concurrency" and "batch_size" in self.rows:
                 text = text.mask(text == "", self.rows["batch_size"])
             values = pd.to_numeric(text.mask(text == ""), errors="coerce")
-            allowed = values.between(low, high) & (values == values.round())
+            whole = "" if column in NOT_WHOLE else "whole "
+            allowed = values.between(low, high) & ((values == values.round()) | (whole == ""))
+            allowed |= (text == "") & may_be_blank & (column != "concurrency")
             if column == "attention_dp":
-                allowed |= (values == 0) | ((text == "") & may_be_blank)
+                allowed |= values == 0
             for place in self.rows.index[~allowed][:1]:
                 hint = "; write thousands without a separator" if "," in text[place] else ""
                 self.stop(
                     place,
                     column,
-                    f"expected a whole number of {low:g} to {high:g}; found {text[place]!r}{hint}",
+                    f"expected a {whole}number of {low:g} to {high:g}; found {text[place]!r}{hint}",
                 )
             found[column] = values
         return found
@@ -148,7 +163,7 @@ class _Checks:
             if name in lacking:
                 self.stop(place, column, f"{lacking[name]}; add a row for it")
 
-    def split(self, models: Mapping[str, Model]) -> None:
+    def split(self, models: Mapping[str, Model], groups: pd.Series) -> None:
         """No column asks for what is not reckoned with, and the chips of a group share evenly."""
         for column in NOT_RECKONED & {*self.rows}:
             for place, text in enumerate(self.rows[column]):
@@ -156,13 +171,13 @@ class _Checks:
                     self.stop(
                         place, column, "it is not reckoned with; write 1 or remove the column"
                     )
-        for place, (name, text) in enumerate(zip(self.rows["model"], self.rows["tp"], strict=True)):
+        for place, (name, size) in enumerate(zip(self.rows["model"], groups, strict=True)):
             allowed = splits(model_of(name, models))
-            if float(text) not in allowed:
+            if size not in allowed:
                 self.stop(
                     place,
                     "tp",
-                    f"{float(text):g} chips do not share the heads of {name} evenly; "
+                    f"{size:g} chips do not share the heads of {name} evenly; "
                     f"{', '.join(f'{each:g}' for each in allowed)} do",
                 )
 
@@ -192,38 +207,79 @@ def _lacking_models(names: Iterable[str], own: Mapping[str, Model]) -> dict[str,
     return found
 
 
-def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) -> pd.DataFrame:
-    """The rows of a file, as they stand there, with the predicted columns.
+def _with_configs(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The rows with the path of a `config` column, from a folder, in place of the model's name."""
+    if "config" not in rows:
+        return rows
+    named = rows["config"] != ""
+    paths = rows["config"].map(lambda text: str(folder / text))
+    return rows.assign(model=rows["model"].mask(named, paths))
 
-    Args:
-        path: a table with the columns `NEEDED`.
-        own: files of one's own chips and models.
-        level: the share of measurements that the intervals are to hold.
+
+def _checked(
+    path: Path, chips: dict[str, Chip], models: dict[str, Model]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a file as they stand there, and as `predict` takes them.
+
+    What the files of its cells describe is added to `chips` and `models`.
 
     Raises:
         DataError: a cell is wrong; the message names file, line and column, and what to do.
     """
-    chips, models = own_records(own)
     checks = _Checks(read_table(path))
     checks.header()
-    rows, numbers = checks.rows, checks.numbers()
+    written, numbers = checks.rows, checks.numbers()
+    rows = checks.rows = _with_configs(written, path.parent)
     models |= checks.files("model", MODEL_FILE, model)
     chips |= checks.files("system", CHIP_FILE, chip)
     checks.names("model", {*models_of_runs(), *catalog.model_names(), *models}, "model")
     checks.names("system", {*catalog.chip_names(), *chips}, "chip")
     checks.names("backend", ENGINES, "fitted engine")
     checks.names("precision", {"", *PRECISIONS}, "precision")
+    if "kv_cache" in rows:
+        checks.names("kv_cache", {"", "bf16", "fp8"}, "format of the KV cache")
     checks.quantities("model", _lacking_models(rows["model"], models))
     checks.quantities("system", _lacking_chips(rows["system"], chips))
-    checks.split(models)
-    table = rows.drop(columns=["tensor_parallel", "data_parallel", "requests"], errors="ignore")
-    table = table.drop(columns="batch_size", errors="ignore").assign(**numbers)
+    table = rows.drop(columns=["tensor_parallel", "data_parallel", "requests", "drafted"],
+                      errors="ignore").assign(**numbers)  # fmt: skip
+    table = table.assign(**layout(table))
+    checks.split(models, table["tensor_parallel"])
+    return written, table.drop(columns="batch_size", errors="ignore")
+
+
+def predicted_table(
+    path: Path, own: Iterable[Path] = (), level: float = 0.9, calibrate: Path | None = None
+) -> pd.DataFrame:
+    """The rows of a file, as they stand there, with the predicted columns.
+
+    Args:
+        path: a table with the columns `NEEDED`.
+        own: files of one's own chips and models.
+        level: the share of measurements that the intervals are to hold.
+        calibrate: runs of one's own, with a column `tpot_ms` and perhaps `ttft_ms`.
+
+    Raises:
+        DataError: a cell is wrong; the message names file, line and column, and what to do.
+    """
+    chips, models = own_records(own)
+    known = None
+    if calibrate is not None:
+        _, measured = _checked(calibrate, chips, models)
+        if "tpot_ms" not in measured or measured["tpot_ms"].isna().any():
+            raise DataError(
+                f"{calibrate}, column 'tpot_ms': a measured time per output token is needed in "
+                "each row; add it in milliseconds"
+            )
+        known = calibrated(measured, chips, models)
+    rows, table = _checked(path, chips, models)
     try:
-        found = predict(table, level, chips, models)
+        found = predict(table, level, chips, models, known=known)
     except MissingConstantError as error:
         raise DataError(f"{path}, column 'system': {error.args[0]}") from None
     ends = ("", "_low", "_high")
-    written = [f"{name}{end}" for name in PREDICTED for end in ends] + ["limit", "outside"]
+    written = [f"{name}{end}" for name in PREDICTED for end in ends] + [
+        "limit", "seen", "outside",
+    ]  # fmt: skip
     return rows.assign(**{name: found[name] for name in written})
 
 
@@ -242,16 +298,25 @@ def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) ->
     "--level", default=0.9, show_default=True, type=click.FloatRange(0.01, 0.99),
     help="Share of measurements that the intervals are to hold.",
 )  # fmt: skip
-def command(rows: Path, output: Path, own: tuple[Path, ...], level: float) -> None:
+@click.option(
+    "--calibrate", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Runs of your own, with tpot_ms and perhaps ttft_ms: two or three tell a series' level.",
+)  # fmt: skip
+def command(
+    rows: Path, output: Path, own: tuple[Path, ...], level: float, calibrate: Path | None
+) -> None:
     """Predict time to first token, time per output token and throughput of serving runs.
 
     ROWS is a table with the columns model, system (the chip), backend (the engine), precision,
-    isl and osl (input and output tokens), concurrency and tp; attention_dp is optional. A model or
-    a chip may be the path of a file that describes it. The output may be a pipe, or - for the
-    standard output. Exit codes: 0 done, 1 a row or a file is wrong, 2 an option is.
+    isl and osl (input and output tokens), concurrency and tp. Optional are attention_dp, moe_tp,
+    moe_ep, backend_version, kv_cache (fp8 or bf16), speculation (tokens guessed ahead in a step),
+    batch_wait (steps), waves, memory_share, and config (a model's config.json, from the file's
+    folder). A model or a chip may be the path of a file that describes it. The output may be a
+    pipe, or - for the standard output. Exit codes: 0 done, 1 a row or a file is wrong, 2 an option
+    is.
     """
     try:
-        table = predicted_table(rows, own, level)
+        table = predicted_table(rows, own, level, calibrate)
         put(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except DataError as error:
         raise click.ClickException(str(error)) from None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas.gpt4_scale import experts_of_batch, message_bytes
 from inference_economics.formulas.kv_cache import model_kv_cache, model_kv_read
 from inference_economics.formulas.serving import (
+    accepted_tokens,
     activation_time,
     all_reduce_in_node,
     attention_time,
@@ -18,6 +17,7 @@ from inference_economics.formulas.serving import (
     floor_time,
     host_time,
     kv_read,
+    matrix_time,
     product_time,
     reduce_time,
     requests_in_memory,
@@ -27,11 +27,12 @@ from inference_economics.formulas.serving import (
     time_of_request,
     time_per_output_token,
     time_to_first_token,
+    tokens_that_choose,
     transfer_time,
     weights_read,
 )
-from inference_economics.serving.constants import Constants, fitted
-from inference_economics.serving.intervals import intervals
+from inference_economics.serving.constants import Constants
+from inference_economics.serving.engines import forms_of, peak, precision_of
 from inference_economics.serving.shape import SERVING, Shape, shape_of
 from inference_economics.units import (
     Bytes,
@@ -43,7 +44,7 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
-from reckoner.declare.numeric import minimum
+from reckoner.declare.numeric import maximum, minimum
 
 NEEDS_OF_CHIP = ("memory", "memory_bandwidth", "fp16_compute")
 
@@ -54,12 +55,14 @@ class Served:
 
     weights_time: Seconds
     product_time: Seconds
+    matrix_time: Seconds
+    expert_time: Seconds
     kv_time: Seconds
     floor_time: Seconds
     reduce_time: Seconds
     host_time: Seconds
+    accepted: Tokens
     decode_time: Seconds
-    prefill_products: Seconds
     prefill_time: Seconds
     prefill_per_token: Seconds
     output_time: Seconds
@@ -78,7 +81,9 @@ class Run:
         shape: the model's.
         memory: of one chip.
         memory_bandwidth: of one chip.
-        compute: peak of one chip.
+        compute: peak of one chip for the weights that every token uses.
+        expert_compute: for those of experts.
+        attention_compute: for attention, of 16 bits.
         link_bandwidth: of one chip, one way.
         tensor_parallel: chips that split every layer.
         data_parallel: groups of such chips that split the requests and share the experts.
@@ -88,12 +93,17 @@ class Run:
         kv_cache: KV cache of one request half-way through its output.
         kv_reserved: KV cache that the engine reserves for one request.
         memory_share: share of the memory that the engine uses.
+        drafted: tokens that are guessed ahead in a step.
+        batch_wait: steps that an engine waits for newcomers.
+        waves: requests sent for each one in flight.
     """
 
     shape: Shape
     memory: Bytes
     memory_bandwidth: BytesPerSecond
     compute: FlopPerSecond
+    expert_compute: FlopPerSecond
+    attention_compute: FlopPerSecond
     link_bandwidth: BytesPerSecond
     tensor_parallel: Count
     data_parallel: Count
@@ -103,6 +113,9 @@ class Run:
     kv_cache: Bytes
     kv_reserved: Bytes
     memory_share: Share
+    drafted: Count = 0.0
+    batch_wait: Count = 0.0
+    waves: Count = 10.0
 
 
 def serve(run: Run, constants: Constants) -> Served:
@@ -116,19 +129,24 @@ def serve(run: Run, constants: Constants) -> Served:
     held = work.requests_in_memory()
     running = requests_running(run.concurrency, held)
     of_group = running / run.data_parallel
+    accepted = accepted_tokens(run.drafted, constants.acceptance)
     parts = work.step(running, of_group)
-    step = decode_time(**parts)
-    products, prefill = work.prefill()
+    names = ("matrix_time", "expert_time", "kv_time", "floor_time", "reduce_time", "host_time")
+    step = decode_time(*(parts[name] for name in names), accepted)
+    prefill = work.prefill()
     late, written = constants.prefill_after_first, run.output_tokens
-    output = time_per_output_token(step, late, of_group, prefill, written)
-    waves = catalog.value(f"{SERVING}.waves")
+    level = constants.series_level
+    output = time_per_output_token(level, step, late, of_group, prefill, written)
     asked = run.concurrency / run.data_parallel
-    first = time_to_first_token(prefill, output, late, waves, of_group, asked, written)
+    first = time_to_first_token(
+        constants.first_level, constants.first_overhead, prefill, run.batch_wait, output,
+        accepted, of_group, run.waves, asked, written,
+    )  # fmt: skip
     whole = time_of_request(first, output, written)
     return Served(
         **parts,
+        accepted=accepted,
         decode_time=step,
-        prefill_products=products,
         prefill_time=prefill,
         prefill_per_token=late * of_group * prefill / written,
         output_time=output,
@@ -165,31 +183,29 @@ class _Work:
 
     def step(self, running: Count, of_group: Count) -> dict[str, Seconds]:
         """The parts of a decoding step, by name."""
-        run, shape = self.run, self.run.shape
-        touched = experts_of_batch(shape.experts, shape.experts_per_token, running)
-        weights = weights_read(
-            shape.common_bytes, run.tensor_parallel, touched, shape.expert_bytes, self.chips
-        )
-        return {
-            "weights_time": self.transfer(weights),
-            "product_time": self.products(of_group),
-            "kv_time": self.transfer(kv_read(run.kv_cache, of_group, self.kv_splits)),
-            "floor_time": floor_time(shape.stages, self.constants.stage_floor),
-            "reduce_time": self.reduces(of_group),
-            "host_time": host_time(running, self.constants.host_per_request),
-        }
+        run, constants = self.run, self.constants
+        checked = 1 + run.drafted
+        parts = self.matrices(of_group * checked)
+        cache = kv_read(run.kv_cache, of_group, self.kv_splits)
+        return parts | {
+            "kv_time": transfer_time(cache, constants.cache_share, run.memory_bandwidth),
+            "floor_time": self.floors(),
+            "reduce_time": self.reduces(of_group * checked),
+            "host_time": host_time(constants.step_overhead, running / run.data_parallel,
+                constants.host_per_request),
+        }  # fmt: skip
 
-    def prefill(self) -> tuple[Seconds, Seconds]:
-        """The products of one request's prefill, and all of its time."""
+    def prefill(self) -> Seconds:
+        """Time of one request's prefill."""
         run, shape, constants = self.run, self.run.shape, self.constants
-        products = self.products(run.input_tokens)
+        parts = self.matrices(run.input_tokens)
         attention = attention_time(
             shape.layers,
             shape.attention_width,
             run.input_tokens,
             run.tensor_parallel,
-            constants.compute_share,
-            run.compute,
+            constants.attention_share,
+            run.attention_compute,
         )
         activations = activation_time(
             run.input_tokens,
@@ -198,113 +214,60 @@ class _Work:
             constants.bandwidth_share,
             run.memory_bandwidth,
         )
-        floor = floor_time(shape.stages, constants.stage_floor)
-        reduces = self.reduces(run.input_tokens)
-        whole = time_of_prefill(products, attention, activations, floor, reduces)
-        return products + attention, whole
+        return time_of_prefill(
+            parts["matrix_time"], parts["expert_time"], attention, activations, self.floors(),
+            self.reduces(run.input_tokens),
+        )  # fmt: skip
 
-    def products(self, tokens: Tokens) -> Seconds:
+    def floors(self) -> Seconds:
         shape, constants = self.run.shape, self.constants
-        return product_time(
-            tokens,
-            shape.common_parameters,
-            shape.experts_per_token,
-            shape.expert_parameters,
-            constants.expert_compute_share,
-            self.run.tensor_parallel,
-            constants.compute_share,
-            self.run.compute,
-        )
+        return floor_time(
+            shape.layers, constants.layer_overhead, shape.expert_layers,
+            constants.expert_overhead, shape.latent_layers, constants.latent_overhead,
+        )  # fmt: skip
+
+    def matrices(self, tokens: Tokens) -> dict[str, Seconds]:
+        """Reading and multiplying the weights for some tokens of each group."""
+        run, shape, constants = self.run, self.run.shape, self.constants
+        everyone = tokens * run.data_parallel
+        choosing = tokens_that_choose(everyone, constants.routing_spread)
+        touched = experts_of_batch(shape.experts, shape.experts_per_token, choosing)
+        common = transfer_time(
+            weights_read(shape.common_bytes, run.tensor_parallel, 0, 0, self.chips),
+            constants.bandwidth_share, run.memory_bandwidth,
+        )  # fmt: skip
+        experts = transfer_time(
+            weights_read(0, run.tensor_parallel, touched, shape.expert_bytes, self.chips),
+            constants.expert_bandwidth_share, run.memory_bandwidth,
+        )  # fmt: skip
+        products = product_time(
+            tokens, shape.common_parameters, run.tensor_parallel, constants.compute_share,
+            run.compute,
+        )  # fmt: skip
+        of_experts = product_time(
+            everyone, shape.experts_per_token * shape.expert_parameters, self.chips,
+            constants.expert_compute_share, run.expert_compute,
+        )  # fmt: skip
+        return {
+            "weights_time": common + experts,
+            "product_time": products + of_experts,
+            "matrix_time": matrix_time(common, products, constants.sharpness),
+            "expert_time": matrix_time(experts, of_experts, constants.sharpness),
+        }
 
     def reduces(self, tokens: Tokens) -> Seconds:
         """Time of all exchanges for some tokens."""
-        shape, wide = self.run.shape, catalog.value(f"{SERVING}.bytes_per_activation")
+        run, shape, constants = self.run, self.run.shape, self.constants
+        wide = catalog.value(f"{SERVING}.bytes_per_activation")
         one = all_reduce_in_node(
-            self.run.tensor_parallel,
-            self.constants.all_reduce_latency,
+            maximum(run.tensor_parallel, run.data_parallel),
+            constants.all_reduce_latency,
+            constants.all_reduce_in_two,
             message_bytes(tokens, shape.hidden_size, wide),
-            self.constants.bandwidth_share,
-            self.run.link_bandwidth,
+            constants.link_share,
+            run.link_bandwidth,
         )
         return reduce_time(shape.layers, one)
-
-    def transfer(self, read: Bytes) -> Seconds:
-        return transfer_time(read, self.constants.bandwidth_share, self.run.memory_bandwidth)
-
-
-@dataclass(frozen=True)
-class Step:
-    """How requests of one kind are served; each field an array.
-
-    Attributes:
-        served: all times and what takes them.
-        output_time: the time per output token.
-        output_time_low: lower end of its interval.
-        output_time_high: upper end.
-        request_time: the time from a request to its last token.
-        request_time_low: lower end of its interval.
-        request_time_high: upper end.
-    """
-
-    served: Served
-    output_time: Seconds
-    output_time_low: Seconds
-    output_time_high: Seconds
-    request_time: Seconds
-    request_time_low: Seconds
-    request_time_high: Seconds
-
-
-def step_time(
-    model: Model,
-    chip: Chip,
-    tensor_parallel: Count,
-    batch: Count,
-    context_length: Tokens,
-    output_length: Tokens,
-    bytes_per_parameter: Bytes,
-    bytes_per_element: Bytes,
-    engine: str,
-    constants: Constants | None = None,
-    level: float = 0.9,
-) -> Step:
-    """Times of a token and of a request, with intervals, on numbers or arrays.
-
-    Where the weights or a single request do not fit in memory every time is NaN.
-
-    Args:
-        model: of the catalog, or one's own.
-        chip: of the catalog, or one's own.
-        tensor_parallel: chips that split every layer.
-        batch: requests in flight; those that find no memory wait.
-        context_length: tokens of one request, input and output together.
-        output_length: output tokens of one request.
-        bytes_per_parameter: bytes of one weight.
-        bytes_per_element: bytes of one element of the KV cache.
-        engine: whose constants to use.
-        constants: other constants, such as `IDEAL`.
-        level: the share of measurements that the intervals are to hold.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        served = serve(
-            run_on(
-                model, chip, tensor_parallel, batch, context_length - output_length,
-                output_length, bytes_per_parameter, bytes_per_element, engine,
-            ),
-            constants or fitted()[engine],
-        )  # fmt: skip
-        fits = np.where(served.requests_in_memory >= 1, 1.0, np.nan)
-        factors = intervals(level)[engine, model.has("experts")]
-        times = {
-            f"{name}{suffix}": getattr(served, name) * fits * factor
-            for name in ("output_time", "request_time")
-            for suffix, factor in (
-                ("", 1.0),
-                ("_low", factors[f"{name}_low"]),
-                ("_high", factors[f"{name}_high"]),
-            )
-        }
-    return Step(served, **times)
 
 
 def run_on(
@@ -317,18 +280,35 @@ def run_on(
     bytes_per_parameter: Bytes,
     bytes_per_element: Bytes,
     engine: str,
+    precision: str = "",
 ) -> Run:
     """A run of one model on one kind of chip; numbers, arrays or expressions.
+
+    Args:
+        model: of the catalog, or one's own.
+        chip: of the catalog, or one's own.
+        tensor_parallel: chips that split every layer.
+        concurrency: requests in flight.
+        input_tokens: of a request.
+        output_tokens: of a request.
+        bytes_per_parameter: bytes of one weight.
+        bytes_per_element: bytes of one element of the KV cache.
+        engine: whose settings to use.
+        precision: format of the weights, if their bytes do not tell it.
 
     Raises:
         MissingConstantError: the chip or the model lacks a quantity.
     """
+    precision = precision or precision_of(bytes_per_parameter, chip)
+    forms = forms_of(model, chip, precision, bytes_per_element)
     reserved = catalog.value(f"{engine}.reserved_output")
     return Run(
         shape=shape_of(model, bytes_per_parameter),
         memory=chip.memory,
         memory_bandwidth=chip.memory_bandwidth,
-        compute=chip.fp16_compute,
+        compute=peak(chip, forms[0]),
+        expert_compute=peak(chip, forms[1]),
+        attention_compute=chip.fp16_compute,
         link_bandwidth=chip.link_bandwidth,
         tensor_parallel=tensor_parallel,
         data_parallel=1,
@@ -340,4 +320,5 @@ def run_on(
             model, input_tokens + output_tokens * reserved, bytes_per_element
         ),
         memory_share=catalog.value(f"{engine}.memory_share"),
+        waves=catalog.value(f"{SERVING}.waves"),
     )

@@ -12,10 +12,17 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas.kv_cache import model_kv_cache, model_kv_read
-from inference_economics.serving.constants import Constants, fitted
-from inference_economics.serving.engines import bytes_of, kv_bytes_of
+from inference_economics.serving.constants import OF_CHIP, Constants, combined, fitted, of_chip
+from inference_economics.serving.engines import (
+    BLANK_PRECISION,
+    ENGINES,
+    bytes_of,
+    forms_of,
+    kv_bytes_of,
+    peak,
+)
 from inference_economics.serving.model import Run
-from inference_economics.serving.runs import models_of_runs
+from inference_economics.serving.runs import layout, models_of_runs, settings
 from inference_economics.serving.shape import Shape, shape_of
 
 Column = npt.NDArray[np.float64]
@@ -54,101 +61,104 @@ def splits(model: Model) -> list[float]:
     ]
 
 
-def _precision_of_experts(model: str, precision: str) -> str:
-    known = models_of_runs().get(model)
-    return known.expert_precision or precision if known else precision
-
-
 def run_of(
     rows: pd.DataFrame,
     chips: Mapping[str, Chip] | None = None,
     models: Mapping[str, Model] | None = None,
-    ideal: bool = False,
-) -> Run:
-    """The rows of a table of runs as arrays that the formulas take.
+) -> tuple[Run, dict[str, Column]]:
+    """The rows of a table of runs as arrays that the formulas take, and what their chips reach.
 
     Args:
-        rows: with the columns `NEEDED`, or with those that `runs.runs` adds.
+        rows: with the columns `NEEDED`, or with those that `runs.runs` adds. `kv_cache` ("fp8" or
+            "bf16") may say the format of the cache, `memory_share` the share of the memory.
         chips: one's own chips by name.
         models: one's own models by name.
-        ideal: whether 8-bit weights may use the chip's 8-bit peak, which no run was seen to do.
 
     Raises:
         KeyError: a chip, model, precision or engine is not known.
         MissingConstantError: a chip or model lacks a quantity.
     """
-    key = [rows[name].astype(str) for name in ("model", "system", "backend", "precision")]
-    keys = list(zip(*key, strict=True))
+    missing = sorted({*rows["backend"]} - {*ENGINES})
+    if missing:
+        raise KeyError(f"engine {missing[0]!r} was not fitted; known: {', '.join(ENGINES)}")
+    if "tensor_parallel" not in rows:
+        rows = rows.assign(**layout(rows))
+    if "drafted" not in rows:
+        rows = rows.assign(**settings(rows))
+    rows = rows.assign(kv_cache=rows["kv_cache"].fillna("") if "kv_cache" in rows else "")
+    names = ("model", "system", "backend", "precision", "kv_cache")
+    keys = list(zip(*(rows[name].astype(str) for name in names), strict=True))
     kinds = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     place = np.array([kinds[key] for key in keys], dtype=int)
-    known = [_kind(key, chips or {}, models or {}, ideal) for key in kinds]
+    known = [_kind(key, chips or {}, models or {}) for key in kinds]
     column = {name: np.array([kind[name] for kind in known])[place] for name in known[0]}
     inputs, outputs = rows["isl"].to_numpy(float), rows["osl"].to_numpy(float)
 
     def kv_cache(written: Column, of: Callable[..., Column] = model_kv_cache) -> Column:
         """What each row's request keeps, or reads at a step, when it has written some tokens."""
         caches = np.empty(len(rows))
-        for index, (name, _, engine, precision) in enumerate(kinds):
-            of_kind, kv_bytes = place == index, kv_bytes_of(engine, precision)
+        for index, (name, *_) in enumerate(kinds):
+            of_kind = place == index
             tokens = inputs[of_kind] + written[of_kind]
-            caches[of_kind] = of(model_of(name, models or {}), tokens, kv_bytes)
+            caches[of_kind] = of(model_of(name, models or {}), tokens, known[index]["kv_bytes"])
         return caches
 
-    split = _column(rows, "tensor_parallel", "tp").to_numpy(float)
-    return Run(
+    share = column["memory_share"]
+    if "memory_share" in rows:
+        own = pd.to_numeric(rows["memory_share"], errors="coerce").to_numpy(float)
+        share = np.where(np.isnan(own), share, own)
+    split = rows["tensor_parallel"].to_numpy(float)
+    groups = rows["data_parallel"].to_numpy(float)
+    run = Run(
         shape=Shape(**{field.name: column[field.name] for field in fields(Shape)}),
         memory=column["memory"],
         memory_bandwidth=column["memory_bandwidth"],
         compute=column["compute"],
-        link_bandwidth=_links(column["link_bandwidth"], split, rows["system"]),
+        expert_compute=column["expert_compute"],
+        attention_compute=column["attention_compute"],
+        link_bandwidth=_links(column["link_bandwidth"], split * groups, rows["system"]),
         tensor_parallel=split,
-        data_parallel=_groups(rows),
+        data_parallel=groups,
         concurrency=_requests(rows),
         input_tokens=inputs,
         output_tokens=outputs,
         kv_cache=kv_cache(outputs / 2, model_kv_read),
         kv_reserved=kv_cache(outputs * column["reserved_output"]),
-        memory_share=column["memory_share"],
+        memory_share=share,
+        **{name: rows[name].to_numpy(float) for name in ("drafted", "batch_wait", "waves")},
     )
+    return run, {name: column[name] for name in (*OF_CHIP, "new", "mixed")}
 
 
 def _kind(
-    key: tuple[str, ...], chips: Mapping[str, Chip], models: Mapping[str, Model], ideal: bool
+    key: tuple[str, ...], chips: Mapping[str, Chip], models: Mapping[str, Model]
 ) -> dict[str, float]:
-    """What rows of one model, chip, engine and precision have in common."""
-    name, system, engine, precision = key
-    chip = chip_of(system, chips)
-    shape = shape_of(model_of(name, models), bytes_of(_precision_of_experts(name, precision)))
-    peak = chip.fp16_compute
-    if ideal and precision == "fp8":
-        peak = chip.values.get("fp8_compute", chip.values.get("int8_compute", peak))
+    """What rows of one model, chip, engine and formats have in common."""
+    name, system, engine, precision, cache = key
+    chip, model, known = chip_of(system, chips), model_of(name, models), models_of_runs().get(name)
+    weights = (known.expert_precision if known else "") or precision or BLANK_PRECISION
+    shape = shape_of(model, bytes_of(weights))
+    new = chip.has("fp4_compute")
+    kv_bytes = bytes_of(cache) if cache else kv_bytes_of(engine, weights, new)
+    forms = forms_of(model, chip, weights, kv_bytes)
     return {field.name: float(getattr(shape, field.name)) for field in fields(Shape)} | {
+        **of_chip(chip, engine, *forms),
+        "mixed": float(model.has("experts")),
         "memory": chip.memory,
         "memory_bandwidth": chip.memory_bandwidth,
-        "compute": peak,
+        "compute": peak(chip, forms[0]),
+        "expert_compute": peak(chip, forms[1]),
+        "attention_compute": chip.fp16_compute,
         "link_bandwidth": chip.values.get("link_bandwidth", float("nan")),
         "memory_share": catalog.value(f"{engine}.memory_share"),
         "reserved_output": catalog.value(f"{engine}.reserved_output"),
+        "kv_bytes": kv_bytes,
     }
-
-
-def _column(rows: pd.DataFrame, *names: str) -> pd.Series:
-    """The first of some columns that the table has."""
-    return next(rows[name] for name in names if name in rows)
-
-
-def _groups(rows: pd.DataFrame) -> Column:
-    """Groups of chips that split the requests of each row."""
-    if "data_parallel" in rows:
-        return rows["data_parallel"].to_numpy(float)
-    if "attention_dp" in rows:
-        return rows["attention_dp"].fillna(1).clip(lower=1).to_numpy(float)
-    return np.ones(len(rows))
 
 
 def _requests(rows: pd.DataFrame) -> Column:
     """Requests in flight of each row."""
-    requests = _column(rows, "requests", "concurrency")
+    requests = rows["requests"] if "requests" in rows else rows["concurrency"]
     if "requests" not in rows and "batch_size" in rows:
         requests = requests.fillna(rows["batch_size"])
     return requests.to_numpy(float)
@@ -165,20 +175,22 @@ def _links(bandwidth: Column, split: Column, systems: pd.Series) -> Column:
     return links
 
 
-def constants_of(engines: pd.Series, known: Mapping[str, Constants] | None = None) -> Constants:
-    """The constants of each row's engine, as arrays.
+def constants_of(
+    engines: pd.Series,
+    chip: Mapping[str, Column],
+    server: Mapping[str, Mapping[str, float]] | None = None,
+) -> Constants:
+    """The constants of each row, as arrays, without a series' level.
 
-    Raises:
-        KeyError: an engine was not fitted; the message lists those that were.
+    Args:
+        engines: of each row.
+        chip: what each row's chip reaches, of `run_of`.
+        server: constants of each engine, if not the fitted ones.
     """
-    known = known or fitted()
-    missing = sorted({*engines} - {*known})
-    if missing:
-        raise KeyError(f"engine {missing[0]!r} was not fitted; known: {', '.join(known)}")
-    return Constants(
-        *(
-            engines.map({engine: getattr(of, field.name) for engine, of in known.items()})
-            .to_numpy(float)
-            for field in fields(Constants)
-        )
-    )  # fmt: skip
+    known = server or fitted()
+    names = known[ENGINES[0]]
+    columns = {
+        name: engines.map({engine: of[name] for engine, of in known.items()}).to_numpy(float)
+        for name in names
+    }
+    return combined(chip, columns, chip["mixed"] > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,12 @@ from pydantic import BaseModel, ConfigDict
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
+from inference_economics.serving.engines import BLANK_PRECISION
+from inference_economics.serving.levels import MAKER, PUBLIC, SERIES
 from reckoner.declare.tables import Text, read_rows
 
 RUNS = DATA / "measured" / "serving_h100_h200.csv"
+LATER_RUNS = DATA / "measured" / "serving_2026.csv"
 STATIC_RUNS = DATA / "measured" / "lmdeploy_a100_static.csv"
 INPUTS = (
     "model",
@@ -71,43 +75,141 @@ def read_runs(path: str) -> pd.DataFrame:
     return frame
 
 
+def layout(frame: pd.DataFrame) -> pd.DataFrame:
+    """How the chips of each row share the work: tensor- and data-parallel size of attention.
+
+    Some rows give the product of two equal sizes of the experts' layout as the number of chips:
+    the same run stands there a second time with the single number, and no such run used more than
+    eight chips. A product above eight is read so; one of four only in InferenceMAX's files.
+
+    Args:
+        frame: rows with `tp`, and perhaps `attention_dp`, `moe_tp`, `moe_ep` and `provenance`.
+    """
+    sizes = {
+        name: pd.to_numeric(frame[name], errors="coerce").fillna(1.0).clip(lower=1.0)
+        if name in frame
+        else pd.Series(1.0, index=frame.index)
+        for name in ("tp", "attention_dp", "moe_tp", "moe_ep")
+    }
+    tp, groups, split, ep = sizes.values()
+    experts = split * ep
+    public = of_inferencemax(frame)
+    square = (split == ep) & (ep > 1) & (public | (experts > 8))
+    tp = tp.mask(square & (tp == experts), tp / ep)
+    groups = groups.mask(square & (groups == experts), groups / ep)
+    blank = ~public & (groups == 1) & (frame["backend"] == "vllm") & (experts > tp)
+    groups = groups.mask(blank, experts / tp)
+    tp = tp.mask((groups > 1) & (tp == groups), 1.0)
+    return pd.DataFrame(
+        {"tensor_parallel": tp, "data_parallel": groups, "chips": tp * groups}, index=frame.index
+    )
+
+
+def of_inferencemax(frame: pd.DataFrame) -> pd.Series:
+    """Whether each row comes from InferenceMAX's collection; where nothing says so, it does."""
+    if "provenance" not in frame:
+        return pd.Series(True, index=frame.index)
+    named = frame["provenance"].astype(str).str.partition(";")[0]
+    return ~(named.str.startswith("source_file=") & named.str.contains("/"))
+
+
+def harness_of(frame: pd.DataFrame) -> Any:
+    """Whose harness ran each row, of `levels.PUBLIC` and `levels.MAKER`."""
+    return np.where(of_inferencemax(frame), PUBLIC, MAKER)
+
+
+def settings(frame: pd.DataFrame) -> pd.DataFrame:
+    """What each run was told and its columns do not say, as the public scripts set it.
+
+    Columns: `drafted`, tokens guessed ahead in a step; `batch_wait`, steps that the engine waits
+    for newcomers; `waves`, requests sent for each one in flight. A column of the table itself
+    goes before: `speculation` for the first, the others by their names.
+
+    Args:
+        frame: rows with `tensor_parallel` and `data_parallel`.
+    """
+    keys = frame["model"].map(key_of)
+    latent = keys.isin([k for k in catalog.model_names() if catalog.model(k).has("kv_rank")])
+    mixed = keys.isin([k for k in catalog.model_names() if catalog.model(k).has("experts")])
+    public = of_inferencemax(frame)
+    release = frame.get("backend_version", pd.Series("", index=frame.index))
+    guessing = (release == GUESSING) & latent
+    square = (frame["isl"] == 1024) & (frame["osl"] == 1024) & (frame["tensor_parallel"] < 8)
+    found = pd.DataFrame(
+        {
+            "drafted": np.where(guessing, np.where(frame["data_parallel"] > 1, 1.0, 3.0), 0.0),
+            "batch_wait": np.where(
+                public & (frame["backend"] == "trtllm") & ~mixed & square,
+                catalog.value("serving_model.batch_wait"),
+                0.0,
+            ),
+            "waves": np.where(
+                ~public & (frame["backend"] == "sglang"), 1.0, catalog.value("serving_model.waves")
+            ),
+        },
+        index=frame.index,
+    )
+    for name, column in (("drafted", "speculation"), ("batch_wait",) * 2, ("waves",) * 2):
+        if column in frame:
+            own = pd.to_numeric(frame[column], errors="coerce")
+            found[name] = own.fillna(found[name])
+    return found
+
+
+GUESSING = "1.2.0rc6.post3"
+"""The release of TensorRT-LLM that guesses tokens ahead in these runs (InferenceX, PR 392)."""
+
+
+def key_of(name: str) -> str:
+    """The catalog key of a model by its name in the measurements; another name is its own."""
+    known = models_of_runs().get(name)
+    return known.key if known else name
+
+
 @cache
 def _runs() -> pd.DataFrame:
-    frame = read_runs(str(RUNS))
-    expert_parallel = np.maximum(frame["moe_ep"], 1).astype(int)
-    product = (
-        frame["provenance"].str.startswith("source_file=20")
-        & (expert_parallel > 1)
-        & (frame["moe_tp"] == frame["moe_ep"])
-    )
-    replicated = frame["attention_dp"] > 1
-    frame["tensor_parallel"] = np.where(
-        product & ~replicated, frame["tp"] // expert_parallel, frame["tp"]
-    )
-    frame["data_parallel"] = np.where(
-        product & replicated, frame["attention_dp"] // expert_parallel, frame["attention_dp"]
-    )
-    frame["chips"] = frame["tensor_parallel"] * frame["data_parallel"]
+    tables = [read_runs(str(path)) for path in (RUNS, LATER_RUNS)]
+    frame = pd.concat(tables, ignore_index=True)
+    frame = frame.assign(**layout(frame).astype(int))
     frame["requests"] = frame["concurrency"].fillna(frame["batch_size"])
+    frame = frame.assign(**settings(frame))
+    frame["key"] = frame["model"].map(key_of)
+    frame["experts"] = [catalog.model(key).has("experts") for key in frame["key"]]
+    frame["release"] = frame["backend_version"]
+    frame["harness"] = harness_of(frame)
     frame["configuration"] = frame[list(CONFIGURATION)].astype(str).agg("|".join, axis=1)
-    repeats = ["configuration", "requests", "moe_ep", *MEASURED]
+    frame["precision"] = frame["precision"].replace("", BLANK_PRECISION)
+    frame["series"] = frame[list(SERIES)].astype(str).agg("|".join, axis=1)
+    repeats = ["configuration", "release", "requests", *MEASURED]
     frame["repeated"] = frame.duplicated(repeats)
-    frame["part"] = np.where(
-        frame["configuration"].isin(unseen_configurations(frame)), "unseen", "fit"
-    )
+    unseen = frame["configuration"].isin(unseen_configurations(frame.iloc[: len(tables[0])]))
+    frame["part"] = np.where(unseen & (frame.index < len(tables[0])), "unseen", "fit")
     return frame
 
 
 def runs() -> pd.DataFrame:
     """Every measured run, with what follows from its columns.
 
-    Some rows of InferenceMAX give the product of tensor and expert parallelism as `tp`: the same
-    run stands there a second time with the single number, and no run used more than eight chips.
-    Columns added: `tensor_parallel` and `data_parallel` (of attention), `chips`, `requests` (in
-    flight: `concurrency`, else `batch_size`), `configuration`, `repeated` (the same run again)
-    and `part` ("fit" or "unseen").
+    Columns added: those of `layout` and `settings`; `requests` (in flight: `concurrency`, else
+    `batch_size`), `key` (the model's), `experts`, `release`, `configuration`, `series`,
+    `repeated` (the same run again) and `part` ("fit" or "unseen").
     """
     return _runs().copy()
+
+
+def rows_of(part: str) -> pd.DataFrame:
+    """The measured rows of a part, none twice.
+
+    Args:
+        part: "fit" or "unseen".
+    """
+    table = runs()
+    return table[(table["part"] == part) & ~table["repeated"]]
+
+
+def lifetime(rows: pd.DataFrame) -> pd.Series:
+    """Measured time of a request, from its start to its last token, in seconds."""
+    return (rows["ttft_ms"] + rows["tpot_ms"] * (rows["osl"] - 1)) / 1e3
 
 
 def static_runs() -> pd.DataFrame:

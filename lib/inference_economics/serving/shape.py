@@ -38,7 +38,8 @@ class Shape:
 
     layers: Count
     hidden_size: Count
-    stages: Count
+    expert_layers: Count
+    latent_layers: Count
     common_results: Count
     split_results: Count
     attention_width: Count
@@ -84,15 +85,12 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
     output = model.vocabulary * hidden
     common_kinds = {kind: count for kind, count in networks.items() if kind == "dense"}
     inner = weights_of(model, {**mixing, **common_kinds}) + others
-    stages = sum(mixing.values()) + (_of_serving("dense_stages") - 1) * dense
-    stages = stages + (_of_serving("expert_stages") - 1) * sparse
-    if model.has("kv_rank"):
-        stages = stages + _of_serving("latent_stages") * model.layers
     layers = blocks(model)
     return Shape(
         layers=layers,
         hidden_size=hidden,
-        stages=stages,
+        expert_layers=sparse,
+        latent_layers=model.layers if model.has("kv_rank") else 0.0,
         common_results=_of_serving("hidden_results") * hidden * layers,
         split_results=_of_serving("ffn_results") * ffn,
         attention_width=attention_width(model) * (model.layers / layers),

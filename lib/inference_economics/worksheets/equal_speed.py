@@ -192,7 +192,10 @@ def conclude(
     gpu_seconds: SecondsPerToken = hbm.card_seconds(target_speed)
     cost: DollarsPerToken = cost_of.cost_of_output_token(card_rate, card_seconds)
     gpu_cost: DollarsPerToken = cost_of.cost_of_output_token(gpu_rate, gpu_seconds)
-    low, high = (replace(hbm, time_ratio=gpu_time_ratio * end) for end in interval(engine, model))
+    low, high = (
+        replace(hbm, time_ratio=gpu_time_ratio * end)
+        for end in interval(engine, model, gpu, bytes_per_parameter)
+    )
     gpu_cost_low: DollarsPerToken = low.cost(target_speed)
     gpu_cost_high: DollarsPerToken = high.cost(target_speed)
     cost_ratio: Ratio = cost / gpu_cost

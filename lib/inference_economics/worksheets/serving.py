@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from inference_economics import inputs
 from inference_economics.catalog import Chip, Model
 from inference_economics.choices import has_feed_forward, in_hbm
-from inference_economics.serving.constants import constants_of, ideal
+from inference_economics.serving.constants import constants_of, ideal, interval
 from inference_economics.serving.engines import (
     ENGINES,
     PRECISIONS,
@@ -16,7 +14,6 @@ from inference_economics.serving.engines import (
     engine_of,
     kv_bytes_of,
 )
-from inference_economics.serving.intervals import intervals
 from inference_economics.serving.model import NEEDS_OF_CHIP, run_on, serve
 from inference_economics.serving.shape import NEEDS_OF_MODEL
 from inference_economics.units import Bytes, Count, Ratio, Seconds, Tokens, TokensPerSecond
@@ -73,15 +70,15 @@ def conclude(
 ) -> Lines:  # fmt: skip
     """How fast a model is served, what takes the time, and where the datasheet would put it."""
     bytes_per_parameter = bytes_of(precision)
-    bytes_per_element = kv_bytes_of(engine.key, precision)
+    bytes_per_element = kv_bytes_of(engine.key, precision, chip.has("fp4_compute"))
     run = run_on(
         model, chip, tensor_parallel, concurrency, input_tokens, output_tokens,
-        bytes_per_parameter, bytes_per_element, engine.key,
+        bytes_per_parameter, bytes_per_element, engine.key, precision,
     )  # fmt: skip
-    constants = constants_of(engine.key)
+    constants = constants_of(engine.key, model, chip, precision, bytes_per_element)
     served = serve(run, constants)
-    around = intervals()[engine.key, model.has("experts")]
-    low, high = around["output_time_low"], around["output_time_high"]
+    around = interval(engine.key, model, chip, precision)
+    (low, high), (short, long) = around["output_time"], around["request_time"]
 
     # what a user sees, and what a chip gives
     output_time: Seconds = served.output_time
@@ -91,15 +88,15 @@ def conclude(
     speed_low: TokensPerSecond = 1 / output_time_high
     speed_high: TokensPerSecond = 1 / output_time_low
     throughput: TokensPerSecond = served.throughput
-    throughput_low: TokensPerSecond = throughput / around["request_time_high"]
-    throughput_high: TokensPerSecond = throughput / around["request_time_low"]
+    throughput_low: TokensPerSecond = throughput / long
+    throughput_high: TokensPerSecond = throughput / short
     first_token_time: Seconds = served.first_token_time
     request_time: Seconds = served.request_time
 
     # what takes the time
     decode_time: Seconds = served.decode_time
-    weights_time: Seconds = served.weights_time
-    product_time: Seconds = served.product_time
+    matrix_time: Seconds = served.matrix_time
+    expert_time: Seconds = served.expert_time
     kv_time: Seconds = served.kv_time
     floor_time: Seconds = served.floor_time
     reduce_time: Seconds = served.reduce_time
@@ -111,9 +108,7 @@ def conclude(
     kv_cache: Bytes = run.kv_cache
 
     # the same by the datasheet
-    eight_bit = chip.values.get("fp8_compute", run.compute)
-    peak = eight_bit if precision == "fp8" else run.compute
-    at_datasheet = serve(replace(run, compute=peak), ideal(constants))
+    at_datasheet = serve(run, ideal(constants))
     ideal_output_time: Seconds = at_datasheet.decode_time
     ideal_speed: TokensPerSecond = 1 / ideal_output_time
     optimism: Ratio = output_time / ideal_output_time
