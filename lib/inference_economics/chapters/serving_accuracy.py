@@ -142,6 +142,14 @@ def of_left(left: str, experts: bool) -> pd.Series:
     return table[(table["left"] == left) & (table["experts"] == experts)].iloc[0]
 
 
+def of_public(left: str, experts: bool) -> pd.Series:
+    """The same over the series whose scripts are public and that have more than a few runs."""
+    table = validate.left_out()
+    public = table["series"].str.endswith("|public") & (table["rows"] >= FEW)
+    own = table[public & (table["left"] == left) & (table["experts"] == experts)]
+    return own[["mean", "coverage", "first", "calibrated"]].mean().rename(str(len(own)))
+
+
 def goals(chapter: Chapter) -> str:
     """By how much each goal is missed, or that it is met."""
     found = {

@@ -26,7 +26,7 @@ from inference_economics.machines.pipeline import (
     spatial_pipeline,
 )
 from inference_economics.quantities import formulary
-from inference_economics.serving.constants import constants_of
+from inference_economics.serving.constants import LEVEL, constants_of
 from inference_economics.serving.constants import interval as interval_of
 from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import run_on, serve
@@ -171,8 +171,9 @@ ENGINE = "vllm"
 def interval(
     engine: str, model: Model, gpu: Chip, bytes_per_parameter: Bytes
 ) -> tuple[float, float]:
-    """True times of an output token over predicted ones: the ends of serving's 90% interval."""
-    return interval_of(engine, model, gpu, precision_of(bytes_per_parameter, gpu))["output_time"]
+    """True times of an output token over predicted ones: the ends of serving's interval."""
+    form = precision_of(bytes_per_parameter, gpu)
+    return interval_of(engine, model, gpu, form, LEVEL)["output_time"]
 
 
 REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output_tokens")

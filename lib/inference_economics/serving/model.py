@@ -233,11 +233,16 @@ class _Work:
         choosing = tokens_that_choose(everyone, constants.routing_spread)
         touched = experts_of_batch(shape.experts, shape.experts_per_token, choosing)
         common = transfer_time(
-            weights_read(shape.common_bytes, run.tensor_parallel, 0, 0, self.chips),
+            weights_read(
+                shape.common_bytes, run.tensor_parallel, 0.0, shape.expert_bytes, self.chips
+            ),
             constants.bandwidth_share, run.memory_bandwidth,
         )  # fmt: skip
         experts = transfer_time(
-            weights_read(0, run.tensor_parallel, touched, shape.expert_bytes, self.chips),
+            weights_read(
+                0.0 * shape.common_bytes, run.tensor_parallel, touched, shape.expert_bytes,
+                self.chips,
+            ),
             constants.expert_bandwidth_share, run.memory_bandwidth,
         )  # fmt: skip
         products = product_time(
