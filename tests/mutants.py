@@ -2,7 +2,8 @@
 
     python tests/mutants.py batching kv_cache     # these chapters; without a name, all of them
     python tests/mutants.py --limit 30 --seed 7   # thirty mutants of each, drawn otherwise
-    python tests/mutants.py -o mutants.csv        # every mutant with what became of it
+    python tests/mutants.py -o every.csv          # every mutant with what became of it
+    python tests/mutants.py -s tests/mutants.csv  # how many of each chapter's were caught
 
 Each mutant differs in one place from the worksheet: another name of the same unit, two arguments or
 operands swapped, another operator, constant, attribute or row, a result made larger by 1%. It is
@@ -247,12 +248,28 @@ def report(title: str, fates: list[tuple[Mutant, str]]) -> None:
             print(f"  {fate}, line {mutant.line}, {mutant.kind}: {change}", flush=True)
 
 
+def summarize(path: Path, chapter: str, fates: list[tuple[Mutant, str]]) -> None:
+    """Write a chapter's row of a summary; those of the others stay."""
+    rows = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = {row["chapter"]: row for row in csv.DictReader(file)}
+    count = Counter(fate for _, fate in fates)
+    known = count["caught"] + count["survived"]
+    rows[chapter] = {"chapter": chapter, "mutants": known, "caught": count["caught"]}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ("chapter", "mutants", "caught"), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[name] for name in sorted(rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("chapters", nargs="*")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, help="at most so many mutants of a chapter")
     parser.add_argument("-o", "--output", type=Path, help="a CSV file of all mutants")
+    parser.add_argument("-s", "--summary", type=Path, help="a CSV file of counts by chapter")
     asked = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     chapters = asked.chapters or [p.stem for p in sorted(SHEETS.glob("[a-z]*.py"))]
@@ -264,6 +281,8 @@ def main() -> None:
             made = pool.apply(mutants, (chapter, asked.seed, asked.limit))
             everything += (fates := list(zip(made, pool.imap(judge, made), strict=True)))
             report(chapter, fates)
+            if asked.summary:
+                summarize(asked.summary, chapter, fates)
     print("all:", dict(Counter(fate for _, fate in everything)))
     if asked.output:
         with asked.output.open("w", newline="", encoding="utf-8") as file:

@@ -100,6 +100,27 @@ def test_no_torus_is_in_time_at_a_microsecond_a_hop(article) -> None:
     assert article.all_reduce_direct < article.time_left_per_all_reduce
 
 
+def test_reading_leaves_a_fat_tree_no_time_with_the_rumoured_layers() -> None:
+    rumour = concluded(layers=120)
+    left, whole = rumour.time_left_per_all_reduce, rumour.time_per_all_reduce
+    assert rumour.all_reduce_direct < left < rumour.all_reduce_fat_tree_direct < whole
+
+
+@given(st.integers(2, 2000), NETWORK, st.floats(1e-7, 1e-2))
+def test_one_token_more_would_be_late(
+    cards: int, network: tuple[float, float, float], time: float
+) -> None:
+    hop, message, bandwidth = network
+    assume(message > 1e-3)
+    most = gpt4_scale.tokens_in_time(time, cards, 3, 3, hop, message, bandwidth)
+
+    def taken(tokens: float) -> float:
+        return gpt4_scale.all_reduce_direct(cards, 3, 3, hop, tokens * message, bandwidth)
+
+    assert most == 0 or taken(most) <= time * (1 + 1e-9)
+    assert taken(most + 1) > time * (1 - 1e-9)
+
+
 @given(CARDS, NETWORK)
 def test_a_ring_is_a_torus_of_one_dimension(
     cards: int, network: tuple[float, float, float]
@@ -384,6 +405,9 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         farthest = dimensions * n ** (1 / dimensions) / 2
         return crossed(farthest, max(1, farthest / 2))
 
+    left = max(0, token / g.layers - read) / 2
+    one_token = hidden * g.bytes_per_activation
+    of_one_token = 2 * 3 * (n - 1) * one_token / n / wire
     return {
         "weights": held,
         "cards": cards,
@@ -394,9 +418,13 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "time_per_layer": token / g.layers,
         "read_time": read,
         "time_per_all_reduce": token / g.layers / 2,
-        "time_left_per_all_reduce": max(0, token / g.layers - read) / 2,
+        "time_left_per_all_reduce": left,
         "hops_in_budget": token / g.layers / 2 / hop,
+        "link_vs_catapult": g.link_bandwidth / 5e9,  # ClickNP's 40 Gbit/s
         "message": message,
+        "published_hop": 3e-6 / 3,
+        "token_message": one_token,
+        "tokens_in_time": max(0, math.floor((left - crossed(3, 0)) / of_one_token)),
         "fat_tree_hops": 2 * levels,
         "all_reduce_ring": torus(1),
         "all_reduce_torus_2d": torus(2),
@@ -410,6 +438,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "kv_cache": sequence,
         "kv_cache_batch": sequence * g.batch_size,
         "kv_cards": math.ceil((held + sequence * g.batch_size) / memory) - cards,
+        "kv_cards_share": math.ceil((held + sequence * g.batch_size) / memory) / cards - 1,
         "kv_copies": max(1, n / model.kv_heads),
         "kv_batch_per_layer": one_layer * g.batch_size,
         "active_share": active / total,
@@ -420,6 +449,9 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "gpu_message": 8192 * 2,
         # eight GPUs, up to one switch and down again, 450 GB/s each way
         "gpu_all_reduce": 2 * (2 * hop + 7 / 8 * 16384 / 450e9),
+        "gpu_fastest": 3.56e-6,
+        "gpu_slowest": 18.98e-6,
+        "software_ratio": 18.98 / 3.56,
     }
 
 

@@ -125,7 +125,10 @@ def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
     )
     weights = named * case["bytes_per_parameter"]
     # what each token leaves in the cache for good; windowed layers keep the latest tokens only
-    kept = 0.5 * (context + min(context, window)) if window else context
+    kept, kept_at_twice = (
+        0.5 * (tokens + min(tokens, window)) if window else tokens
+        for tokens in (context, 2 * context)
+    )
     mla = layers * (512 + 64)  # the ranks of all models of the catalog with MLA
     elements = mla if case["model"] == "kimi_k2" else 2 * layers * kv_heads * head_dim
     token, cache = elements * width, elements * width * kept
@@ -140,6 +143,8 @@ def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
         "kv_bytes_per_token": token,
         "kv_cache": cache,
         "kv_cache_gib": cache / 2**30,
+        "twice": elements * width * kept_at_twice,
+        "growth_at_twice": kept_at_twice / kept,
         "latent_bytes_per_token": 61 * (512 + 64) * width,  # of DeepSeek-V3 and of Kimi K2
         "kv_cache_mha": 2 * layers * heads * head_dim * width * kept,
         "kv_cache_mqa": 2 * layers * head_dim * width * kept,
@@ -155,8 +160,22 @@ def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
         "fp16_cache_batch": fp16 * batch,
         "fp16_batch_that_outgrows": math.ceil(corrected / fp16),
     }
+    # gpt-oss-120b, half of whose 36 layers keep 128 tokens, and Llama 3.1 70B
+    oss = 2 * 36 * 8 * 64 * width
+    second |= {
+        "gibibyte": 2**30,
+        "gib_excess": 2**30 / 1e9 - 1,
+        "share_of_weights": cache / weights,
+        "oss_token": oss,
+        "oss_cache": oss / 2 * (context + min(context, 128)),
+        "oss_full_cache": oss * context,
+        "oss_shortcut": 2880 / (64 * 64),
+        "longest_cache": 2 * 80 * 8 * 128 * width * 131072,
+        "context_growth": 131072 / 4096,
+    }
     found = conclude.evaluate(**conclude.parameters.base(case))
-    lines = {name: found[name] for name in conclude.lines.keys() - {"latent", "per_token"}}
+    records = {"latent", "per_token", "oss", "longest"}
+    lines = {name: found[name] for name in conclude.lines.keys() - records}
     assert lines == pytest.approx(second, rel=1e-9)
 
 

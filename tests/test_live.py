@@ -89,6 +89,37 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
     assert tab.faults == []
 
 
+@by_chapter
+def test_every_slider_moves_a_line_or_a_word(chapter):
+    figure = FIGURES[chapter]
+    live = figure.live
+    said = [name for name in BOOK.units(chapter) if f"{{{name}}}" in live.sentence]
+
+    def told(state):
+        concluded = BOOK.conclude(chapter, state)
+        given = vars(concluded.results) | BOOK.parameters(chapter).base(state)
+        words = concluded.words(digits=3)
+        return [given[c.result] for c in live.curves], [words[name] for name in said]
+
+    before = told({})
+    for declared in figure.numbers:
+        kind = type(declared.default)
+        ends = ({declared.name: kind(bound)} for bound in figure.bounds(declared))
+        assert any(told(end) != before for end in ends), declared.name
+
+
+@by_chapter
+def test_the_slider_of_the_axis_stays_on_it(visit, chapter):
+    figure = FIGURES[chapter]
+    across = figure.live.across
+    tab = opened(visit, chapter)
+    tab.locator(f"#live-{figure.name}-{across}").focus()
+    tab.keyboard.press("End")
+    tab.wait_for_function(
+        f"document.querySelector('.live').reckoner.state.{across} === {figure.live.span[1]}"
+    )
+
+
 def test_a_picked_chip_brings_its_numbers(visit):
     tab = opened(visit, "comparison")
     tab.select_option("#live-comparison-chip_3", "groq_3_lpu")

@@ -209,6 +209,7 @@ def by_hand(
     cost, gpu_at_cost = card_cost * cards / throughput, gpu_cost / gpu_throughput
 
     gpu_power = value(f"{gpu}.power")
+    on_card = throughput / cards / chip_power
     dollars_of_watt = load * overhead * electricity_price  # for each second
     electricity = chip_power * lifetime * dollars_of_watt
     gpu_electricity = gpu_power * lifetime * dollars_of_watt
@@ -244,6 +245,11 @@ def by_hand(
         "gpu_token_cost": gpu_in_life / lifetime,
         "tokens_per_joule": throughput / cards / chip_power / load,
         "gpu_tokens_per_joule": gpu_throughput / gpu_power / load,
+        "gpu_batch": 128,
+        "most_tokens_per_joule": speed * value(f"{chip}.memory") / request / chip_power / load,
+        "board_tokens_per_joule": throughput / cards / 275 / load,
+        "measured_vs_paper": 4.10 * load / max(on_card, gpu_throughput / gpu_power),
+        "tokens_per_joule_ratio": throughput / cards / chip_power * gpu_power / gpu_throughput,
         "measured_tokens_per_joule": value("mlperf_v4_1_8xh200_maxq.energy_efficiency"),
         "nvidia_margin": value("nvidia_q4_fy2024.net_income") / fourth,
         "nvidia_margin_before": value("nvidia_q3_fy2024.net_income") / third,
@@ -255,6 +261,10 @@ def by_hand(
         "consumer_vs_chip_power": value("rtx_4090.power") / chip_power,
         "venture_low": value("altman_chip_venture.raise_low"),
         "venture_high": value("altman_chip_venture.raise_high"),
+        "asked_vs_anyscale": 0.8 / 1.0,  # dollars per million tokens
+        "asked_vs_together": 0.8 / 0.9,
+        "guessed_cost_ratio": gpu_cost / card_cost,
+        "making_ratio": 3320 / 500,
         "reported_margin": 1 - value("h100_sxm.manufacturing_cost") / value("h100_sxm.price"),
         "break_even_in_cloud": card_cost / chip_power / cloud,
     }
@@ -369,14 +379,23 @@ VERDICTS = {
     "tdp-like-4090": "contradicted",
     "groq-cluster-at-cost": "differs",
     "groq-cost-at-cost": "differs",
-    "groq-at-cost-vs-h100": "reproduced",
+    "groq-at-cost-vs-h100": "rounded",
     "h100-cost-fraction": "reproduced",
     "h100-cost-at-cost": "reproduced",
-    "h100-at-cost-vs-groq": "reproduced",
+    "h100-at-cost-vs-groq": "rounded",
     "electricity-dominates": "reproduced",
     "nvidia-net-margin": "confirmed",
     "nvidia-vs-alibaba": "contradicted",
     "altman-raise": "contradicted",
+    "groq-power": "unverified",
+    "cheaper-to-make": "confirmed",
+    "not-ten-times-cheaper": "unverified",
+    "groq-foundry": "contradicted",
+    "groq-card-cost": "confirmed",
+    "h100-cost-price": "contradicted",
+    "h100-premium": "confirmed",
+    "token-per-watt-low": "reproduced",
+    "groq-undercuts": "confirmed",
 }
 
 

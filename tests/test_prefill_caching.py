@@ -370,6 +370,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         / operations(latent, g.prefix_tokens),
         "input_cost": paid_in,
         "output_cost": paid_out,
+        "price_ratio": g.input_price / g.output_price,
         "input_output_ratio": paid_in / paid_out,
         "break_even_input_tokens": paid_out / g.input_price,
         "mean_input_price": g.input_price * (1 - kept),
@@ -388,6 +389,7 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "hybrid_memories": memories,
         "hybrid_price": price,
         "hybrid_cost": price / written,
+        "hybrid_saving": (sram * g.card_price - price) / written,
         "hybrid_cost_at_hbm_cost": (cards * g.card_price + memories * value("h100_sxm.hbm_cost"))
         / written,
         "break_even_speed": g.card_price / g.chip.memory / (g.memory_price / bandwidth),

@@ -182,12 +182,12 @@ def served_by_hand(shape, chip, run, constants):
     }
 
 
-def ends_by_hand(engine, experts):
+def ends_by_hand(engine, experts, quantity="output_time"):
     """The factors between which nine tenths of what no fit saw lie, the next row counted."""
     table = residuals()
     logs = table[table["experts"] == experts]
     own = logs[logs["engine"] == engine]
-    logs = sorted((own if len(own) >= 40 else logs)["output_time"])
+    logs = sorted((own if len(own) >= 40 else logs)[quantity])
     low = logs[max(int(0.05 * (len(logs) + 1)), 1) - 1]
     high = logs[min(-int(-0.95 * (len(logs) + 1) // 1), len(logs)) - 1]
     return min(np.exp(low), 1), max(np.exp(high), 1)
@@ -237,8 +237,10 @@ def test_every_result_is_computed_a_second_time(case):
     best = (*chip[:2], peak, chip[3])
     ideal = served_by_hand(shape, best, run, (1, 1, 1, 0, 0, 0, 0))["decode_time"]
     low, high = ends_by_hand(engine, shape["experts"] > 1)
-    time = expected["output_time"]
+    time, written = expected["output_time"], expected["throughput"]
+    short, long = ends_by_hand(engine, shape["experts"] > 1, "request_time")
     expected |= {
+        "throughput_low": written / long, "throughput_high": written / short,
         "output_time_low": time * low, "output_time_high": time * high,
         "speed_low": 1 / (time * high), "speed_high": 1 / (time * low),
         "ideal_output_time": ideal, "ideal_speed": 1 / ideal, "optimism": time / ideal,

@@ -129,3 +129,8 @@ def test_the_browser_shows_what_the_library_shows(browser):
     expected = [str(shown(*case)) for case in cases]
     differ = [x for x in zip(cases, expected, found, strict=True) if x[1] != x[2]]
     assert not differ, f"{len(differ)} of {len(cases)}: {differ[:10]}"
+
+
+def test_signs_of_a_number_are_written_as_mathematics():
+    assert shown(math.inf, "count").latex == r"\infty"
+    assert shown(-0.0164, "share").latex == r"-1.64\,\%"

@@ -9,9 +9,9 @@ from inference_economics import catalog
 from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
+from reckoner.claims import Again, Claim
 from reckoner.declare.tables import read_rows
 from reckoner.declare.units import shown
-from reckoner.ledger import Claim, Measured
 from reckoner.show.notebook import Chapter
 
 CHAPTERS = (
@@ -37,7 +37,7 @@ BOOK = Book(
     formulary=formulary,
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
-    measured=tuple(read_rows(DATA / "second_verdicts.csv", Measured, unique=("id",))),
+    again=tuple(read_rows(DATA / "second_verdicts.csv", Again, unique=("id",))),
     extras={
         "catalog": catalog,
         "subjects": (catalog.chip_names(), catalog.model_names()),

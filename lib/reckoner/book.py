@@ -10,11 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from reckoner.claims import Again, Claim
 from reckoner.declare.formulas import Formulary
 from reckoner.declare.parameters import Parameters
 from reckoner.declare.tables import Constant
 from reckoner.declare.worksheet import Run, Worksheet
-from reckoner.ledger import Claim, Conclusions, Ledger, Measured
+from reckoner.ledger import Conclusions, Ledger
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Book:
         formulary: the formulas and symbols.
         constants: the catalog's rows by address.
         claims: the rows of the claims file.
-        measured: what decides claims a second time, by measured inputs.
+        again: what decides claims a second time.
         extras: what else the book's pages may name; "subjects" lists the groups of keys whose
             constants have a table each.
         cover: chapter and name of the figure that stands for the book.
@@ -44,7 +45,7 @@ class Book:
     formulary: Formulary
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
-    measured: tuple[Measured, ...] = ()
+    again: tuple[Again, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     cover: tuple[str, str] | None = None
     data: Path | None = None
@@ -117,13 +118,25 @@ class Book:
     def ledger(self) -> Ledger:
         """The judge of the book's claims."""
         return Ledger(
-            self.claims, self.conclude_by_default, self._formula, self._fact, self.measured
+            self.claims,
+            self.conclude_by_default,
+            self._revise,
+            self._formula,
+            self._fact,
+            self.again,
         )
 
     def load(self) -> None:
         """Import every chapter, so that every formula is known."""
         for chapter in self.chapters:
             self.module(chapter)
+
+    def _revise(self, chapter: str, changes: Mapping[str, Any]) -> Conclusions:
+        """What a chapter concludes with some inputs changed: numbers in base units, or names."""
+        names = {name: value for name, value in changes.items() if isinstance(value, str)}
+        numbers = {name: value for name, value in changes.items() if name not in names}
+        inputs = {**self.parameters(chapter).base(names), **numbers}
+        return Conclusions(self.worksheet(chapter)(**inputs), self.units(chapter))
 
     def _formula(self, name: str) -> Callable[..., Any]:
         if name not in self.formulary.formulas:

@@ -1,12 +1,16 @@
 """The ledger: every figure that the text under examination prints, with a computed verdict.
 
-An arithmetic figure is *reproduced* when the computed value, rounded as the figure is printed,
-equals it; *rounded* when it follows from the text's own printed inputs, none of which is itself
-off; and *differs* otherwise. A statement about the world is *confirmed* or *contradicted* by a
-sourced fact, or *unverified* when no source was seen.
+How near is near enough is one rule, in `reckoner.claims`. An arithmetic figure is *reproduced* when
+the computed value equals the printed one; *rounded* when the printed one is a rounding of it, or
+follows from the text's own printed inputs of which none is itself off; and *differs* otherwise. A
+statement about the world is *confirmed* or *contradicted* by a sourced fact, or *unverified* when
+no source was seen.
 
-A figure may be judged a second time, by what a later chapter computes from measurements where the
-text had to assume: then it *stands* or *falls*.
+Beside the verdict stands whether it matters: what becomes of the claims that rest on the figure
+when it is put right. A figure at fault because it was taken from one at fault is an heir of it.
+
+A claim may be judged a second time, by what a later chapter computes where the text had to assume:
+then it *stands* or *falls*, or is *open* where it holds in some samples and not in others.
 """
 
 from __future__ import annotations
@@ -14,195 +18,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from reckoner.declare.tables import DataError, Text
-from reckoner.declare.units import number, rounded, shown, si
-
-Verdict = Literal["reproduced", "rounded", "differs", "confirmed", "contradicted", "unverified"]
-
-MEANINGS: dict[Verdict, str] = {
-    "reproduced": "come out as printed once rounded, or hold by a computed figure;",
-    "rounded": "follow from other figures that the text had rounded;",
-    "differs": "come out otherwise;",
-    "confirmed": "are supported by a source;",
-    "contradicted": "are contradicted by a source;",
-    "unverified": "rest on no source that was seen.",
-}
-"""What each verdict says of the figures it is given to."""
-
-SecondVerdict = Literal["stands", "falls"]
-
-SECOND_MEANINGS: dict[SecondVerdict, str] = {
-    "stands": "still hold with measured inputs;",
-    "falls": "no longer hold with measured inputs.",
-}
-"""What each second verdict says of the figures it is given to."""
-
-FACT_TOLERANCE = 0.1
-"""A fact is confirmed when it equals the figure as printed, or lies within this share of it."""
-
-ABOUT_TOLERANCE = 0.25
-"""What the text calls comparable, or almost equal, lies within this share."""
-
-
-class Claim(BaseModel):
-    """One printed figure: a row of the claims file.
-
-    Attributes:
-        id: its name, also that of its anchor on the site.
-        chapter: the chapter that examines it.
-        section: where the text prints it.
-        claim: what it says, in our words.
-        printed: as printed, for readers.
-        unit: the unit of the printed figure, for readers.
-        kind: derived, given, outside or qualitative.
-        inputs: what the text derives it from, for readers.
-        value: the printed figure as numbers, parted by ";": "305", "1/400", "300; 1.8e6".
-        value_unit: the units of `value`, parted likewise.
-        step: the place to which each is rounded in print (of the denominator for 1/n).
-        relation: how computed and printed must compare: "=", ">", ">=", "<=", "about" (within
-            `ABOUT_TOLERANCE`), "magnitude" (from one to a thousand of the unit) or "text".
-        result: names of the chapter's results that answer it, parted by ";".
-        formula: the formula it was computed with, where printed inputs explain it.
-        printed_inputs: that formula's arguments as printed: "cards=300 count; price=@other".
-        facts: addresses of the catalog rows that decide it, parted by ";".
-        reason: one sentence that says why; {name} stands for the chapter's result.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Text
-    chapter: Text
-    section: Text
-    claim: Text
-    printed: Text
-    unit: str
-    kind: Literal["derived", "given", "outside", "qualitative"]
-    inputs: str
-    value: str
-    value_unit: str
-    step: str
-    relation: Literal["=", ">", ">=", "<=", "about", "magnitude", "text"]
-    result: str
-    formula: str
-    printed_inputs: str
-    facts: str
-    reason: str
-
-    @property
-    def printed_values(self) -> list[float]:
-        """The printed figures in base units."""
-        return [si(_number(v), u) for v, u in zip(_parts(self.value), self.units, strict=True)]
-
-    @property
-    def units(self) -> list[str]:
-        return _parts(self.value_unit)
-
-    @property
-    def results(self) -> list[str]:
-        return _parts(self.result)
-
-
-class Measured(BaseModel):
-    """What decides a claim a second time: a row of the file of second verdicts.
-
-    Attributes:
-        id: the claim's.
-        chapter: the chapter whose results, under its defaults, stand against the printed figures.
-        result: names of these results, parted by ";".
-        reason: one sentence that says what changed; {name} stands for the chapter's result.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Text
-    chapter: Text
-    result: Text
-    reason: Text
-
-
-@dataclass(frozen=True)
-class Second:
-    """The second judgement on a claim: the figure from measurements, the verdict and why."""
-
-    computed: str
-    verdict: SecondVerdict
-    reason: str
-    chapter: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A claim with what was computed for it.
-
-    Attributes:
-        claim: the claim.
-        figures: the computed figures, for readers.
-        verdict: the judgement.
-        reason: one sentence that a reader can check; empty where the figure says it all.
-        second: the judgement by measured inputs, where there is one.
-    """
-
-    claim: Claim
-    figures: tuple[str, ...]
-    verdict: Verdict
-    reason: str
-    second: Second | None = None
-
-    @property
-    def computed(self) -> str:
-        """The computed figures as one text."""
-        return ", ".join(self.figures)
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(";")] if text else []
-
-
-def _number(text: str) -> float:
-    top, _, bottom = text.partition("/")
-    return float(top) / float(bottom) if bottom else float(text)
-
-
-def equal_as_printed(computed: float, printed: float, step: float, reciprocal: bool) -> bool:
-    """Whether `computed`, rounded to a multiple of `step`, is `printed`.
-
-    Args:
-        computed: the computed figure.
-        printed: the printed one, in the same unit.
-        step: the place of its last printed digit, in the same unit.
-        reciprocal: the figure is printed as 1/n and rounded in n.
-    """
-    if not (math.isfinite(computed) and math.isfinite(printed)):
-        return computed == printed
-    if reciprocal:
-        computed, printed = 1 / computed, 1 / printed
-    return abs(float(rounded(computed / step, 0)) * step - printed) <= 1e-6 * step
-
-
-def _agrees(claim: Claim, computed: list[float]) -> bool:
-    if claim.relation == "=":
-        steps = _parts(claim.step)
-        return all(
-            equal_as_printed(c, p, step if "/" in text else si(step, unit), "/" in text)
-            for c, p, step, unit, text in zip(
-                computed,
-                claim.printed_values,
-                map(float, steps),
-                claim.units,
-                _parts(claim.value),
-                strict=True,
-            )
-        )
-    value, printed = computed[0], claim.printed_values[0]
-    if claim.relation == "magnitude":
-        return 1 <= value / printed < 1000
-    if claim.relation == "about":
-        return abs(value / printed - 1) <= ABOUT_TOLERANCE
-    return {">": value > printed, ">=": value >= printed, "<=": value <= printed}[claim.relation]
+from reckoner.claims import (
+    ABOUT_TOLERANCE,
+    EQUAL_TOLERANCE,
+    FACT_TOLERANCE,
+    ODDS,
+    Again,
+    Claim,
+    agreement,
+    distance,
+    parts,
+)
+from reckoner.declare.tables import DataError
+from reckoner.declare.units import number, shown, si
+from reckoner.judgement import AT_FAULT, Effect, Entry, Second, Verdict, by_odds
 
 
 @dataclass(frozen=True)
@@ -224,6 +56,7 @@ class Conclusions:
         results = {
             name: str(shown(getattr(self.results, name), unit, digits))
             for name, unit in self.units.items()
+            if getattr(self.results, name) is not None
         }
         return {**self.given, **results}
 
@@ -235,22 +68,33 @@ class Ledger:
     Args:
         claims: the rows of the claims file.
         conclude: gives a chapter's conclusions under the text's own inputs.
+        revise: gives them with some parameters changed, in base units or by name.
         formula: gives a formula's function by its name.
         fact: gives a catalog row by its address.
-        measured: what decides claims a second time.
+        again: what decides claims a second time.
+        odds: up to which share of samples a claim falls, and from which on it stands.
     """
 
     claims: tuple[Claim, ...]
     conclude: Callable[[str], Conclusions]
+    revise: Callable[[str, Mapping[str, Any]], Conclusions]
     formula: Callable[[str], Callable[..., Any]]
     fact: Callable[[str], Any]
-    measured: tuple[Measured, ...] = ()
+    again: tuple[Again, ...] = ()
+    odds: tuple[float, float] = ODDS
 
     def __getitem__(self, claim_id: str) -> Claim:
-        for claim in self.claims:
-            if claim.id == claim_id:
-                return claim
-        raise KeyError(f"no claim {claim_id!r} in the claims file")
+        if claim_id not in self._by_id:
+            raise KeyError(f"no claim {claim_id!r} in the claims file")
+        return self._by_id[claim_id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Claim]:
+        return {claim.id: claim for claim in self.claims}
+
+    @cached_property
+    def _judged(self) -> dict[str, Verdict]:
+        return {}
 
     def entries(self) -> list[Entry]:
         """The judgement on every claim, in the order of the claims file."""
@@ -260,45 +104,178 @@ class Ledger:
         """The judgement on one claim.
 
         Raises:
-            DataError: the claim names a result, formula or fact that does not exist.
+            DataError: the claim names a claim, result, formula or fact that does not exist.
         """
         claim = self[claim_id]
         concluded = self.conclude(claim.chapter)
+        verdict = self.verdict(claim_id)
         return Entry(
             claim,
             self._figures(claim, concluded),
-            self._verdict(claim, concluded),
-            self._reason(claim, concluded),
+            verdict,
+            "" if verdict == "unverified" else self._off(claim, concluded),
+            self._reason(claim, concluded, verdict),
+            self._effects(claim, verdict),
+            self.slip(claim_id),
             self._second(claim),
         )
 
-    def _second(self, claim: Claim) -> Second | None:
-        """The judgement by measured inputs: as printed, or within the share called comparable."""
-        row = next((row for row in self.measured if row.id == claim.id), None)
-        if row is None:
-            return None
-        concluded = self.conclude(row.chapter)
-        asked = claim.model_copy(update={"chapter": row.chapter, "result": row.result})
-        values = self._computed(asked, concluded)
-        close = _close(claim, values, ABOUT_TOLERANCE)
-        verdict: SecondVerdict = "stands" if close or _agrees(claim, values) else "falls"
-        reason = _filled(claim, row.reason, concluded.words(), row.chapter)
-        return Second(self.computed_words(asked, concluded), verdict, reason, row.chapter)
+    def verdict(self, claim_id: str) -> Verdict:
+        """The verdict on one claim."""
+        if claim_id not in self._judged:
+            claim = self[claim_id]
+            self._judged[claim_id] = self._verdict(claim, self.conclude(claim.chapter))
+        return self._judged[claim_id]
+
+    def slip(self, claim_id: str) -> str:
+        """The fault that a claim inherits: its own id if it begins there, "" if it has none.
+
+        It inherits a fault if its printed inputs give its printed figure, and one of them differs.
+        """
+        if self.verdict(claim_id) not in AT_FAULT:
+            return ""
+        claim = self[claim_id]
+        if not claim.formula or "off" in _agreements(claim, [self.from_printed(claim)]):
+            return claim_id
+        parents = [self._other(claim, parent) for parent in claim.parents]
+        return next((self.slip(p) for p in parents if self.verdict(p) == "differs"), claim_id)
+
+    def faults(self) -> dict[str, list[str]]:
+        """Each fault with its heirs, in the order of the claims file."""
+        slips = {claim.id: self.slip(claim.id) for claim in self.claims}
+        return {
+            slip: [heir for heir, of in slips.items() if of == slip != heir]
+            for slip in slips
+            if slips[slip] == slip
+        }
 
     def computed_words(self, claim: Claim, concluded: Conclusions) -> str:
         """The figures that `concluded` has for the claim, for readers."""
         return ", ".join(self._figures(claim, concluded))
 
-    def _figures(self, claim: Claim, concluded: Conclusions) -> tuple[str, ...]:
+    def _verdict(self, claim: Claim, concluded: Conclusions) -> Verdict:
+        if claim.kind in {"given", "outside"}:
+            if not all(row.verified for row in self._facts(claim)):
+                return "unverified"
+            return "confirmed" if self._supported(claim, concluded) else "contradicted"
+        if not self._holds(claim, concluded):
+            return "rounded" if self._explained_by_rounding(claim) else "differs"
+        exact = claim.relation != "=" or set(self._agreements(claim, concluded)) == {"equal"}
+        return "reproduced" if exact else "rounded"
+
+    def _supported(self, claim: Claim, concluded: Conclusions) -> bool:
         if claim.relation == "text":
-            return (str(self._facts(claim)[0].value),)
+            return claim.value.lower() in str(self._facts(claim)[0].value).lower()
+        close = claim.relation == "=" and all(
+            abs(distance(c, p)) <= FACT_TOLERANCE
+            for c, p in zip(self._computed(claim, concluded), claim.printed_values, strict=True)
+        )
+        return close or self._holds(claim, concluded)
+
+    def _holds(self, claim: Claim, concluded: Conclusions) -> bool:
+        return self._agrees(claim, self._computed(claim, concluded))
+
+    def _agreements(self, claim: Claim, concluded: Conclusions) -> list[str]:
+        return _agreements(claim, self._computed(claim, concluded))
+
+    def _agrees(self, claim: Claim, computed: list[float]) -> bool:
+        if claim.relation == "=":
+            return "off" not in _agreements(claim, computed)
+        value, printed = computed[0], claim.printed_values
+        return {
+            "about": abs(value / printed[0] - 1) <= ABOUT_TOLERANCE,
+            "between": printed[0] <= value <= printed[-1],
+            ">": value > printed[0],
+            ">=": value >= printed[0],
+            "<=": value <= printed[0],
+        }[claim.relation]
+
+    def _explained_by_rounding(self, claim: Claim) -> bool:
+        """Whether the claim follows from printed inputs, none of which is itself off."""
+        others = [self._other(claim, p[1:]) for p in claim.arguments.values() if p[:1] == "@"]
+        if not claim.formula or any(self.verdict(other) == "differs" for other in others):
+            return False
+        return "off" not in _agreements(claim, [self.from_printed(claim)])
+
+    def from_printed(self, claim: Claim) -> float:
+        """What the claim's formula gives for the inputs that the text prints, in base units."""
+        arguments = {}
+        for name, text in claim.arguments.items():
+            if text.startswith("@"):
+                arguments[name] = self[self._other(claim, text[1:])].printed_values[-1]
+            else:
+                value, _, unit = text.partition(" ")
+                arguments[name] = si(float(value), unit or "count")
+        return float(self.formula(claim.formula)(**arguments))
+
+    def _effects(self, claim: Claim, verdict: Verdict) -> tuple[Effect, ...]:
+        if verdict in {"reproduced", "confirmed"}:
+            return ()
+        if verdict == "unverified" and not claim.changes:  # there is nothing to put in its place
+            return ()
+        targets = [self[self._other(claim, name)] for name in parts(claim.decides)]
+        return tuple(self._effect(claim, target) for target in targets)
+
+    def _effect(self, claim: Claim, target: Claim) -> Effect:
+        """What becomes of `target`: computed anew, or as its chapter has it where that is right."""
+        now = self.conclude(target.chapter)
+        if not claim.changes:
+            return Effect(target.id, self.computed_words(target, now), not self._holds(target, now))
+        own = self._computed(claim, self.conclude(claim.chapter))[0]
+        changes = {
+            name: own if source == "computed" else self._source(claim, source)
+            for name, source in claim.changes.items()
+        }
+        then = self.revise(target.chapter, changes)
+        changed = self._holds(target, then) != self._holds(target, now)
+        return Effect(target.id, self.computed_words(target, then), changed)
+
+    def _source(self, claim: Claim, source: str) -> float | str:
+        """A row's value in base units; a name of its own where it is no row's address."""
+        return float(self._fact(claim, "put_right", source).si) if "." in source else source
+
+    def _second(self, claim: Claim) -> Second | None:
+        """The judgement by a later chapter: by odds, or within the share called comparable."""
+        row = next((row for row in self.again if row.id == claim.id), None)
+        if row is None:
+            return None
+        concluded = self.conclude(row.chapter)
+        cells = {"chapter": row.chapter, "result": row.result, "facts": row.facts}
+        asked = claim.model_copy(update=cells)
+        values = self._computed(asked, concluded)
+        figure = self.computed_words(asked, concluded)
+        if row.odds:
+            share = self._computed(asked.model_copy(update={"result": row.odds}), concluded)[0]
+            figure += f", in {shown(share, 'share')} of the samples"
+        else:
+            near = claim.relation == "=" and all(
+                abs(c / p - 1) <= ABOUT_TOLERANCE
+                for c, p in zip(values, claim.printed_values, strict=True)
+            )
+            share = float(near or self._agrees(claim, values))
+        reason = _filled(claim, row.reason, concluded.words(), row.chapter)
+        return Second(figure, row.basis, by_odds(share, self.odds), reason, row.chapter)
+
+    def _figures(self, claim: Claim, concluded: Conclusions) -> tuple[str, ...]:
+        if not claim.results or claim.relation == "text":
+            return (self._facts(claim)[0].words,)
         values = self._computed(claim, concluded)
-        if not claim.results:
-            return (_row_words(self._facts(claim)[0]),)
-        units = [concluded.units[name] for name in claim.results]
         if "/" in claim.value and 0 < values[0] < 1:
             return (f"1/{number(1 / values[0], 4)}",)
+        units = [concluded.units[name] for name in claim.results]
         return tuple(str(shown(v, u, 4)) for v, u in zip(values, units, strict=True))
+
+    def _off(self, claim: Claim, concluded: Conclusions) -> str:
+        if claim.relation != "=":
+            return ""
+        values = self._computed(claim, concluded)
+        shares = map(distance, values, claim.printed_values)
+        visible = EQUAL_TOLERANCE / 100
+        found = [(abs(share), share) for share in shares if visible < abs(share) < math.inf]
+        if not found:
+            return ""
+        size, share = max(found)
+        return f"printed {shown(size, 'share', 2)} too {'high' if share > 0 else 'low'}"
 
     def _computed(self, claim: Claim, concluded: Conclusions) -> list[float]:
         missing = [name for name in claim.results if name not in concluded.units]
@@ -309,55 +286,39 @@ class Ledger:
         return [self._facts(claim)[0].si]
 
     def _facts(self, claim: Claim) -> list[Any]:
-        addresses = _parts(claim.facts)
+        addresses = parts(claim.facts)
         if not addresses:
             raise _fault(claim, "facts", "needs the address of a catalog row")
-        return [self.fact(address) for address in addresses]
+        return [self._fact(claim, "facts", address) for address in addresses]
 
-    def _verdict(self, claim: Claim, concluded: Conclusions) -> Verdict:
-        if claim.kind in {"given", "outside"}:
-            return self._fact_verdict(claim, concluded)
-        if _agrees(claim, self._computed(claim, concluded)):
-            return "reproduced"
-        return "rounded" if self._explained_by_rounding(claim) else "differs"
+    def _fact(self, claim: Claim, column: str, address: str) -> Any:
+        try:
+            return self.fact(address)
+        except KeyError:
+            raise _fault(claim, column, f"the catalog has no row {address!r}") from None
 
-    def _explained_by_rounding(self, claim: Claim) -> bool:
-        """Whether the claim follows from printed inputs, none of which is itself off."""
-        if not claim.formula:
-            return False
-        arguments: dict[str, float] = {}
-        for assignment in _parts(claim.printed_inputs):
-            name, _, text = (part.strip() for part in assignment.partition("="))
-            if text.startswith("@"):
-                other = self[text[1:]]
-                if self.entry(other.id).verdict == "differs":
-                    return False
-                arguments[name] = other.printed_values[-1]
-            else:
-                value, _, unit = text.partition(" ")
-                arguments[name] = si(float(value), unit or "count")
-        return _agrees(claim, [float(self.formula(claim.formula)(**arguments))])
+    def _other(self, claim: Claim, claim_id: str) -> str:
+        if claim_id not in self._by_id:
+            raise _fault(claim, "follows", f"there is no claim {claim_id!r}")
+        return claim_id
 
-    def _fact_verdict(self, claim: Claim, concluded: Conclusions) -> Verdict:
-        rows = self._facts(claim)
-        if not all(row.verified for row in rows):
-            return "unverified"
-        if claim.relation == "text":
-            agrees = claim.value.lower() in str(rows[0].value).lower()
-        else:
-            computed = self._computed(claim, concluded)
-            agrees = _agrees(claim, computed) or _close(claim, computed)
-        return "confirmed" if agrees else "contradicted"
-
-    def _reason(self, claim: Claim, concluded: Conclusions) -> str:
-        if not claim.reason and self._verdict(claim, concluded) == "rounded":
-            return f"It follows from the text's own rounded inputs: {claim.inputs}."
+    def _reason(self, claim: Claim, concluded: Conclusions, verdict: Verdict) -> str:
+        reason = claim.reason
+        if not reason and verdict == "rounded" and claim.formula:
+            reason = f"It follows from the text's own rounded inputs: {claim.inputs}."
         words = concluded.words()
         if claim.facts:
             row, *others = self._facts(claim)
-            words |= {"fact": _row_words(row), "source": row.source}
-            words |= {"other_fact": _row_words(others[0])} if others else {}
-        return _filled(claim, claim.reason, words, claim.chapter)
+            words |= {"fact": row.words}
+            words |= {"other_fact": others[0].words} if others else {}
+            if verdict in {"confirmed", "contradicted"}:
+                words["source"] = row.source.rstrip(".")
+                reason = f"{reason} Source: {{source}}.".lstrip()
+        return _filled(claim, reason, words, claim.chapter)
+
+
+def _agreements(claim: Claim, computed: list[float]) -> list[str]:
+    return list(map(agreement, computed, claim.values, claim.units))
 
 
 def _filled(claim: Claim, reason: str, words: Mapping[str, str], chapter: str) -> str:
@@ -368,20 +329,6 @@ def _filled(claim: Claim, reason: str, words: Mapping[str, str], chapter: str) -
         raise _fault(
             claim, "reason", f"{error} is no result of chapter {chapter}; it has {', '.join(words)}"
         ) from None
-
-
-def _row_words(row: Any) -> str:
-    if isinstance(row.value, str):
-        return row.value
-    if row.unit == "USD":
-        return str(shown(row.value, "USD"))
-    return f"{row.value:,.6g} {row.unit}".removesuffix(" count")
-
-
-def _close(claim: Claim, computed: list[float], share: float = FACT_TOLERANCE) -> bool:
-    return claim.relation == "=" and all(
-        abs(c / p - 1) <= share for c, p in zip(computed, claim.printed_values, strict=True)
-    )
 
 
 def _fault(claim: Claim, column: str, message: str) -> DataError:

@@ -15,7 +15,7 @@ from inference_economics.catalog import value
 from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.uncertainty import sram_part_of_cost
 from inference_economics.quantities import formulary
-from inference_economics.units import Share, TokensPerSecond
+from inference_economics.units import Ratio, Share, TokensPerSecond
 
 Word = Literal["GPU", "SRAM", "too close to call", "nobody can"]
 
@@ -68,6 +68,12 @@ class Answer:
     @property
     def gpu_odds(self) -> Share:
         return 1 - self.sram_odds
+
+    def comparable(self, tolerance: Ratio) -> Share:
+        """Of the samples in which somebody can, those whose costs lie within a tolerance."""
+        ratios = self.ratios
+        near = (1 - tolerance <= ratios) & (ratios <= 1 + tolerance)
+        return float(np.mean(near)) if len(ratios) else np.nan
 
     @property
     def word(self) -> Word:

@@ -17,8 +17,8 @@ from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import Costs
 from inference_economics.catalog import value
+from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.units import shown
-from reckoner.ledger import ABOUT_TOLERANCE
 from reckoner.show import stepped
 from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
@@ -72,8 +72,8 @@ def comparable(chapter: Chapter) -> str:
     for costs in ("maker", "buyer"):
         question = question_and_answers((costs, 2024), chapter)[0]
         values = draw(question, given.samples, given.seed)
-        ratio = answers(question, [given.target_speed], values)[0].ratios
-        near.append(np.mean(np.abs(np.log(ratio)) <= np.log(1 + ABOUT_TOLERANCE)))
+        here = answers(question, [given.target_speed], values)[0]
+        near.append(here.comparable(ABOUT_TOLERANCE))
     maker, buyer = map(in_words.odds, near)
     return (
         f"At {chapter.words.target_speed} the costs lie within "
@@ -132,8 +132,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
     line = alt.Chart(rows).mark_line(clip=True)
     places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
-    kinds = {name: KINDS[name] for name in KINDS if name in set(rows["kind"])}
-    told = told_apart(kinds)
+    told = told_apart({name: KINDS[name] for name in KINDS if name in set(rows["kind"])})
     steps = [
         stepped.Step(
             one.speed,
@@ -148,9 +147,12 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
             places[0],
             COST.channel(alt.Y, "low"),
             y2="high:Q",
-            color=told_apart(kinds)["color"].legend(None),
+            color=told["color"].legend(None),
         ),
-        line.encode(*places, **told),
+        line.encode(*places, **{name: each.legend(None) for name, each in told.items()}),
+        alt.Chart(rows.groupby("kind").first().reset_index())
+        .mark_text(align="left", dx=4, dy=-8, fontWeight="bold")
+        .encode(*places, text="kind:N", color=told["color"].legend(None)),
         stepped.rule_at(SPEED.channel(alt.X, "at")),
         title="Cheap tokens come from GPUs, fast tokens from SRAM",
         description=(
@@ -229,6 +231,7 @@ def waterfall(chapter: Chapter) -> HTML:
     rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
     rows["end"] = rows[["from", "to"]].max(axis=1)
     rows.loc[rows.index[-1], "end"] = results["high_ratio"]
+    rows["end"] = rows["end"].mask(rows["end"].between(0.8, 1.05), 1.03)  # clear of the rule
     x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
     data = rows.rename(columns={"from": "x", "name": "y"})
@@ -273,21 +276,21 @@ def reconciled(chapter: Chapter) -> HTML:
     article = f"{shown(given.speed, 'token/s')} against {user}"
     own = f"{chapter.row('groq_llama2_70b.output_speed')} against all that MLPerf's batch gives"
     rows = [
-        (words.article_ratio, "batching", article, f"batch {batch}, {full}", "the article's", "no"),
-        (words.mlperf_ratio, "batching, hindsight", f"{shown(given.speed, 'token/s')} against all "
+        (words.article_ratio, "Batching", article, f"batch {batch}, {full}", "the article's", "no"),
+        (words.mlperf_ratio, "Batching, Hindsight", f"{shown(given.speed, 'token/s')} against all "
          "that MLPerf's batch gives", f"batch {batch}, {full}; MLPerf's are shorter",
          "the article's", "no"),
-        (words.host_ratio, "batching", own, f"batch {batch}, MLPerf's lengths", "the article's",
+        (words.host_ratio, "Batching", own, f"batch {batch}, MLPerf's lengths", "the article's",
          "the GPU's"),
-        (words.electricity_ratio, "equal_speed", f"{user} on both", full, "the article's",
+        (words.electricity_ratio, "Equal speed", f"{user} on both", full, "the article's",
          "both, electricity"),
-        (words.bound_ratio, "equal_speed", f"{user} on both, SRAM at its limits", full,
+        (words.bound_ratio, "Equal speed", f"{user} on both, SRAM at its limits", full,
          "the article's", "both, electricity"),
-        (words.dgx_ratio, "equal_speed", f"{user} on both", full, "lists: a card, a DGX",
+        (words.dgx_ratio, "Equal speed", f"{user} on both", full, "lists: a card, a DGX",
          "both, electricity"),
         (words.listed_ratio, "this one", f"{user} on both", full, "lists, most likely values",
          "both, electricity"),
-        (words.median_ratio, "uncertainty", f"{user} on both", full, "a buyer's, as ranges",
+        (words.median_ratio, "Uncertainty", f"{user} on both", full, "a buyer's, as ranges",
          "both, electricity"),
         (words.mixed_ratio, "this one", f"{user} on both", full,
          "mixed: Groq's cards at cost, GPUs bought", "both, electricity"),
@@ -300,13 +303,14 @@ def through_time(chapter: Chapter) -> HTML:
     """The word at each speed, year by year, for a buyer."""
     found = {str(year): along(chapter, "buyer", year) for year in YEARS}
     rows = pd.DataFrame(
-        {"year": year, "word": one.word, "x": one.speed, "x2": after}
+        {"year": year, "word": one.word, "x": one.speed}
         for year, answered in found.items()
-        for one, after in zip(answered, [*SPEEDS[1:], 1000.0], strict=True)
+        for one in answered
     )
+    rows = rows[rows["word"] != rows.groupby("year")["word"].shift()]
+    rows["x2"] = rows.groupby("year")["x"].shift(-1).fillna(SPEEDS[-1])
     fills = alt.Scale(domain=list(WORDS), range=[colour(SHADES[word]) for word in WORDS])
     years = Names("Prices of", list(found))
-    changes = rows[rows["word"] != rows.groupby("year")["word"].shift()]
     return chapter.figure(
         figure(
             alt.Chart(rows)
@@ -317,18 +321,16 @@ def through_time(chapter: Chapter) -> HTML:
                 x2="x2:Q",
                 color=alt.Color("word:N", title=None, scale=fills),
             ),
-            title="Cheaper GPUs move the crossing up, year by year",
+            title="The answer at each speed, by the prices of four years",
             description="For each year bands of speed with the answer: "
             + "; ".join(
                 f"{year} from {shown(speed, 'token/s')}: {word}"
-                for year, speed, word in zip(
-                    changes["year"], changes["x"], changes["word"], strict=True
-                )
+                for year, speed, word in zip(rows["year"], rows["x"], rows["word"], strict=True)
             )
             + ".",
             height=220,
         ),
-        changes[["year", "x", "word"]].rename(
+        rows[["year", "x", "word"]].rename(
             columns={"year": "Prices of", "x": "From (token/s)", "word": "Answer"}
         ),
     )

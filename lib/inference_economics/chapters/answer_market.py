@@ -73,8 +73,8 @@ def below_cost(chapter: Chapter) -> str:
             below = int((known < 1).sum())
             span = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
             sentences.append(
-                f"{name} asked {span} times what we compute for a buyer of the hardware, in "
-                f"{below} of {len(known)} cases less."
+                f"{name} asked {span} times what we compute for a buyer of the hardware, less in "
+                f"{below or 'none'} of {len(known)} cases."
             )
     maker = asked(question_and_answers(("maker", 2024), chapter)[0], list(rows["speed"]))
     own = pd.Series(map(_median, maker, rows["kind"]), index=rows.index)
@@ -101,6 +101,7 @@ def picture(chapter: Chapter) -> HTML:
             "y": 1e6 * rows["price"],
             "kind": rows["kind"].map(NAMED),
             "label": [f"{s} {y}" for s, y in zip(rows["seller"], rows["year"], strict=True)],
+            "short": "’" + rows["year"].str[2:],
         }
     )
     at = wide.channel(alt.X, "x")
@@ -122,7 +123,7 @@ def picture(chapter: Chapter) -> HTML:
             ),
             alt.Chart(drawn)
             .mark_text(align="left", dx=7, fontSize=10, color=colour("text"))
-            .encode(at, places[1], text="label:N"),
+            .encode(at, places[1], text="short:N"),
             title="What sellers asked, over what the tokens cost a buyer of the hardware",
             description=(
                 f"{len(rows)} prices of tokens of 70B models at measured speeds, over the bands "

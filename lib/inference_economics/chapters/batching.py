@@ -21,7 +21,6 @@ from reckoner.show.charts import (
     Names,
     Style,
     dots,
-    figure,
     lines,
     points,
     spans,
@@ -48,45 +47,52 @@ def cost_at(chapter: Chapter, batch: Any, kv_cache: Any = None) -> Cluster:
 
 
 def cost_against_batch(chapter: Chapter) -> HTML:
-    """The cluster's cost falling with the batch, beside the GPU's and the consumer card's."""
+    """The cluster's cost falling with the batch, and what is known of the GPU's at two batches."""
     given, results, words = chapter.inputs, chapter.results, chapter.words
     most = max(1e4, 10.0 * given.batch_size)
     batches = np.unique(np.round(np.geomspace(1, most, 200)))
-    cluster = f"cluster of {given.chip.name}"
-    gpu, consumer = f"{given.gpu.name}, at one batch", f"{given.consumer.name}, at most"
+    cluster, gpu = f"cluster of {given.chip.name}", given.gpu.name
     stops = {1: "one request", given.batch_size: f"{words.cards} cards"}
     if results.effective_batch > given.batch_size:
         stops[int(results.effective_batch)] = f"{words.effective_cards} cards"
     at, labels = list(stops), list(stops.values())
     costs = [cost_at(chapter, batch).cost for batch in at]
+    consumer = given.consumer.name
+    known = {
+        f"{gpu}, one request": (1.0, results.alone_gpu_cost, "2", "square"),
+        f"{gpu}, the article's": (results.gpu_batch, results.gpu_cost, "2", "square"),
+        f"{consumer}, at most": (results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
+    }
     doubled = 2.0 ** np.arange(14)
     found = cost_at(chapter, doubled)
-    return chapter.figure(
-        figure(
-            lines(
-                {
-                    cluster: (batches, cost_at(chapter, batches).cost),
-                    gpu: ([1.0, most], results.gpu_cost),
-                    consumer: ([1.0, most], results.consumer_cost),
-                },
-                BATCH,
-                COST,
-                {cluster: Style("1"), gpu: Style("2", DASHED), consumer: Style("3", DOTTED)},
-            ),
-            points(at, costs, BATCH, COST),
-            texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
-            texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),
-            title=(
-                "Sharing the weights cuts the cost, until the KV cache is all there is to pay for"
-            ),
-            description=(
-                f"Lines of capital cost against batch size. The {cluster} falls from "
-                f"{shown(costs[0], 'USD/(token/s)')} for one request to {words.cost} for a batch "
-                f"of {words.batch_size}; {given.gpu.name} costs {words.gpu_cost}."
-            ),
-            height=340,
+    return chapter.drawn(
+        lines(
+            {cluster: (batches, cost_at(chapter, batches).cost)},
+            BATCH,
+            COST,
+            {cluster: Style("1")},
         ),
-        pd.DataFrame(
+        *(
+            points(batch, cost, BATCH, COST, style, shape=shape)
+            for batch, cost, style, shape in known.values()
+        ),
+        *(
+            texts(batch, cost, name, BATCH, COST, **beside)
+            for name, (batch, cost, *_) in known.items()
+            for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 6}]
+        ),
+        points(at, costs, BATCH, COST),
+        texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
+        texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),
+        title="Sharing the weights cuts the cost, until the KV cache is all there is to pay for",
+        description=(
+            f"A line of capital cost against batch size, and three dots. The {cluster} falls "
+            f"from {words.alone_cost} for one request to {words.cost} for a batch of "
+            f"{words.batch_size}; {gpu} costs {words.alone_gpu_cost} for one request by its "
+            f"bandwidth, and {words.gpu_cost} at a batch of {words.gpu_batch}."
+        ),
+        height=340,
+        data=pd.DataFrame(
             {
                 "Batch size (requests)": doubled,
                 "Cards (count)": found.cards,
@@ -148,7 +154,7 @@ def cost_near_the_floor(chapter: Chapter) -> HTML:
         "cache in GB": Style("1"),
         "cache in GiB, called GB": Style("4", MIXED),
         "the article's floor": Style("text", DASHED),
-        f"{given.consumer.name}, at most": Style("3", DOTTED),
+        f"{given.consumer.name}, the article's bound": Style("3", DOTTED),
     }
     drawn = (
         (batches, cost_at(chapter, batches).cost),
@@ -165,25 +171,23 @@ def cost_near_the_floor(chapter: Chapter) -> HTML:
     def named(part: slice, **beside: Any) -> Any:
         return texts(crossings[part], results.floor, labels[part], batch, cost, **beside)
 
-    return chapter.figure(
-        figure(
-            lines(near, batch, cost, kinds),
-            points(crossings, results.floor, batch, cost, "text"),
-            named(slice(1), dx=6, dy=-12),
-            named(slice(1, None), align="right", dx=-6, dy=26),
-            title=(
-                "Large batches go a little below the article's floor"
-                if results.cost_limit < results.floor
-                else "No batch goes below the article's floor"
-            ),
-            description=(
-                f"Lines of capital cost at large batches. With the cache in GB the cost reaches "
-                f"the floor of {words.floor} at batch {words.floor_breaking_batch} and tends to "
-                f"{words.cost_limit}; with binary gigabytes called GB, at batch "
-                f"{words.floor_breaking_batch_gib} and {words.cost_limit_gib}."
-            ),
+    return chapter.drawn(
+        lines(near, batch, cost, kinds),
+        points(crossings, results.floor, batch, cost, "text"),
+        named(slice(1), dx=6, dy=-12),
+        named(slice(1, None), align="right", dx=-6, dy=26),
+        title=(
+            "Large batches go a little below the article's floor"
+            if results.cost_limit < results.floor
+            else "No batch goes below the article's floor"
         ),
-        pd.DataFrame(
+        description=(
+            f"Lines of capital cost at large batches. With the cache in GB the cost reaches "
+            f"the floor of {words.floor} at batch {words.floor_breaking_batch} and tends to "
+            f"{words.cost_limit}; with binary gigabytes called GB, at batch "
+            f"{words.floor_breaking_batch_gib} and {words.cost_limit_gib}."
+        ),
+        data=pd.DataFrame(
             {
                 "Batch size (requests)": few,
                 "Cache in GB (USD per token/s)": cost_at(chapter, few).cost,
@@ -195,31 +199,41 @@ def cost_near_the_floor(chapter: Chapter) -> HTML:
     )
 
 
-def below_consumer_cards(chapter: Chapter) -> str:
-    """Whether a large batch makes the cluster as cheap as consumer cards."""
-    if math.isinf(chapter.results.consumer_batch):
-        return "that is so."
-    return (
-        f"it does so from a batch of about {chapter.words.consumer_batch} on, if every request "
-        "still runs at full speed."
-    )
-
-
 def consumer_card(chapter: Chapter) -> str:
     """Of which property the consumer card has least, and what it costs for the same of it."""
-    consumer, gpu, run = chapter.inputs.consumer, chapter.inputs.gpu, chapter.lines
+    consumer, gpu = chapter.inputs.consumer.name, chapter.inputs.gpu.name
+    results, words = chapter.results, chapter.words
     properties = {
-        "memory": run.memory_ratio,
-        "bandwidth": run.bandwidth_ratio,
-        "fp16 compute": run.compute_ratio,
+        "memory": "memory_ratio",
+        "bandwidth": "bandwidth_ratio",
+        "fp16 compute": "compute_ratio",
     }
-    least = min(properties, key=lambda name: properties[name])
-    within = run.consumer_ratio <= chapter.inputs.consumer_share
-    return f"""One {consumer.name} costs {chapter.shown(run.price_ratio, "share")} of the
-{gpu.name} and has least of its {least}: {chapter.shown(properties[least], "share")}. For the same
-{least} it costs **{chapter.shown(run.consumer_ratio, "share")}** of the GPU, {
-        "within" if within else "above"
-    } the {chapter.shown(chapter.inputs.consumer_share, "share")} taken here."""
+    least = min(properties, key=lambda name: getattr(chapter.lines, properties[name]))
+    within = "within" if results.consumer_ratio <= chapter.inputs.consumer_share else "above"
+    share = chapter.shown(getattr(chapter.lines, properties[least]), "share")
+    ratio = chapter.shown(results.consumer_ratio, "share")
+    return f"""One {consumer} costs {chapter.shown(chapter.lines.price_ratio, "share")} of the
+{gpu} and has least of its {least}: {share}. For the same {least} it costs **{ratio}** of the GPU,
+{words.consumer_dearest_cost}, {within} the {chapter.shown(chapter.inputs.consumer_share, "share")}
+that the article allows."""
+
+
+def below_consumer_cards(chapter: Chapter) -> str:
+    """Whether a large batch makes the cluster as cheap as consumer cards."""
+    results, words = chapter.results, chapter.words
+    if math.isfinite(results.consumer_dearest_batch):
+        return (
+            f"here it does, from a batch of about {words.consumer_dearest_batch} on, if every "
+            "request still runs at full speed."
+        )
+    never = f"that is so, as its limit of {words.cost_limit} is higher."
+    if math.isinf(results.consumer_batch):
+        return never
+    return (
+        f"{never} The article's bound alone would not show it: {words.consumer_cost} is a cost "
+        "that consumer cards do not exceed, and a cluster that undercuts it, as one does from a "
+        f"batch of about {words.consumer_batch} on, need not undercut the cards."
+    )
 
 
 def corrections() -> dict[str, dict[str, float]]:
@@ -280,23 +294,19 @@ def comparison_corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
         )
     ]
     turned = dearer.iloc[-2] != dearer.iloc[0]
-    return chapter.figure(
-        figure(
-            spans(groq, h100, names, cost, rows),
-            dots(
-                {"Groq cluster": (groq, names), "H100": (h100, names)}, cost, rows, kinds, size=90
-            ),
-            title=(
-                "Published speeds turn the article's comparison round"
-                if turned
-                else "Published speeds leave the article's comparison as it was"
-            ),
-            description=(
-                f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
-                f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
-                "and host corrected."
-            ),
-            height=300,
+    return chapter.drawn(
+        spans(groq, h100, names, cost, rows),
+        dots({"Groq cluster": (groq, names), "H100": (h100, names)}, cost, rows, kinds, size=90),
+        title=(
+            "Published speeds turn the article's comparison round"
+            if turned
+            else "Published speeds leave the article's comparison as it was"
         ),
-        compared.replace(math.inf, math.nan),
+        description=(
+            f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
+            f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
+            "and host corrected."
+        ),
+        height=300,
+        data=compared.replace(math.inf, math.nan),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.catalog import Chip, own
 from inference_economics.formulas.capacity import cards_to_hold, parameter_count, weights
-from reckoner.show.charts import Axis, Names, dots, figure, styles, texts
+from reckoner.show.charts import Axis, Names, dots, styles, texts
 from reckoner.show.notebook import Chapter
 
 MEMORY = Axis("Memory of one chip (GB)", log=True)
@@ -39,20 +40,18 @@ def map_of_chips(chapter: Chapter) -> HTML:
         at = one.memory / 1e9, one.memory_bandwidth / 1e12
         return texts(*at, one.name, MEMORY, BANDWIDTH, fontWeight=600, **beside)
 
-    return chapter.figure(
-        figure(
-            dots(places, MEMORY, BANDWIDTH, kinds, "Memory", opacity=0.9),
-            name(chip, dx=-6, dy=18),
-            name(gpu, align="center", dy=32),
-            title="At equal size SRAM is far faster than the other memories",
-            description=(
-                f"Scatter of {len(chips)} chips by memory and bandwidth. {chip.name} has "
-                f"{shown(chip.memory, 'B')} at {shown(chip.memory_bandwidth, 'B/s')}, "
-                f"{gpu.name} has {shown(gpu.memory, 'B')} at "
-                f"{shown(gpu.memory_bandwidth, 'B/s')}."
-            ),
+    return chapter.drawn(
+        dots(places, MEMORY, BANDWIDTH, kinds, "Memory", opacity=0.9),
+        name(chip, dx=-6, dy=18),
+        name(gpu, align="center", dy=32),
+        title="At equal size SRAM is far faster than the other memories",
+        description=(
+            f"Scatter of {len(chips)} chips by memory and bandwidth. {chip.name} has "
+            f"{shown(chip.memory, 'B')} at {shown(chip.memory_bandwidth, 'B/s')}, "
+            f"{gpu.name} has {shown(gpu.memory, 'B')} at "
+            f"{shown(gpu.memory_bandwidth, 'B/s')}."
         ),
-        places.set_axis(["Chip", "Memory", "Capacity (GB)", "Bandwidth (TB/s)"], axis=1),
+        data=places.set_axis(["Chip", "Memory", "Capacity (GB)", "Bandwidth (TB/s)"], axis=1),
     )
 
 
@@ -64,7 +63,7 @@ def chips_compared(chapter: Chapter) -> HTML:
     ]
 
     def column(quantity: str, unit: str) -> list[str]:
-        return [chapter.shown(c.values[quantity], unit) if c.has(quantity) else "–" for c in chips]
+        return [_of(chapter, chip, quantity, unit) for chip in chips]
 
     return chapter.table(
         pd.DataFrame(
@@ -79,13 +78,20 @@ def chips_compared(chapter: Chapter) -> HTML:
     )
 
 
+def _of(chapter: Chapter, chip: Chip, quantity: str, unit: str) -> str:
+    """A quantity of a chip: its row, or the number of one's own chip, or a dash."""
+    if (address := f"{chip.key}.{quantity}") in chapter.book.constants:
+        return chapter.row(address)
+    return chapter.shown(chip.values[quantity], unit) if chip.has(quantity) else "–"
+
+
 def corrected(chapter: Chapter) -> HTML:
     """The inputs that deserve a second look, as taken and corrected."""
-    words, shown, sold = chapter.words, chapter.shown, catalog.chip(SOLD)
+    words, shown = chapter.words, chapter.shown
     rows = [
         ("weights", words.weights, words.counted_weights),
         ("cards", words.cards, words.counted_cards),
-        ("memory of the GPU", shown(chapter.inputs.gpu.memory, "B"), shown(sold.memory, "B")),
+        ("memory of the GPU", shown(chapter.inputs.gpu.memory, "B"), chapter.row(f"{SOLD}.memory")),
     ]
     if chapter.inputs.chip.key == "groq_lpu":
         listed = shown(chapter.lines.listed_price, "USD")
@@ -97,11 +103,26 @@ def at_list_price(chapter: Chapter) -> str:
     """What the cluster costs at the distributor's price, if that is known."""
     if chapter.inputs.chip.key != "groq_lpu":
         return f"No list price of {chapter.inputs.chip.name} is known here."
-    price = chapter.lines.listed_cluster
-    times = price / chapter.results.cluster_price
+    words = chapter.words
     return f"""The price moves far more: at the distributor's the cluster would cost
-{chapter.shown(price, "USD")}, {chapter.shown(times, "ratio")} times what it
+{words.listed_cluster}, {words.listed_ratio} times what it
 cost above, and every cost in {{doc}}`batching` would rise with it."""
+
+
+def by_other_properties(chapter: Chapter) -> str:
+    """What the card would cost by other properties of the two chips than fp16 compute."""
+    words = chapter.words
+    others = (
+        f"By memory the same card would cost {words.price_by_memory}, by memory bandwidth "
+        f"{words.price_by_bandwidth}"
+    )
+    if math.isnan(chapter.results.price_by_int8):
+        return f"{others}."
+    return (
+        f"{others}, and by int8 compute {words.price_by_int8}. The last is the one to ask about: "
+        f"the weights take {words.bytes_per_parameter} each, and a model that computes in int8 as "
+        "well would be priced by that peak, not by the one of fp16."
+    )
 
 
 def every_model(chapter: Chapter) -> HTML:
@@ -119,17 +140,15 @@ def every_model(chapter: Chapter) -> HTML:
     places["x"] = cards_to_hold(places["weights"], chip.memory)
     cards, names = Axis("Cards (count)", log=True), Names("Model", list(places["y"].unique()))
     fewest, most = (chapter.shown(n, "count") for n in (places["x"].min(), places["x"].max()))
-    return chapter.figure(
-        figure(
-            dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
-            title=f"Cards of {chip.name} that hold a model's weights",
-            description=(
-                f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "
-                f"and fp16, from {fewest} to {most} cards."
-            ),
-            height=340,
+    return chapter.drawn(
+        dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
+        title=f"Cards of {chip.name} that hold a model's weights",
+        description=(
+            f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "
+            f"and fp16, from {fewest} to {most} cards."
         ),
-        pd.DataFrame(
+        height=340,
+        data=pd.DataFrame(
             {
                 "Model": places["y"],
                 "Precision": places["kind"],

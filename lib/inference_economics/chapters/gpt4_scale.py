@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
-from reckoner.declare.units import shown, some
+from reckoner.declare.units import shown
 from reckoner.show import charts
 from reckoner.show.charts import SOLID, Axis, Style
 from reckoner.show.figures import colour
@@ -31,6 +31,7 @@ DASHES = ((8, 3), (4, 3), (8, 3, 2, 3), (2, 2))
 COMPARED = {
     "cards_per_stage": ("Cards in a stage", "count"),
     "time_per_all_reduce": ("Budget of an all-reduce", "s"),
+    "time_left_per_all_reduce": ("What reading leaves of it", "s"),
     "all_reduce_torus_3d": ("3-D torus, ring by ring", "s"),
     "all_reduce_torus_3d_direct": ("3-D torus in two crossings", "s"),
     "all_reduce_fat_tree_direct": ("Fat tree in two crossings", "s"),
@@ -38,8 +39,6 @@ COMPARED = {
 }
 """The results that are compared between two numbers of layers, with label and unit."""
 MIXTURES = ("gpt4_rumour", "mixtral_8x7b", "deepseek_v3", "kimi_k2")
-MOST_TOKENS = 8192
-"""The largest message that is tried, in tokens."""
 
 
 def with_stages_of(chapter: Chapter, cards: Any) -> SimpleNamespace:
@@ -56,9 +55,9 @@ def times(results: SimpleNamespace, names: Iterable[str]) -> dict[str, Any]:
 
 
 def in_time(results: SimpleNamespace, *names: str) -> list[str]:
-    """The networks whose all-reduce stays within the budget."""
+    """The networks whose all-reduce fits into what reading the weights leaves."""
     found = times(results, names)
-    return [name for name in names if found[name] <= results.time_per_all_reduce]
+    return [name for name in names if found[name] <= results.time_left_per_all_reduce]
 
 
 # The model
@@ -112,15 +111,12 @@ def cables(chapter: Chapter) -> str:
     """Where the bandwidth of a card's links comes from, if it is that of Groq's cables."""
     if chapter.inputs.link_bandwidth != catalog.value("groq_lpu.link_bandwidth_cabled"):
         return ""
-    groq = catalog.chip("groq_lpu")
-    counts = groq.links, groq.lanes_per_link, catalog.value("groq_card.links")
-    ports, lanes, exposed = (chapter.shown(number, "count") for number in counts)
-    rates = groq.lane_bandwidth_cabled, groq.lane_bandwidth
-    cabled, plain = (chapter.shown(8 * rate / 1e9, "count") for rate in rates)
+    row, rate = chapter.row, chapter.as_given
     return (
-        f", as the first Groq chip's do over cables: {ports} links of {lanes} lanes, each at "
-        f"{cabled} Gbit/s instead of the {plain} of the lane itself; the card of 2020 exposed only "
-        f"{exposed} of the links"
+        f", as the first Groq chip's do over cables: {row('groq_lpu.links')} links of "
+        f"{row('groq_lpu.lanes_per_link')} lanes, each at {rate('groq_lpu.lane_bandwidth_cabled')} "
+        f"instead of the {rate('groq_lpu.lane_bandwidth')} of the lane itself; the card of 2020 "
+        f"exposed only {row('groq_card.links')} of the links"
     )
 
 
@@ -141,25 +137,26 @@ def all_reduce_against_cards(chapter: Chapter) -> HTML:
     here = charts.table(curves(stage, results)).query("y > 0")
     colours = charts.told_apart(kinds)["color"]
     dots = alt.Chart(here).mark_point(opacity=1)
-    budget = 1e6 * results.time_per_all_reduce
+    left = 1e6 * results.time_left_per_all_reduce
+    level = charts.rules(left, y, across=True, strokeDash=[6, 4], color=colour("text"))
+    label = charts.texts(cards[-1], left, "left by reading", x, y, align="right", dy=-7)
     ticks = np.unique([2.0, 8.0, 32.0, 128.0, 512.0, 1024.0, max(2.0, stage)])
     table = curves(ticks, with_stages_of(chapter, ticks))
     taken = [f"{shown(t, 's')} ({NETWORKS[n]})" for n, t in times(results, NETWORKS).items()]
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(lines, columns=2),
-            dots.encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours),
-            charts.rules(budget, y, across=True, strokeDash=[6, 4], color=colour("text")),
-            charts.texts(cards[-1], budget, "budget", x, y, align="right", dy=-7),
-            title=_networks_in_time(results),
-            description=(
-                "All-reduce time against cards on six networks. With "
-                f"{some(stage, 'card')} it takes {', '.join(taken)}; it may take "
-                f"{words.time_per_all_reduce}."
-            ),
-            height=380,
+    return chapter.drawn(
+        charts.with_legend(lines, columns=2),
+        dots.encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours),
+        *([level, label] if left > 0 else []),
+        title=_networks_in_time(results),
+        description=(
+            "All-reduce time against cards on six networks. With "
+            f"{words.cards_per_stage} of them it takes {', '.join(taken)}; reading the weights "
+            f"leaves {words.time_left_per_all_reduce}."
         ),
-        pd.DataFrame({x.title: ticks, **{f"{name} (µs)": t for name, (_, t) in table.items()}}),
+        height=380,
+        data=pd.DataFrame(
+            {x.title: ticks, **{f"{name} (µs)": t for name, (_, t) in table.items()}}
+        ),
     )
 
 
@@ -185,24 +182,20 @@ def how_many_in_time(chapter: Chapter, words: Sequence[str], *names: str) -> str
 # Tokens that travel together
 
 
-def tokens_in_budget(chapter: Chapter) -> int:
-    """How many tokens' message a dragonfly sums within the budget, `MOST_TOKENS` at most."""
-    tried = chapter.changed(micro_batch=np.arange(1, MOST_TOKENS + 1))
-    return int(np.sum(tried.all_reduce_direct <= chapter.results.time_per_all_reduce))
-
-
 def room_on_dragonfly(chapter: Chapter) -> str:
     """How large a message may be on a dragonfly."""
-    fitting = tokens_in_budget(chapter)
+    fitting = chapter.results.tokens_in_time
     if fitting == 0:
-        return "No message is small enough for the budget on a dragonfly."
-    reach = "more than" if fitting == MOST_TOKENS else "up to"
-    return f"On a dragonfly, messages of {reach} {some(fitting, 'token')} stay within the budget."
+        return "On a dragonfly no message is small enough for the time that reading leaves."
+    return (
+        f"On a dragonfly, messages of up to {chapter.some(fitting, 'token')} stay within the time "
+        "that reading leaves."
+    )
 
 
 def within(chapter: Chapter, tokens: float) -> str:
-    """Whether a message of so many tokens stays within the budget on a dragonfly."""
-    return "within" if tokens <= tokens_in_budget(chapter) else "beyond"
+    """Whether a message of so many tokens stays within that time on a dragonfly."""
+    return "within" if tokens <= chapter.results.tokens_in_time else "beyond"
 
 
 # The model's own layers, its cache and its experts
@@ -218,8 +211,10 @@ def layers_compared(chapter: Chapter) -> HTML:
     given, labels = chapter.inputs, [label for label, _ in COMPARED.values()]
 
     def column(layers: float, results: SimpleNamespace) -> list[str]:
-        found = [shown(getattr(results, name), unit) for name, (_, unit) in COMPARED.items()]
-        return [str(shown(layers, "count")), *map(str, found)]
+        found = (
+            chapter.shown(getattr(results, name), unit) for name, (_, unit) in COMPARED.items()
+        )
+        return [chapter.shown(layers, "count"), *found]
 
     return chapter.table(
         pd.DataFrame(
@@ -259,7 +254,8 @@ def windows(chapter: Chapter) -> str:
     model = chapter.inputs.model
     if not model.has("sliding_window", "windowed_layers"):
         return ","
-    layers, window = shown(model.windowed_layers, "count"), shown(model.sliding_window, "token")
+    layers = chapter.shown(model.windowed_layers, "count")
+    window = chapter.shown(model.sliding_window, "token")
     return f", {layers} of the layers keeping only the latest {window},"
 
 
@@ -269,9 +265,10 @@ def split_of_attention(chapter: Chapter) -> str:
     if results.kv_copies <= 1:
         return "There are enough {term}`KV heads` to give every card of a stage one of its own."
     fits = "fits on" if results.kv_batch_per_layer <= given.chip.memory else "is too much for"
-    heads, memory = shown(given.model.kv_heads, "count"), shown(given.chip.memory, "B")
+    heads = chapter.shown(given.model.kv_heads, "count")
+    memory = chapter.shown(given.chip.memory, "B")
     return (
-        f"A stage of {some(results.cards_per_stage, 'card')} has more cards than "
+        f"A stage of {chapter.some(results.cards_per_stage, 'card')} has more cards than "
         f"{given.model.name} has {{term}}`KV heads` ({heads}), so splitting attention by heads "
         f"puts {{ref}}`{words.kv_copies} copies <formula-copies-of-kv>` of each head into every "
         f"stage; and one copy, of {words.kv_batch_per_layer} for the batch, {fits} a card of "
@@ -304,17 +301,15 @@ def read_share_against_batch(chapter: Chapter) -> HTML:
     lines = charts.lines(shares(np.unique(np.geomspace(1, 1024, 60).round())), x, y, kinds)
     batches = 2.0 ** np.arange(0, 11)
     table = {f"{name} (%)": share for name, (_, share) in shares(batches).items()}
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(lines, columns=2),
-            title="One token needs few experts, a large batch needs nearly all",
-            description=(
-                f"Share of the weights read against batch size for {len(models)} models. "
-                f"{given.model.name} reads {words.active_share} for one token and "
-                f"{words.read_share} for a batch of {words.batch_size}."
-            ),
+    return chapter.drawn(
+        charts.with_legend(lines, columns=2),
+        title="One token needs few experts, a large batch needs nearly all",
+        description=(
+            f"Share of the weights read against batch size for {len(models)} models. "
+            f"{given.model.name} reads {words.active_share} for one token and "
+            f"{words.read_share} for a batch of {words.batch_size}."
         ),
-        pd.DataFrame({"Batch (count)": batches, **table}),
+        data=pd.DataFrame({"Batch (count)": batches, **table}),
     )
 
 

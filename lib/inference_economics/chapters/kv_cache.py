@@ -10,7 +10,7 @@ from inference_economics import catalog
 from inference_economics.catalog import Model, own
 from inference_economics.formulas import capacity
 from inference_economics.formulas import kv_cache as cache_of
-from reckoner.show.charts import SOLID, Axis, Names, Style, bars, dots, figure, lines, points, texts
+from reckoner.show.charts import SOLID, Axis, Names, Style, bars, dots, lines, points, texts
 from reckoner.show.notebook import Chapter
 
 SCHEMES = {
@@ -49,23 +49,21 @@ def cache_by_scheme(chapter: Chapter) -> HTML:
     x, y = Axis("KV cache of one sequence (GB)"), Names("Attention", list(caches))
     kinds = {"as it is": Style("3"), "imagined": Style("axis")}
     shares = chapter.results.kv_cache_mha / chapter.results.kv_cache
-    return chapter.figure(
-        figure(
-            bars(places, x, y, kinds, name),
-            texts(places["x"], places["y"], sizes, x, y, dx=6),
-            title=(
-                f"{scheme} makes the cache of {name} {chapter.shown(shares, 'ratio')} times smaller"
-                if shares > 1
-                else f"{name} shares no heads, and its cache is as large as can be"
-            ),
-            description=(
-                f"Bars of the KV cache of one sequence with the layers and heads of {name}: "
-                f"MHA {words.kv_cache_mha}, as it is ({scheme}) {words.kv_cache}, "
-                f"MQA {words.kv_cache_mqa}, MLA {words.kv_cache_mla}."
-            ),
-            height=260,
+    return chapter.drawn(
+        bars(places, x, y, kinds, name),
+        texts(places["x"], places["y"], sizes, x, y, dx=6),
+        title=(
+            f"{scheme} makes the cache of {name} {chapter.shown(shares, 'ratio')} times smaller"
+            if shares > 1
+            else f"{name} shares no heads, and its cache is as large as can be"
         ),
-        places.set_axis(["Attention", "Cache (GB)", "Size", "The model"], axis=1),
+        description=(
+            f"Bars of the KV cache of one sequence with the layers and heads of {name}: "
+            f"MHA {words.kv_cache_mha}, as it is ({scheme}) {words.kv_cache}, "
+            f"MQA {words.kv_cache_mqa}, MLA {words.kv_cache_mla}."
+        ),
+        height=260,
+        data=places.set_axis(["Attention", "Cache (GB)", "Size", "The model"], axis=1),
     )
 
 
@@ -124,19 +122,17 @@ def where_it_outgrows(chapter: Chapter) -> HTML:
     here = points(given.batch_size, given.context_length, x, y, "text", size=120, opacity=1)
     diamond = alt.Shape("kind:N", title="Batch and context", scale=alt.Scale(range=["diamond"]))
     size = "larger" if larger(chapter) else "smaller"
-    return chapter.figure(
-        figure(
-            lines({name: (batches, ys) for name, ys in contexts.items()}, x, y, kinds, "Attention"),
-            here.transform_calculate(kind="'this page'").encode(diamond),
-            title=f"At this batch and context the cache is {size} than the weights",
-            description=(
-                f"Lines of batch size against context length on which the KV cache of "
-                f"{given.model.name} equals its weights of {words.weights}. As it is, at a batch "
-                f"of {words.batch_size} that takes {words.context_that_outgrows}, and at "
-                f"{words.context_length} a batch of {words.batch_that_outgrows}."
-            ),
+    return chapter.drawn(
+        lines({name: (batches, ys) for name, ys in contexts.items()}, x, y, kinds, "Attention"),
+        here.transform_calculate(kind="'this page'").encode(diamond),
+        title=f"At this batch and context the cache is {size} than the weights",
+        description=(
+            f"Lines of batch size against context length on which the KV cache of "
+            f"{given.model.name} equals its weights of {words.weights}. As it is, at a batch "
+            f"of {words.batch_size} that takes {words.context_that_outgrows}, and at "
+            f"{words.context_length} a batch of {words.batch_that_outgrows}."
         ),
-        pd.DataFrame(
+        data=pd.DataFrame(
             {
                 "Batch size (count)": batches,
                 **{f"{name} (tokens)": ys for name, ys in contexts.items()},
@@ -204,19 +200,17 @@ def cache_of_every_model(chapter: Chapter) -> HTML:
     )
     places = table.rename(columns={"Cache (MB)": "x", "Model": "y", "Attention": "kind"})
     kinds = {name: style for name, style in SCHEMES.items() if name != "MQA"}
-    return chapter.figure(
-        figure(
-            dots(places, x, Names("Model", list(table["Model"])), kinds, "Attention", size=90),
-            title="A larger model need not have a larger cache",
-            description=(
-                f"Dot plot of the KV cache of one sequence of {chapter.words.context_length} for "
-                f"{len(table)} models, from {chapter.shown(least['Cache (MB)'] * 1e6, 'B')} "
-                f"({least['Model']}) to {chapter.shown(most['Cache (MB)'] * 1e6, 'B')} "
-                f"({most['Model']})."
-            ),
-            height=330,
+    return chapter.drawn(
+        dots(places, x, Names("Model", list(table["Model"])), kinds, "Attention", size=90),
+        title="A larger model need not have a larger cache",
+        description=(
+            f"Dot plot of the KV cache of one sequence of {chapter.words.context_length} for "
+            f"{len(table)} models, from {chapter.shown(least['Cache (MB)'] * 1e6, 'B')} "
+            f"({least['Model']}) to {chapter.shown(most['Cache (MB)'] * 1e6, 'B')} "
+            f"({most['Model']})."
         ),
-        table,
+        height=330,
+        data=table,
     )
 
 

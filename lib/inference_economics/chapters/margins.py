@@ -14,7 +14,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.formulas import margins as margins_of
 from inference_economics.worksheets.margins import conclude
-from reckoner.declare.units import shown, si
+from reckoner.declare.units import si
 from reckoner.show import charts
 from reckoner.show.charts import Axis
 from reckoner.show.figures import colour
@@ -36,11 +36,6 @@ Corrected = Mapping[str, SimpleNamespace]
 def of_article(**inputs: Any) -> SimpleNamespace:
     """What it concludes when some of the article's inputs are others."""
     return conclude(**{**conclude.parameters.base({}), **inputs})
-
-
-def against(ratio: float, more: str, less: str) -> str:
-    """How many times one thing is another, said from the larger's side."""
-    return f"{shown(max(ratio, 1 / ratio), 'ratio')} times {more if ratio > 1 else less}"
 
 
 def electricity_share_over_years(chapter: Chapter) -> HTML:
@@ -78,23 +73,21 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
     early = cards.x == cards.groupby("price").x.transform("min")
     labels = np.array([chapter.shown(years, "ratio") for years in cards.x])
     at_left = {"align": "right", "dx": -8, "dy": -9}
-    return chapter.figure(
-        charts.figure(
-            charts.rules(0.5, up, across=True, strokeDash=[2, 2]),
-            charts.rules(given.lifetime / YEAR, across, strokeDash=[2, 2]),
-            alt.Chart(shares(np.geomspace(first, last, 60))).mark_line().encode(*places, dash),
-            alt.Chart(cards).mark_point().encode(*places),
-            charts.texts(cards.x[early], 0.5, labels[early], across, up, **at_left),
-            charts.texts(cards.x[~early], 0.5, labels[~early], across, up, dx=8, dy=11),
-            title="When electricity overtakes the card",
-            description=(
-                "Line chart of electricity's share of a card's cost against years of use. It "
-                f"passes one half after {words.break_even} for {given.chip.name} and "
-                f"{words.gpu_break_even} for {given.gpu.name} at cost price, after "
-                f"{words.break_even_at_list} and {words.gpu_break_even_at_list} at list price."
-            ),
+    return chapter.drawn(
+        charts.rules(0.5, up, across=True, strokeDash=[2, 2]),
+        charts.rules(given.lifetime / YEAR, across, strokeDash=[2, 2]),
+        alt.Chart(shares(np.geomspace(first, last, 60))).mark_line().encode(*places, dash),
+        alt.Chart(cards).mark_point().encode(*places),
+        charts.texts(cards.x[early], 0.5, labels[early], across, up, **at_left),
+        charts.texts(cards.x[~early], 0.5, labels[~early], across, up, dx=8, dy=11),
+        title="When electricity overtakes the card",
+        description=(
+            "Line chart of electricity's share of a card's cost against years of use. It "
+            f"passes one half after {words.break_even} for {given.chip.name} and "
+            f"{words.gpu_break_even} for {given.gpu.name} at cost price, after "
+            f"{words.break_even_at_list} and {words.gpu_break_even_at_list} at list price."
         ),
-        shares([1, 2, 3, 4, 5, 7, 10, 20, 30, 50])[["chip", "price", "x", "y"]].set_axis(
+        data=shares([1, 2, 3, 4, 5, 7, 10, 20, 30, 50])[["chip", "price", "x", "y"]].set_axis(
             ["Chip", "Price", "Years of use (years)", "Electricity (share)"], axis=1
         ),
     )
@@ -137,39 +130,38 @@ BATCHES = 2.0 ** np.arange(0, 13)
 EFFICIENCY = "Efficiency (tokens per joule)"
 
 
-def efficiency_by_batch(chapter: Chapter) -> Any:
-    """Tokens per joule of the cluster for each of `BATCHES`."""
-    return chapter.changed(batch_size=BATCHES).tokens_per_joule
-
-
 def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     """The cluster's tokens per joule growing with the batch, beside the GPU's and a measurement."""
     given, results, words = chapter.inputs, chapter.results, chapter.words
+    measured = results.measured_tokens_per_joule
+    by_batch = chapter.changed(batch_size=BATCHES).tokens_per_joule
     curves = {
-        f"{given.chip.name}, cluster": (BATCHES, efficiency_by_batch(chapter)),
-        given.gpu.name: (BATCHES, results.gpu_tokens_per_joule),
-        "H200 system, measured": (BATCHES, results.measured_tokens_per_joule),
+        f"{given.chip.name}, cluster": (BATCHES, by_batch),
+        "H200 system, measured (batch not published)": (BATCHES, measured),
     }
-    styles = charts.Style("1"), charts.Style("2", charts.DASHED), charts.Style("3", charts.DOTTED)
-    data = charts.table(curves)
+    gpu = results.gpu_batch, results.gpu_tokens_per_joule
+    known = {f"{given.gpu.name}, at its one batch": gpu}
+    styles = charts.Style("1"), charts.Style("3", charts.DOTTED)
+    data = charts.table(curves | known)
     axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
-    return chapter.figure(
-        charts.figure(
-            charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))),
-            charts.points(*here, *axes, size=60),
-            charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
-            title=title,
-            description=(
-                f"Line chart of tokens per joule against batch size. The cluster gives "
-                f"{words.tokens_per_joule} at batch {batch}; {given.gpu.name} gives "
-                f"{words.gpu_tokens_per_joule}, and eight H200 measured at the wall "
-                f"{words.measured_tokens_per_joule}."
-            ),
+    return chapter.drawn(
+        charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))),
+        charts.points(*gpu, *axes, "2", shape="square"),
+        charts.texts(*gpu, list(known), *axes, align="right", dx=-8, dy=-8),
+        charts.points(*here, *axes, size=60),
+        charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
+        title=title,
+        description=(
+            f"Line chart of tokens per joule against batch size. The cluster gives "
+            f"{words.tokens_per_joule} at batch {batch}; {given.gpu.name} gives "
+            f"{words.gpu_tokens_per_joule} at {words.gpu_batch}, a dot, and eight H200 "
+            f"measured at the wall {words.measured_tokens_per_joule}, a level line as their "
+            "batch was not published."
         ),
-        data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
+        data=data[["kind", "x", "y"]].set_axis(["Machine", "Batch (requests)", EFFICIENCY], axis=1),
     )
 
 
@@ -177,13 +169,6 @@ def fewer(chapter: Chapter) -> str:
     """Whether the cluster writes fewer tokens per joule than the GPU, or more."""
     results = chapter.results
     return "fewer" if results.tokens_per_joule < results.gpu_tokens_per_joule else "more"
-
-
-def measured_against_paper(chapter: Chapter) -> str:
-    """How the measured tokens per joule stand against the better of the two on paper."""
-    results = chapter.results
-    better = max(results.tokens_per_joule, results.gpu_tokens_per_joule)
-    return against(results.measured_tokens_per_joule / better, "more", "fewer")
 
 
 def nvidia_margin_by_quarter(chapter: Chapter) -> HTML:
@@ -208,23 +193,21 @@ def nvidia_margin_by_quarter(chapter: Chapter) -> HTML:
         texts = alt.Chart(rows).mark_text(color=colour("text"), **mark)
         return texts.encode(*places, text="label:N")
 
-    return chapter.figure(
-        charts.figure(
-            alt.Chart(levels)
-            .mark_rule()
-            .encode(y="y:Q", strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes)),
-            alt.Chart(quarters).mark_line(color=colour("2"), point=dot).encode(*places),
-            labels(quarters[quarters.y >= 0.5], dy=-14),
-            labels(quarters[quarters.y < 0.5], dy=14, dx=4, align="left"),
-            title="NVIDIA's net margin passed one half during the year",
-            description=(
-                "Line chart of NVIDIA's net margin by quarter of fiscal year 2024, from "
-                f"{quarters.label.iloc[0]} to {quarters.label.iloc[-1]}; over the whole "
-                f"year it was {chapter.words.nvidia_margin_year}."
-            ),
-            height=280,
+    return chapter.drawn(
+        alt.Chart(levels)
+        .mark_rule()
+        .encode(y="y:Q", strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes)),
+        alt.Chart(quarters).mark_line(color=colour("2"), point=dot).encode(*places),
+        labels(quarters[quarters.y >= 0.5], dy=-14),
+        labels(quarters[quarters.y < 0.5], dy=14, dx=4, align="left"),
+        title="NVIDIA's net margin passed one half during the year",
+        description=(
+            "Line chart of NVIDIA's net margin by quarter of fiscal year 2024, from "
+            f"{quarters.label.iloc[0]} to {quarters.label.iloc[-1]}; over the whole "
+            f"year it was {chapter.words.nvidia_margin_year}."
         ),
-        quarters[["x", "revenue", "y"]].set_axis(
+        height=280,
+        data=quarters[["x", "revenue", "y"]].set_axis(
             ["Quarter", "Revenue (billion USD)", "Net margin (share)"], axis=1
         ),
     )
@@ -278,9 +261,9 @@ def what_turns_the_order(outcomes: Corrected) -> str:
     return f"The order turns with {' and with '.join(turned)}{but}"
 
 
-def against_price(outcomes: Corrected, asked: float) -> str:
-    """Whether the cost of a token stays below a price that was asked."""
-    below = [outcomes[name].token_cost < asked for name in (AS_PRINTED, ALL)]
+def against_price(costs: tuple[float, float], asked: float) -> str:
+    """Whether two costs of a token stay below a price that was asked."""
+    below = [cost < asked for cost in costs]
     if all(below):
         return "both below that price"
     return "one of them above that price" if any(below) else "both above it"

@@ -70,11 +70,9 @@ def compared(chapter: Chapter) -> str:
 
 def in_int8(chapter: Chapter) -> str:
     """The share of the peak in int8 that the asked speed takes, where that peak is known."""
-    chip, results = chapter.inputs.chip, chapter.results
-    if not chip.has("int8_compute"):
+    if not chapter.inputs.chip.has("int8_compute"):
         return ""
-    share = results.asked_compute / (results.cards * chip.int8_compute)
-    return f", and in int8 {chapter.shown(share, 'share')}"
+    return f", and in int8 {chapter.words.asked_in_int8}"
 
 
 def plenty(chapter: Chapter) -> str:
@@ -134,21 +132,19 @@ def time_of_token(chapter: Chapter) -> HTML:
             label.encode(y.channel(alt.Y, "y"), x=alt.value("width"), text=text),
         ]
     first, last, least = (shown(wide.time_per_token[n], "s") for n in (0, -1, best))
-    return chapter.figure(
-        charts.figure(
-            *layers,
-            title=(
-                f"A stage of {shown(at[best], 'count')} is fastest: enough cards to share the "
-                "reading, few enough to talk"
-            ),
-            description=(
-                f"Stacked bars of the time of a token by the number of cards in a stage, from "
-                f"{first} for one card to {last} for {shown(at[-1], 'count')}; the shortest is "
-                f"{least} at {shown(at[best], 'count')}."
-            ),
-            height=340,
+    return chapter.drawn(
+        *layers,
+        title=(
+            f"A stage of {shown(at[best], 'count')} is fastest: enough cards to share the "
+            "reading, few enough to talk"
         ),
-        parts.rename(
+        description=(
+            f"Stacked bars of the time of a token by the number of cards in a stage, from "
+            f"{first} for one card to {last} for {shown(at[-1], 'count')}; the shortest is "
+            f"{least} at {shown(at[best], 'count')}."
+        ),
+        height=340,
+        data=parts.rename(
             columns={"x": "Cards of a stage", **{name: f"{titled(name)} (µs)" for name in present}}
         ),
     )
@@ -159,9 +155,8 @@ def crossing(chapter: Chapter) -> str:
     node = chapter.inputs.node_cards
     if node >= widths(chapter)[-1]:
         return "Here even the widest stage sums over single links."
-    return (
-        f"Beyond {some(node, 'card')} a sum crosses several links, and the bar grows at a stroke."
-    )
+    few = chapter.some(node, "card")
+    return f"Beyond {few} a sum crosses several links, and the bar grows at a stroke."
 
 
 def largest_part(chapter: Chapter) -> str:
@@ -238,26 +233,24 @@ def speed_against_batch(chapter: Chapter) -> HTML:
         x, y, {name: Style(dash=dash) for name, dash in dashes},
     )  # fmt: skip
     both = {"latency of links", "arithmetic"} <= set(present)
-    return chapter.figure(
-        charts.figure(
-            charts.rules(asked, y, across=True, color=colour("text"), strokeWidth=1),
-            charts.texts(1.0, asked, "as asked", x, y, dx=4, dy=12),
-            charts.with_legend(lines, columns=1, orient="bottom").encode(
-                color=alt.value(colour("muted"))
-            ),
-            charts.dots(dots, x, y, kinds, size=55),
-            title=(
-                "Latency sets the speed at long contexts, arithmetic at short ones"
-                if both
-                else "The speed that the limits allow, and what takes most of the time"
-            ),
-            description=(
-                "Speed that the limits allow each request against batch size, coloured by the "
-                f"limit that takes most of a token's time, for {ends}."
-            ),
-            height=400,
+    return chapter.drawn(
+        charts.rules(asked, y, across=True, color=colour("text"), strokeWidth=1),
+        charts.texts(1.0, asked, "as asked", x, y, dx=4, dy=12),
+        charts.with_legend(lines, columns=1, orient="bottom").encode(
+            color=alt.value(colour("muted"))
         ),
-        rows,
+        charts.dots(dots, x, y, kinds, size=55),
+        title=(
+            "Latency sets the speed at long contexts, arithmetic at short ones"
+            if both
+            else "The speed that the limits allow, and what takes most of the time"
+        ),
+        description=(
+            "Speed that the limits allow each request against batch size, coloured by the "
+            f"limit that takes most of a token's time, for {ends}."
+        ),
+        height=400,
+        data=rows,
     )
 
 
@@ -320,16 +313,14 @@ def published_speeds(chapter: Chapter) -> HTML:
     )
     curves = dict(zip(kinds, ((speeds, labels), (bounds, labels)), strict=True))
     said = [str(shown(share, "share", 2)) for share in shares]
-    return chapter.figure(
-        charts.figure(
-            charts.spans(speeds, bounds, labels, x, y),
-            charts.dots(curves, x, y, kinds, size=80),
-            charts.texts(bounds, labels, said, x, y, dx=8),
-            title="No published speed comes near what the chips' limits allow",
-            description=f"Pairs of points, the published speed and the bound: {pairs}.",
-            height=330,
-        ),
-        pd.DataFrame(
+    return chapter.drawn(
+        charts.spans(speeds, bounds, labels, x, y),
+        charts.dots(curves, x, y, kinds, size=80),
+        charts.texts(bounds, labels, said, x, y, dx=8),
+        title="No published speed comes near what the chips' limits allow",
+        description=f"Pairs of points, the published speed and the bound: {pairs}.",
+        height=330,
+        data=pd.DataFrame(
             {
                 "Published": labels,
                 "Speed (token/s)": speeds,
@@ -362,7 +353,6 @@ def when_full(run: Published, length: float) -> tuple[float, float]:
 def most_to_lose(chapter: Chapter) -> str:
     """How much time each layer may lose for the speed asked."""
     asked = chapter.words.asked_speed
-    time = chapter.results.time_left_in_layer + chapter.inputs.layer_floor
-    if time > 0:
-        return f"To give {asked} it may lose at most {chapter.shown(time, 's')}."
+    if chapter.results.may_lose > 0:
+        return f"To give {asked} it may lose at most {chapter.words.may_lose}."
     return f"For {asked} there is nothing to lose: the limits alone take longer."

@@ -70,21 +70,19 @@ def bytes_of_prefix(chapter: Chapter) -> HTML:
     room = given.gpu.memory / 1e9
     sizes = charts.table(curves)
     sizes = sizes[sizes["x"].isin(LENGTHS[::5])][["kind", "x", "y"]]
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(charts.lines(curves, PREFIX, CACHE, _kinds(curves))),
-            charts.rules(room, CACHE, across=True, strokeDash=[2, 3], color=colour("muted")),
-            charts.heights(room, [f"one {given.gpu.name}"], CACHE, dy=-7),
-            title="The kind of attention decides how much a prefix takes",
-            description=(
-                f"Lines of KV cache against prefix length for {len(curves)} models, with the "
-                f"{shown(given.gpu.memory, 'B')} of one {given.gpu.name}. A token takes "
-                f"{shown(chapter.results.kv_bytes_per_token, 'B')} in {given.model.name} and "
-                f"{shown(chapter.lines.other_bytes_per_token, 'B')} in {other.name}."
-            ),
-            height=300,
+    return chapter.drawn(
+        charts.with_legend(charts.lines(curves, PREFIX, CACHE, _kinds(curves))),
+        charts.rules(room, CACHE, across=True, strokeDash=[2, 3], color=colour("muted")),
+        charts.heights(room, [f"one {given.gpu.name}"], CACHE, dy=-7),
+        title="The kind of attention decides how much a prefix takes",
+        description=(
+            f"Lines of KV cache against prefix length for {len(curves)} models, with the "
+            f"{shown(given.gpu.memory, 'B')} of one {given.gpu.name}. A token takes "
+            f"{shown(chapter.results.kv_bytes_per_token, 'B')} in {given.model.name} and "
+            f"{shown(chapter.lines.other_bytes_per_token, 'B')} in {other.name}."
         ),
-        sizes.set_axis(["Model", PREFIX.title, CACHE.title], axis=1),
+        height=300,
+        data=sizes.set_axis(["Model", PREFIX.title, CACHE.title], axis=1),
     )
 
 
@@ -134,21 +132,19 @@ def times_of_prefix(chapter: Chapter) -> HTML:
     curves = {way: (LENGTHS, time) for way, time in seconds.items()}
     quick = [path for path in fast_enough(chapter) if path in kinds]
     origin = "Even from disk" if "disk" in quick else f"From {quick[0]}" if quick else ""
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(charts.lines(curves, PREFIX, TIME, kinds)),
-            title=(
-                f"{origin}, loading {words.prefix_tokens} is faster than computing"
-                if quick
-                else f"Computing {words.prefix_tokens} is faster than loading"
-            ),
-            description=(
-                f"Lines of time against prefix length for {given.model.name}. A prefix of "
-                f"{words.prefix_tokens} takes {words.recompute_time} to compute, "
-                f"{words.load_time} to load from {hbm} and {words.load_time_disk} from disk."
-            ),
+    return chapter.drawn(
+        charts.with_legend(charts.lines(curves, PREFIX, TIME, kinds)),
+        title=(
+            f"{origin}, loading {words.prefix_tokens} is faster than computing"
+            if quick
+            else f"Computing {words.prefix_tokens} is faster than loading"
         ),
-        _columns(PREFIX, LENGTHS, seconds, "s")[::3],
+        description=(
+            f"Lines of time against prefix length for {given.model.name}. A prefix of "
+            f"{words.prefix_tokens} takes {words.recompute_time} to compute, "
+            f"{words.load_time} to load from {hbm} and {words.load_time_disk} from disk."
+        ),
+        data=_columns(PREFIX, LENGTHS, seconds, "s")[::3],
     )
 
 
@@ -157,10 +153,10 @@ def slowest_path(chapter: Chapter) -> str:
     enough, hbm = fast_enough(chapter), memory_kind(chapter)
     if not enough:
         return "None of the four is fast enough"
-    found = (
-        f"The slowest of the four that is fast enough is {enough[0]}, "
-        f"at {chapter.shown(paths(chapter)[enough[0]], 'B/s')}"
-    )
+    path, bandwidth = enough[0], chapter.inputs.gpu.memory_bandwidth
+    known = path in caching.PATHS
+    speed = chapter.row(caching.PATHS[path]) if known else chapter.shown(bandwidth, "B/s")
+    found = f"The slowest of the four that is fast enough is {path}, at {speed}"
     if len(enough) == 1:
         return found
     return (
@@ -230,17 +226,17 @@ def shares_of_peak(chapter: Chapter) -> pd.DataFrame:
     )
 
 
-def slow_disk(least: float, most: float) -> str:
+def slow_disk(chapter: Chapter, least: float, most: float) -> str:
     """What a disk that is read in small blocks gives, against the least and the most needed."""
-    slow = catalog.value("nvme_ssd.read_bandwidth_measured")
-    nominal = catalog.value(caching.PATHS["disk"])
+    measured = "nvme_ssd.read_bandwidth_measured"
+    slow, nominal = catalog.value(measured), chapter.row(caching.PATHS["disk"])
     if slow > most:
         reading = "still enough"
     elif slow < least:
         reading = "too slow"
     else:
         reading = "enough for some of these shares and too slow for others"
-    return f"{shown(slow, 'B/s')} instead of its nominal {shown(nominal, 'B/s')}, {reading}"
+    return f"{chapter.row(measured)} instead of its nominal {nominal}, {reading}"
 
 
 def discounts(chapter: Chapter) -> pd.DataFrame:
@@ -290,21 +286,18 @@ def cost_against_context(chapter: Chapter) -> HTML:
     costs = {place: capital_cost(price, step.throughput) for place, price in prices.items()}
     curves = {place: (CONTEXTS, cost) for place, cost in costs.items()}
     in_sram, in_hbm = (cost[-1] for cost in costs.values())
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(charts.lines(curves, CONTEXT, COST, _kinds(curves))),
-            title=(
-                f"At {words.speed} a long KV cache is cheaper in "
-                f"{hbm if in_hbm < in_sram else 'SRAM'}"
-            ),
-            description=(
-                f"Two lines of capital cost against context length, batch {words.batch_size}. At "
-                f"{words.context_length} it is {words.sram_cost} with the KV cache in "
-                f"SRAM and {words.hybrid_cost} with it in {hbm}."
-            ),
-            height=300,
+    return chapter.drawn(
+        charts.with_legend(charts.lines(curves, CONTEXT, COST, _kinds(curves))),
+        title=(
+            f"At {words.speed} a long KV cache is cheaper in {hbm if in_hbm < in_sram else 'SRAM'}"
         ),
-        _columns(CONTEXT, CONTEXTS, costs, "USD per token/s")[::2],
+        description=(
+            f"Two lines of capital cost against context length, batch {words.batch_size}. At "
+            f"{words.context_length} it is {words.sram_cost} with the KV cache in "
+            f"SRAM and {words.hybrid_cost} with it in {hbm}."
+        ),
+        height=300,
+        data=_columns(CONTEXT, CONTEXTS, costs, "USD per token/s")[::2],
     )
 
 

@@ -11,7 +11,6 @@ from IPython.display import HTML
 
 from inference_economics.serving import engines
 from inference_economics.serving.constants import ServingConstant, fitted_rows
-from inference_economics.serving.intervals import intervals
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
@@ -20,7 +19,7 @@ PARTS = {
     "KV cache": ("reading the KV cache", "kv_time"),
     "floor of stages": ("the floor of the stages", "floor_time"),
     "all-reduce": ("all-reduce", "reduce_time"),
-    "the engine": ("the engine", "host_time"),
+    "the engine": ("what is charged to the engine for each request", "host_time"),
     "newcomers": ("newcomers' prefill", "prefill_per_token"),
 }
 """What takes the time of a token: its name in a figure, in a sentence, and its results."""
@@ -46,16 +45,12 @@ def prediction(chapter: Chapter) -> str:
             f"{given.model.name} does not fit in {machine} at this precision, so nothing is "
             "predicted for it."
         )
-    around = intervals(LEVEL)[given.engine.key, given.model.has("experts")]
-    low, high = (
-        chapter.shown(chapter.results.throughput / around[f"request_time_{end}"], "token/s")
-        for end in ("high", "low")
-    )
     return (
         f"For {given.model.name} on {machine} with {given.engine.name} and "
         f"{chapter.shown(given.concurrency, 'count')} requests in flight, this chapter predicts "
         f"**{words.throughput}** for each GPU, and with {shown(LEVEL, 'share')} probability "
-        f"{low} to {high}. Each request then advances at {words.speed}."
+        f"{words.throughput_low} to {words.throughput_high}. Each request then advances at "
+        f"{words.speed}."
     )
 
 
@@ -119,6 +114,7 @@ def largest_part(chapter: Chapter) -> str:
         f"Here a token takes {words.output_time}, of which {PARTS[largest][0]} is the largest "
         f"part, {chapter.shown(parts[largest] / results.output_time, 'share')}. The datasheet "
         f"knows only bandwidth and arithmetic: by it a step would take {words.ideal_output_time}, "
+        "no newcomer's prefill counted, "
         f"and the server takes **{words.optimism} times** that ({{numref}}`fig-serving-parts`)."
     )
 
@@ -153,8 +149,9 @@ def point_on_a_curve(chapter: Chapter) -> str:
     """What the article's one figure is, beside the prediction of the page."""
     if not fits(chapter):
         return ""
-    printed, words = chapter.book.ledger["h100-throughput"].printed, chapter.words
+    words = chapter.words
     return (
-        f"{printed} token/s from an H100 is a point on a curve: the same card gives "
-        f"{words.throughput} here, at {words.speed} for each request."
+        f"{chapter.quoted('h100-throughput')} token/s from an H100 is a point on a curve: with the "
+        f"lengths, the model and the engine of this page the same card gives {words.throughput}, "
+        f"at {words.speed} for each request."
     )

@@ -15,8 +15,9 @@ from inference_economics.formulas import spatial_computing as spatial
 from inference_economics.machines.circuit import Slot
 from reckoner.declare.units import shown
 from reckoner.show import charts
+from reckoner.show.claims import printed
 from reckoner.show.figures import colour
-from reckoner.show.notebook import Chapter, printed
+from reckoner.show.notebook import Chapter
 
 GROUP = charts.Axis("FPGAs that share the model (count)", log=True)
 SPEED = charts.Axis("Speed per FPGA (inputs/s)", log=True)
@@ -73,25 +74,25 @@ def speed_against_group(chapter: Chapter) -> HTML:
     streamed, fitted = results.streamed_speed, results.fitted_speed
     said = charts.table(curves)
     few = said["x"].isin([*count[:: max(1, len(count) // 16)], fit])
-    return chapter.figure(
-        charts.figure(
-            charts.with_legend(charts.lines(curves, GROUP, SPEED, kinds)),
-            charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
-            charts.heights(streamed, [alone], SPEED, dy=11),
-            charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
-            charts.texts(fit, fitted, [label], GROUP, SPEED, dx=-4, dy=-14),
-            title=(
-                "Each FPGA does most while the model fits on chip and the links keep up"
-                if results.superlinear_speedup > 1
-                else "Here the on-chip memory brings no speed"
-            ),
-            description=(
-                f"Line chart of inputs per second and FPGA for one to {last:,} FPGAs. One fed from "
-                f"DRAM gives {shown(streamed, 'count')}; with {fit:,} each gives "
-                f"{shown(fitted, 'count')}; the links end the flat part."
-            ),
+    return chapter.drawn(
+        charts.with_legend(charts.lines(curves, GROUP, SPEED, kinds)),
+        charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
+        charts.heights(streamed, [alone], SPEED, dy=11),
+        charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
+        charts.texts(fit, fitted, [label], GROUP, SPEED, dx=-4, dy=-14),
+        title=(
+            "Each FPGA does most while the model fits on chip and the links keep up"
+            if results.superlinear_speedup > 1
+            else "Here the on-chip memory brings no speed"
         ),
-        said.loc[few, ["kind", "x", "y"]].set_axis(["Links", "FPGAs (count)", SPEED.title], axis=1),
+        description=(
+            f"Line chart of inputs per second and FPGA for one to {last:,} FPGAs. One fed from "
+            f"DRAM gives {shown(streamed, 'count')}; with {fit:,} each gives "
+            f"{shown(fitted, 'count')}; the links end the flat part."
+        ),
+        data=said.loc[few, ["kind", "x", "y"]].set_axis(
+            ["Links", "FPGAs (count)", SPEED.title], axis=1
+        ),
     )
 
 
@@ -114,7 +115,7 @@ def growth(chapter: Chapter) -> str:
 each serves {fitted}: {gain}
 ({{numref}}`fig-spatial-speed`). (The one leaves its own memory idle. If it kept there what fits, as the first point of
 the curves does, it would serve {first}, and the factor would be
-{shown(results.fitted_speed / results.first_speed, "ratio")}.) So the output per FPGA {verb}."""  # noqa: E501
+{said.kept_speedup}.) So the output per FPGA {verb}."""  # noqa: E501
 
 
 def crossing(chapter: Chapter) -> Markdown:
@@ -171,22 +172,20 @@ def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequenc
     names = base.mark_text(color=colour("text"), fontSize=11).encode(
         x=alt.X("Middle:Q", title=clock), text="Input:N"
     )
-    return chapter.figure(
-        charts.figure(
-            cells,
-            names,
-            title=(
-                f"For {drawn} inputs a processor takes {cycles['processor']} cycles, a circuit "
-                f"{cycles['circuit']}"
-            ),
-            description=(
-                f"Chart of units against clock cycles for {drawn} inputs of "
-                f"{chapter.words.circuit_depth} operations. The processor is busy for "
-                f"{cycles['processor']} cycles; the circuit is through in {cycles['circuit']}."
-            ),
-            height=110 + 26 * len(units),
+    return chapter.drawn(
+        cells,
+        names,
+        title=(
+            f"For {drawn} inputs a processor takes {cycles['processor']} cycles, a circuit "
+            f"{cycles['circuit']}"
         ),
-        slots.pivot_table(index="Input", columns="Unit", values="Cycle (count)", aggfunc="max")
+        description=(
+            f"Chart of units against clock cycles for {drawn} inputs of "
+            f"{chapter.words.circuit_depth} operations. The processor is busy for "
+            f"{cycles['processor']} cycles; the circuit is through in {cycles['circuit']}."
+        ),
+        height=110 + 26 * len(units),
+        data=slots.pivot_table(index="Input", columns="Unit", values="Cycle (count)", aggfunc="max")
         .reindex(columns=units)
         .add_prefix("Last cycle in ")
         .add_suffix(" (count)")
@@ -194,10 +193,14 @@ def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequenc
     )
 
 
+def switch_trip(machines: int) -> str:
+    """The address of the highest mean round trip over switches among so many machines."""
+    return f"catapult_v2.round_trip_{machines}_machines_high"
+
+
 def switch_trips() -> dict[int, float]:
     """Highest mean round trip (s) over switches as measured, by the machines in the network."""
-    sizes = (24, 1000, 250000)
-    return {n: catalog.value(f"catapult_v2.round_trip_{n}_machines_high") for n in sizes}
+    return {n: catalog.value(switch_trip(n)) for n in (24, 1000, 250000)}
 
 
 def round_trips(chapter: Chapter) -> HTML:
@@ -220,23 +223,21 @@ def round_trips(chapter: Chapter) -> HTML:
     kinds = dict(zip(curves, (charts.Style("3"), charts.Style("5", shape="square")), strict=True))
     trips = charts.table(curves)
     line = alt.Chart(trips).mark_line(strokeWidth=1.5)
-    return chapter.figure(
-        charts.figure(
-            line.encode(
-                MACHINES.channel(alt.X, "x"),
-                TRIP.channel(alt.Y, "y"),
-                charts.told_apart(kinds, "shape")["color"],
-            ),
-            charts.dots(curves, MACHINES, TRIP, kinds, size=70, opacity=0.7),
-            title="In a large network switches are faster than a torus",
-            description=(
-                f"Line chart of mean round trips. At {shown(largest, 'count')} machines a square "
-                f"torus needs {shown(torus_trip(largest**0.5), 's')}, switches at most "
-                f"{shown(measured[largest], 's')}."
-            ),
-            height=300,
+    return chapter.drawn(
+        line.encode(
+            MACHINES.channel(alt.X, "x"),
+            TRIP.channel(alt.Y, "y"),
+            charts.told_apart(kinds, "shape")["color"],
         ),
-        trips[["kind", "x", "y"]].set_axis(
+        charts.dots(curves, MACHINES, TRIP, kinds, size=70, opacity=0.7),
+        title="In a large network switches are faster than a torus",
+        description=(
+            f"Line chart of mean round trips. At {shown(largest, 'count')} machines a square "
+            f"torus needs {shown(torus_trip(largest**0.5), 's')}, switches at most "
+            f"{shown(measured[largest], 's')}."
+        ),
+        height=300,
+        data=trips[["kind", "x", "y"]].set_axis(
             ["Network", "Machines (count)", "Round trip (µs)"], axis=1
         ),
     )

@@ -149,6 +149,30 @@ def all_reduce_direct(
     )
 
 
+@formula(gives="micro_batch", source="the time of two crossings, solved for the message")
+def tokens_in_time(
+    time_per_all_reduce: Seconds,
+    cards_per_stage: Count,
+    hops: Count,
+    links_taken: Count,
+    hop_latency: Seconds,
+    message: Bytes,
+    link_bandwidth: BytesPerSecond,
+) -> Tokens:
+    """Whole tokens whose sums cross the network twice in a time; the message is that of one token.
+
+    The two minus signs turn rounding up into rounding down.
+    """
+    return maximum(
+        -ceil(
+            (2 * hops * hop_latency - time_per_all_reduce)
+            * (cards_per_stage * link_bandwidth)
+            / maximum(2 * (cards_per_stage - 1) * links_taken * message, 0)
+        ),
+        0,
+    )
+
+
 @formula(gives="kv_copies", source="llm-analysis; pope2022scaling")
 def copies_of_kv(cards_per_stage: Count, kv_heads: Count) -> Count:
     """Copies of each KV head when the cards of a stage split attention by heads."""

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
+from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.tables import Constant, DataError, Text, read_rows
 from reckoner.declare.units import base_unit, shown, si
-from reckoner.ledger import ABOUT_TOLERANCE
 
 Score = Literal["came true", "did not", "open"]
 

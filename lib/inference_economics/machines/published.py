@@ -89,10 +89,15 @@ def published(context_length: Tokens | None = None, **changes: Any) -> tuple[Pub
     return tuple(_published(*row, length, network) for row in SPEEDS)
 
 
+def published_speed(source: str) -> Published:
+    """The published speed of that address beside what the limits allow."""
+    row = next(row for row in SPEEDS if row[-1] == source)
+    return _published(*row, _usual_length(), _usual_network())
+
+
 def unexplained_by(source: str) -> Seconds:
     """What the published speed of that address leaves unexplained in a layer."""
-    row = next(row for row in SPEEDS if row[-1] == source)
-    return _published(*row, _usual_length(), _usual_network()).unexplained
+    return published_speed(source).unexplained
 
 
 def _usual_length() -> Tokens:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from inference_economics import inputs
-from inference_economics.catalog import Chip, Model
+from inference_economics.catalog import Chip, Model, value
 from inference_economics.formulas import batching, capacity
 from inference_economics.formulas import kv_cache as cache_of
+from inference_economics.formulas.comparison import bandwidth_speed
+from inference_economics.formulas.occupancy import compute_for
 from inference_economics.units import (
     Bytes,
     Count,
@@ -15,6 +17,7 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
+from reckoner.declare.numeric import maximum
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
@@ -63,6 +66,12 @@ def conclude(
     batch1_cost: DollarsPerThroughput = batching.capital_cost(batch1_price, batch1_throughput)
     gpu_cost: DollarsPerThroughput = batching.capital_cost(gpu_price, gpu_throughput)
     batch1_ratio: Ratio = batch1_cost / gpu_cost
+    gpu_batch: Count = value("article.batch_size")
+    gpu_machine: Count = value("article.gpu_machine_gpus")
+    gpu_request_speed: TokensPerSecond = gpu_throughput * gpu_machine / gpu_batch
+    cluster_vs_gpu: Ratio = batch1_throughput / gpu_throughput
+    machine_ratio: Ratio = batch1_price / value("article.h100_machine_price")
+    machine_gpus_price: Dollars = value("article.gpu_machine_gpus") * gpu_price
 
     # the batch
     kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, bytes_per_element)
@@ -76,7 +85,38 @@ def conclude(
     cost: DollarsPerThroughput = batching.capital_cost(cluster_price, throughput)
     cost_ratio: Ratio = cost / gpu_cost
 
+    # one request on each machine, its cache counted; the GPU by its bandwidth alone
+    alone_needed: Bytes = batching.memory_of_batch(weights, kv_cache)
+    alone_cards: Count = capacity.cards_to_hold(alone_needed, chip.memory)
+    alone_price: Dollars = capacity.price_of_cluster(alone_cards, card_price)
+    alone_cost: DollarsPerThroughput = batching.capital_cost(alone_price, batch1_throughput)
+    alone_gpus: Count = capacity.cards_to_hold(alone_needed, gpu.memory)
+    alone_gpu_price: Dollars = capacity.price_of_cluster(alone_gpus, gpu_price)
+    alone_gpu_speed: TokensPerSecond = bandwidth_speed(
+        alone_gpus, gpu.memory_bandwidth, alone_needed
+    )
+    alone_gpu_cost: DollarsPerThroughput = batching.capital_cost(alone_gpu_price, alone_gpu_speed)
+    alone_ratio: Ratio = alone_cost / alone_gpu_cost
+    cost_drop: Ratio = alone_cost / cost
+    # what the comparison leaves out: other limits than memory, other speeds
+    requests_beside_weights: Count = batching.requests_held(
+        weight_cards, chip.memory, weights, kv_cache
+    )
+    memory_vs_other_limits: Ratio | None = (
+        cards
+        / maximum(
+            throughput * weights / chip.memory_bandwidth,
+            compute_for(cache_of.name_parameters(model), throughput) / chip.fp16_compute,
+        )
+        if chip.has("memory_bandwidth") and chip.has("fp16_compute")
+        else None
+    )
+    speed_vs_gpus: Ratio = value("llmperf_groq.output_speed") / value(
+        "inferencemax_8xh100_llama31_70b.output_speed"
+    )
+
     # the floor, and what is below it
+    cards_filled: Ratio = kv_cache / chip.memory
     cards_per_request: Count = capacity.cards_to_hold(kv_cache, chip.memory)
     price_per_request: Dollars = capacity.price_of_cluster(cards_per_request, card_price)
     floor: DollarsPerThroughput = batching.capital_cost(price_per_request, batch1_throughput)
@@ -101,6 +141,10 @@ def conclude(
     )
     consumer_cost: DollarsPerThroughput = consumer_share * gpu_cost
     consumer_batch: Count = batch_at(consumer_cost, kv_cache)
+    consumer_dearest_cost: DollarsPerThroughput = consumer_ratio * gpu_cost
+    consumer_dearest_batch: Count = batch_at(consumer_dearest_cost, kv_cache)
+    limit_vs_gpu: Ratio = cost_limit / gpu_cost
+    limit_vs_consumer: Ratio = limit_vs_gpu / consumer_ratio
 
     # a cluster of a given size, and parity
     effective_cards: Count = cluster_cards
@@ -115,6 +159,10 @@ def conclude(
         weights, cache_of.kv_cache_of_batch(kv_cache, parity_batch)
     )
     parity_cards: Count = capacity.cards_to_hold(parity_needed, chip.memory)
+
+    # published speeds of one request of LLaMA-2 70B
+    mlperf_speed: TokensPerSecond = 1 / value("mlperf_v4_0_dgx_h100_server.time_per_output_token")
+    own_speed_ratio: Ratio = value("groq_llama2_70b.output_speed") / mlperf_speed
     return locals()
 
 
@@ -123,14 +171,17 @@ LIVE = Live(
     title="Capital cost against batch size",
     description=(
         "Capital cost per token/s of the SRAM cluster falls with the batch size towards "
-        "the cost of the KV cache alone; that of the GPU is a level line."
+        "the cost of the KV cache alone; the article's one figure for the GPU, at one batch, and "
+        "its bound for consumer cards are level lines."
     ),
     across="batch_size",
     span=(1.0, 10000.0),
     across_title="Batch size (requests)",
     curves=(
         Curve("cost", "SRAM cluster", "1"),
-        Curve("gpu_cost", "GPU as measured", "2"),
+        Curve("gpu_cost", "GPU, the article's one figure", "2"),
+        Curve("consumer_cost", "consumer card, the article's bound", "3"),
+        Curve("gpu_cost", "GPU, as the article has it", "2"),
         Curve("consumer_cost", "consumer card, at most", "3"),
     ),
     unit="USD/(token/s)",

@@ -20,6 +20,7 @@ from inference_economics.units import (
     Bytes,
     BytesPerSecond,
     Count,
+    Ratio,
     Seconds,
     Share,
     Tokens,
@@ -28,6 +29,9 @@ from inference_economics.units import (
 from reckoner.declare.numeric import maximum
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
+
+SOFTWARE = ("tensorrt_llm", "sglang", "vllm", "nccl")
+"""What an all-reduce was measured with, on the same GPUs."""
 
 
 @worksheet
@@ -111,6 +115,7 @@ def conclude(
 
     # the network
     sized = scale.shaped(model, hidden_size, head_dim)
+    link_vs_catapult: Ratio = link_bandwidth / catalog.value("clicknp.line_rate")
     message: Bytes = scale.message_bytes(micro_batch, sized.hidden_size, bytes_per_activation)
     wires = (hop_latency, message, link_bandwidth)
     own_link = 1  # where switches pass a byte on, it takes up its sender's link alone
@@ -118,6 +123,7 @@ def conclude(
     fat_tree_levels = scale.fat_tree_levels(cards_per_stage, switch_ports)
     fat_tree_hops: Count = scale.fat_tree_hops(fat_tree_levels)
     dragonfly_hops = catalog.value("dragonfly.hops")
+    published_hop: Seconds = catalog.value("groq_scale_out.latency_high") / dragonfly_hops
     hops_2d = scale.torus_hops(cards_per_stage, 2)
     hops_3d = scale.torus_hops(cards_per_stage, 3)
     links_2d = scale.torus_links_taken(hops_2d)
@@ -134,6 +140,16 @@ def conclude(
     all_reduce_direct: Seconds = scale.all_reduce_direct(
         cards_per_stage, dragonfly_hops, dragonfly_hops, *wires
     )
+    token_message: Bytes = scale.message_bytes(1, sized.hidden_size, bytes_per_activation)
+    tokens_in_time: Tokens = scale.tokens_in_time(
+        time_left_per_all_reduce,
+        cards_per_stage,
+        dragonfly_hops,
+        dragonfly_hops,
+        hop_latency,
+        token_message,
+        link_bandwidth,
+    )
     all_reduce_fat_tree_direct: Seconds = scale.all_reduce_direct(
         cards_per_stage, fat_tree_hops, own_link, *wires
     )
@@ -148,6 +164,7 @@ def conclude(
     kv_cache: Bytes = model_kv_cache(sized, context_length, bytes_per_element)
     kv_cache_batch: Bytes = kv_cache_of_batch(kv_cache, batch_size)
     kv_cards: Count = cards_to_hold(weights + kv_cache_batch, chip.memory) - cards
+    kv_cards_share: Share = kv_cards / cards
     kv_copies: Count = scale.copies_of_kv(cards_per_stage, model.kv_heads)
     kv_of_token = model_kv_bytes_per_token(sized, bytes_per_element) / sized.layers
     kv_batch_per_layer: Bytes = kv_cache_of_batch(cache_of(kv_of_token, context_length), batch_size)
@@ -173,6 +190,10 @@ def conclude(
     gpu_all_reduce: Seconds = scale.all_reduce_direct(
         gpus, scale.fat_tree_hops(1), own_link, hop_latency, gpu_message, gpu.link_bandwidth
     )
+    measured = [gpu.values[f"all_reduce_16kib_{name}"] for name in SOFTWARE]
+    gpu_fastest: Seconds = min(measured)
+    gpu_slowest: Seconds = max(measured)
+    software_ratio: Ratio = gpu_slowest / gpu_fastest
     return locals()
 
 
@@ -180,8 +201,8 @@ LIVE = Live(
     chapter="gpt4_scale",
     title="Time of one all-reduce against the time to cross a link",
     description=(
-        "Time of one all-reduce on a ring, a torus and a dragonfly, against the time to cross "
-        "one link, beside the time that a layer leaves for it."
+        "Time of one all-reduce on a ring, a torus and, in two ways, a dragonfly, against the time "
+        "to cross one link, beside the time that reading the weights leaves for it."
     ),
     across="hop_latency",
     span=(0.05, 20.0),
@@ -189,15 +210,18 @@ LIVE = Live(
     curves=(
         Curve("all_reduce_ring", "ring", "3"),
         Curve("all_reduce_torus_2d", "2-D torus", "4"),
-        Curve("all_reduce_dragonfly", "dragonfly", "1"),
-        Curve("time_per_all_reduce", "time available", "2"),
+        Curve("all_reduce_dragonfly", "dragonfly by halving", "5"),
+        Curve("all_reduce_direct", "dragonfly in two crossings", "1"),
+        Curve("time_left_per_all_reduce", "time left", "2"),
     ),
     unit="us",
     unit_title="Time of one all-reduce (µs)",
-    sliders=("speed", "layers", "batch_size", "context_length", "bytes_per_parameter"),
+    sliders=("speed", "layers", "micro_batch", "link_bandwidth", "bytes_per_parameter"),
     sentence=(
         "At {hop_latency} a link the 2-D torus takes {all_reduce_torus_2d} and the dragonfly "
-        "{all_reduce_dragonfly}; the layer leaves {time_per_all_reduce}."
+        "{all_reduce_direct} in two crossings, {all_reduce_dragonfly} by halving; reading the "
+        "weights leaves {time_left_per_all_reduce}."
     ),
-    constants=("groq_lpu.memory", "groq_scale_out.latency_high"),
+    constants=("groq_lpu.memory", "groq_scale_out.latency_high", "groq_lpu.link_bandwidth_cabled"),
+    ending=("time_left_per_all_reduce",),
 )

@@ -23,7 +23,6 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
-from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
 
@@ -121,7 +120,7 @@ def conclude(
         / value("deepseek_production.decode_throughput_per_gpu")
     )
     day_gpu_second: DollarsPerSecond = hindsight.cost_of_busy_second(
-        value("deepseek_serving.daily_cost"), day_gpus * si(1.0, "day")
+        value("deepseek_serving.daily_cost"), day_gpus * value("deepseek_production.period")
     )
     day_gpu_ratio: Ratio = day_gpu_second / gpu_second
     day_token_cost: DollarsPerToken = value("deepseek_serving.daily_cost") / value(

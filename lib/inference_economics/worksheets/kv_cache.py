@@ -6,7 +6,8 @@ from inference_economics import catalog, inputs
 from inference_economics.catalog import Model
 from inference_economics.formulas import capacity
 from inference_economics.formulas import kv_cache as cache_of
-from inference_economics.units import Bytes, BytesPerToken, Count, Ratio, Tokens
+from inference_economics.units import Bytes, BytesPerToken, Count, Ratio, Share, Tokens
+from reckoner.declare.units import si
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
 
@@ -29,7 +30,11 @@ def conclude(
     gqa_factor: Ratio = cache_of.gqa_factor(heads, kv_heads)
     kv_bytes_per_token: BytesPerToken = cache_of.model_kv_bytes_per_token(model, bytes_per_element)
     kv_cache: Bytes = cache_of.sequence_cache(model, kv_bytes_per_token, context_length)
-    kv_cache_gib: Ratio = kv_cache / catalog.value("gibibyte.size")
+    gibibyte = catalog.value("gibibyte.size")
+    kv_cache_gib: Ratio = kv_cache / gibibyte
+    gib_excess: Share = gibibyte / si(1.0, "GB") - 1
+    twice = cache_of.sequence_cache(model, kv_bytes_per_token, 2 * context_length)
+    growth_at_twice: Ratio = twice / kv_cache
 
     # other schemes, imagined
     latent = cache_of.latent_model(model)
@@ -42,6 +47,7 @@ def conclude(
     # beside the weights
     kv_cache_batch: Bytes = cache_of.kv_cache_of_batch(kv_cache, batch_size)
     weights: Bytes = capacity.weights(cache_of.name_parameters(model), bytes_per_parameter)
+    share_of_weights: Share = kv_cache / weights
     batch_that_outgrows: Count = cache_of.batch_that_outgrows(weights, kv_cache)
     full_context = cache_of.context_that_outgrows(weights, batch_size, kv_bytes_per_token)
     context_that_outgrows: Tokens = cache_of.model_context_that_outgrows(
@@ -54,6 +60,18 @@ def conclude(
     fp16_cache: Bytes = cache_of.model_kv_cache(model, context_length, fp16_bytes)
     fp16_cache_batch: Bytes = cache_of.kv_cache_of_batch(fp16_cache, batch_size)
     fp16_batch_that_outgrows: Count = cache_of.batch_that_outgrows(counted_weights, fp16_cache)
+
+    # later models: one with windows, whose heads are not its hidden size, and a long context
+    oss = catalog.model("gpt_oss_120b")
+    oss_token = cache_of.model_kv_bytes_per_token(oss, bytes_per_element)
+    oss_cache: Bytes = cache_of.sequence_cache(oss, oss_token, context_length)
+    oss_full_cache: Bytes = cache_of.kv_cache(oss_token, context_length)
+    oss_shortcut: Ratio = oss.hidden_size / (oss.heads * oss.head_dim)
+    longest = catalog.model("llama31_70b")
+    longest_cache: Bytes = cache_of.model_kv_cache(
+        longest, longest.context_length, bytes_per_element
+    )
+    context_growth: Ratio = longest.context_length / catalog.value("llama2_70b.context_length")
     return locals()
 
 

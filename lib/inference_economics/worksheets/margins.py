@@ -20,6 +20,7 @@ from inference_economics.units import (
     TokensPerSecond,
     Watts,
 )
+from reckoner.declare.numeric import maximum
 from reckoner.declare.worksheet import Lines, worksheet
 from reckoner.show.live import Curve, Live
 
@@ -55,6 +56,8 @@ def conclude(
     cards: Count = capacity.cards_to_hold(needed, chip.memory)
     cluster_at_cost: Dollars = capacity.price_of_cluster(cards, card_cost)
     throughput: TokensPerSecond = batching.cluster_throughput(batch_size, speed)
+
+    gpu_batch: Count = value("article.batch_size")
 
     # cost price against list price
     cost_at_cost: DollarsPerThroughput = batching.capital_cost(cluster_at_cost, throughput)
@@ -98,7 +101,17 @@ def conclude(
     gpu_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
         gpu_throughput, 1, gpu.power, load
     )
+    most_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
+        speed, request / chip.memory, chip_power, load
+    )
+    board_tokens_per_joule: TokensPerJoule = margins.energy_efficiency(
+        throughput, cards, value("groq_card.power"), load
+    )
+    tokens_per_joule_ratio: Ratio = tokens_per_joule / gpu_tokens_per_joule
     measured_tokens_per_joule: TokensPerJoule = value("mlperf_v4_1_8xh200_maxq.energy_efficiency")
+    measured_vs_paper: Ratio = measured_tokens_per_joule / maximum(
+        tokens_per_joule, gpu_tokens_per_joule
+    )
 
     # the companies; the article could know NVIDIA's third quarter, from 21 February its fourth
     nvidia_margin: Share = margins.margin_of("q4_fy2024")
@@ -113,6 +126,15 @@ def conclude(
     venture_low: Dollars = value("altman_chip_venture.raise_low")
     venture_high: Dollars = value("altman_chip_venture.raise_high")
 
+    # prices that services asked early in 2024, and what the cards cost to make
+    groq_asked = value("groq_llama2_70b.output_price")
+    asked_vs_anyscale: Ratio = groq_asked / value("anyscale_llama2_70b.output_price")
+    asked_vs_together: Ratio = groq_asked / value("together_70b_tier.output_price")
+    guessed_cost_ratio: Ratio = gpu_cost / card_cost
+    making_ratio: Ratio = value("h100_sxm.manufacturing_cost") / value(
+        "groq_card.manufacturing_cost"
+    )
+
     # other estimates of the GPU's cost price and of the overhead
     reported_margin: Share = margins.gross_margin(
         value("h100_sxm.manufacturing_cost"), value("h100_sxm.price")
@@ -125,27 +147,37 @@ def conclude(
 
 LIVE = Live(
     chapter="margins",
-    title="Electricity over a card's life against years",
+    title="Cost per token/s at cost price, with the electricity of a life",
     description=(
-        "Cost of the electricity that one SRAM card and one GPU draw, growing in proportion to the "
-        "years that the card is used."
+        "What a token per second costs at cost price on the SRAM cluster and on one GPU, the cards "
+        "alone as level lines, and with the electricity of the years in use as rising ones."
     ),
     across="lifetime",
     span=(0.5, 12.0),
     across_title="Years in use (years)",
-    curves=(Curve("electricity", "SRAM card", "1"), Curve("gpu_electricity", "GPU", "2")),
-    unit="USD",
-    unit_title="Electricity of one card (USD)",
-    sliders=("electricity_price", "overhead", "load", "chip_power", "card_cost", "gpu_cost"),
+    curves=(
+        Curve("with_electricity", "SRAM cluster with electricity", "1"),
+        Curve("cost_at_cost", "its cards alone", "4"),
+        Curve("gpu_with_electricity", "GPU with electricity", "2"),
+        Curve("gpu_cost_at_cost", "its card alone", "5"),
+    ),
+    unit="USD/(token/s)",
+    unit_title="Cost (USD per token/s)",
+    sliders=(
+        *("card_cost", "gpu_cost", "speed", "gpu_throughput", "batch_size"),
+        *("electricity_price", "overhead", "load", "chip_power"),
+    ),
     sentence=(
-        "Over {lifetime} the electricity of one SRAM card costs {electricity}, which is "
-        "{electricity_share} of its cost price and electricity together; it overtakes the "
-        "card after {break_even}."
+        "Over {lifetime} a token per second costs {with_electricity} on the SRAM cluster and "
+        "{gpu_with_electricity} on the GPU. Electricity is {electricity_share} and "
+        "{gpu_electricity_share} of that; it overtakes the cards after {break_even} and "
+        "{gpu_break_even}."
     ),
     constants=(
         "electricity.us_industrial_2023",
         "data_centre.pue_2023",
         "groq_lpu.power",
         "h100_sxm.power",
+        "perplexity_h100.throughput_per_gpu",
     ),
 )

@@ -11,7 +11,13 @@ from inference_economics.formulas.capacity import parameter_count
 from inference_economics.formulas.capacity import weights as weights_of
 from inference_economics.formulas.gpt4_scale import mixture, time_of_token
 from inference_economics.formulas.kv_cache import NEEDS, model_kv_cache
-from inference_economics.machines.pipeline import cards_for, peak_compute, spatial_pipeline
+from inference_economics.machines.pipeline import (
+    Pipeline,
+    cards_for,
+    peak_compute,
+    spatial_pipeline,
+)
+from inference_economics.machines.published import published_speed, unexplained_by
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -63,11 +69,11 @@ def conclude(
     kv_cache: Bytes = model_kv_cache(model, context_length, bytes_per_element)
     sizes = (bytes_per_parameter, bytes_per_element, context_length)
     cards_needed: Count = cards_for(model, chip, batch_size, *sizes)
+    wires = (node_cards, hop_latency, link_bandwidth, bytes_per_activation)
+    reached = (bandwidth_share, compute_share)
     pipeline = spatial_pipeline(
-        model, chip, batch_size, cards_needed, tensor_parallel, *sizes,
-        node_cards=node_cards, hop_latency=hop_latency, link_bandwidth=link_bandwidth,
-        bytes_per_activation=bytes_per_activation, bandwidth_share=bandwidth_share,
-        compute_share=compute_share, layer_floor=layer_floor,
+        model, chip, batch_size, cards_needed, tensor_parallel, *sizes, *wires, *reached,
+        layer_floor,
     )  # fmt: skip
     cards: Count = pipeline.cards
     stages: Count = pipeline.stages
@@ -104,10 +110,44 @@ def conclude(
     time_left_in_layer: Seconds = allowed.unexplained_in_layer(
         asked_time, time_per_token, model.layers
     )
+    may_lose: Seconds = time_left_in_layer + layer_floor
+    asked_in_int8: Share | None = (
+        allowed.utilization_for(asked_compute, cards, chip.int8_compute)
+        if chip.has("int8_compute")
+        else None
+    )
     gpu = catalog.chip("h100_sxm")
     gpu_critical_micro_batch: Tokens = allowed.critical_micro_batch(
         gpu.fp16_compute, bytes_per_parameter, gpu.memory_bandwidth
     )
+
+    # other clusters: of one request, of one card a stage, of one node
+    def smallest(batch: Count, width: Count, lost: Seconds) -> Pipeline:
+        cards = cards_for(model, chip, batch, *sizes)
+        return spatial_pipeline(model, chip, batch, cards, width, *sizes, *wires, *reached, lost)
+
+    alone = smallest(1, tensor_parallel, layer_floor)
+    alone_speed: TokensPerSecond = alone.speed
+    alone_occupancy: Share = alone.occupancy
+    narrow = smallest(batch_size, 1, layer_floor)
+    narrow_hand_overs: Count = narrow.stages - 1
+    node: Count = catalog.value("groq_node.fully_connected_cards")
+    node_wires = (node, *wires[1:])
+    of_node = spatial_pipeline(model, chip, 1, node, node, *sizes, *node_wires)
+    node_all_reduce: Seconds = of_node.all_reduce_time
+
+    # Groq's own speed for LLaMA-2 70B beside its bound, and this cluster if it lost as much
+    groq = published_speed("groq_llama2_70b.output_speed")
+    groq_cards: Count = groq.cards
+    groq_share: Share = groq.speed / groq.bound
+    groq_memory: Bytes = groq.cards * catalog.value("groq_lpu.memory")
+    groq_two_bytes: Bytes = 2 * catalog.value("llama2_70b.total_parameters")
+    groq_unexplained: Seconds = groq.unexplained
+    small_unexplained: Seconds = unexplained_by("groq_llama2_7b.output_speed")
+    experts_unexplained: Seconds = unexplained_by("groq_mixtral_8x7b.output_speed")
+    slowed = smallest(batch_size, tensor_parallel, groq.unexplained)
+    slowed_speed: TokensPerSecond = slowed.speed
+    slowed_throughput: TokensPerSecond = slowed.throughput
     return locals()
 
 

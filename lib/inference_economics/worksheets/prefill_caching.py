@@ -50,7 +50,7 @@ def conclude(
         0.5, "share of the GPUs' peak fp16 compute that a prefill reaches",
         "An assumption, between two measurements of this model; large batches reach more.",
         source="assumption; NVIDIA TensorRT-LLM performance overviews; pope2022scaling",
-        unit="share", low=0.01, high=2.0,
+        unit="share", low=0.01, high=1.0,
     ),
     prefix_tokens: Tokens = inputs.given(
         "article.prefix_tokens", "tokens of the prefix that is kept",
@@ -137,6 +137,7 @@ def conclude(
     # what input and output cost
     input_cost: Dollars = caching.cost_of_tokens(input_tokens, input_price)
     output_cost: Dollars = caching.cost_of_tokens(output_tokens, output_price)
+    price_ratio: Ratio = input_price / output_price
     input_output_ratio: Ratio = input_cost / output_cost
     break_even_input_tokens: Tokens = caching.break_even_input(
         output_tokens, output_price, input_price
@@ -182,6 +183,7 @@ def conclude(
         hybrid_cards, card_price, hybrid_memories, memory_price
     )
     hybrid_cost: DollarsPerThroughput = capital_cost(hybrid_price, throughput)
+    hybrid_saving: DollarsPerThroughput = sram_cost - hybrid_cost
     hbm_cost = catalog.value("h100_sxm.hbm_cost")
     hybrid_cost_at_hbm_cost: DollarsPerThroughput = capital_cost(
         caching.hybrid_price(hybrid_cards, card_price, hybrid_memories, hbm_cost), throughput
@@ -214,7 +216,7 @@ LIVE = Live(
     ),
     unit="s",
     unit_title="Time (s)",
-    sliders=("chips", "utilization", "bytes_per_element", "bytes_per_parameter"),
+    sliders=("chips", "utilization", "bytes_per_element"),
     choices=("model",),
     sentence=(
         "A prefix of {prefix_tokens} takes {prefix_bytes}. Computing it again takes "

@@ -92,6 +92,8 @@ def conclude(
     speed_low: TokensPerSecond = 1 / output_time_high
     speed_high: TokensPerSecond = 1 / output_time_low
     throughput: TokensPerSecond = served.throughput
+    throughput_low: TokensPerSecond = throughput / around["request_time_high"]
+    throughput_high: TokensPerSecond = throughput / around["request_time_low"]
     first_token_time: Seconds = served.first_token_time
     request_time: Seconds = served.request_time
 

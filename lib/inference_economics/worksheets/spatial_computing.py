@@ -118,6 +118,7 @@ def conclude(
 
     # a group of them, and its links
     boundary_bytes: Bytes = spatial.boundary_bytes(layer_width, bytes_per_parameter)
+    state_share: Share = boundary_bytes / model_size
     boundary_time: Seconds = spatial.boundary_time(reuse, boundary_bytes, link_bandwidth)
     streamed_step = spatial.step_time(dram_time, onchip_time, 0.0)
     streamed_speed: RequestsPerSecond = spatial.speed_per_fpga(reuse, 1, streamed_step)
@@ -130,6 +131,7 @@ def conclude(
     first_speed: RequestsPerSecond = speed_of(1)
     fitted_speed: RequestsPerSecond = speed_of(fpgas_to_fit)
     superlinear_speedup: Ratio = fitted_speed / streamed_speed
+    kept_speedup: Ratio = fitted_speed / first_speed
     boundary_traffic: BytesPerSecond = spatial.boundary_traffic(
         boundary_bytes, fpgas_to_fit, fitted_speed
     ) * spatial.has_links(fpgas_to_fit)
@@ -170,6 +172,7 @@ def conclude(
         words, book_words, book_time, book_fpgas, fpgas
     )
     demonstrated_excess: Ratio = demonstrated_time / translation_time
+    fpgas_to_demonstrate: Count = fpgas * demonstrated_excess
 
     # what came later: a measured FPGA, and a model of language
     brainwave = catalog.value("stratix_10_280.batch_1_compute")

@@ -22,6 +22,7 @@ from inference_economics.units import (
     Tokens,
     TokensPerSecond,
 )
+from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.worksheet import Lines, worksheet
 
 
@@ -65,6 +66,7 @@ def conclude(
     sram_odds: Share | None = here.sram_odds
     gpu_odds: Share | None = here.gpu_odds
     nobody: Share = here.nobody
+    comparable: Share | None = here.comparable(ABOUT_TOLERANCE)
     sram_cost: DollarsPerToken | None = float(sram_costs[1])
     sram_cost_low: DollarsPerToken | None = float(sram_costs[0])
     sram_cost_high: DollarsPerToken | None = float(sram_costs[2])

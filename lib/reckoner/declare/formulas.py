@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast, get_type_hints
 
+import numpy as np
+
 from reckoner.declare.latex import NoLatexError, latex, return_of
 from reckoner.declare.trace import running
 from reckoner.declare.units import shown, unit_of
@@ -162,7 +164,8 @@ class Formulary:
         numbers = {
             name: shown(values[name], unit, digits).latex for name, unit in known.inputs.items()
         }
-        result = shown(known.function(**values), known.unit, digits).latex
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result = shown(known.function(**values), known.unit, digits).latex
         return self.equation(formula), _body(known, numbers, numeric=True), result
 
 

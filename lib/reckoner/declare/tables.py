@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reckoner.declare.units import is_unit, si
+from reckoner.declare.units import base_unit, is_unit, shown, si
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -69,6 +69,17 @@ class Constant(BaseModel):
     @property
     def address(self) -> str:
         return f"{self.key}.{self.quantity}"
+
+    @property
+    def words(self) -> str:
+        """The value as a reader sees it: in its source's unit, unless that takes many zeros."""
+        if isinstance(self.value, str):
+            return self.value
+        text, unit = f"{self.value:,.7g}", {"us": "µs", "year": ""}.get(self.unit, self.unit)
+        if self.unit == "USD" or "e" in text:
+            return str(shown(self.si, base_unit(self.unit), 4))
+        text = text.replace(",", "") if self.unit == "year" else text
+        return text if unit in {"", "count", "ratio", "share"} else f"{text} {unit}"
 
     @property
     def si(self) -> float:

@@ -127,7 +127,7 @@ class Shown:
     def latex(self) -> str:
         """The same in LaTeX mathematics."""
         before = self.before.replace("$", r"\$")
-        digits = self.digits.replace(",", "{,}")
+        digits = self.digits.replace(",", "{,}").replace("−", "-").replace("∞", r"\infty")
         if self.after == "%":
             return before + digits + r"\,\%"
         return before + digits + (rf"\,\text{{{self.after.strip()}}}" if self.after else "")

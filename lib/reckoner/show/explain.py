@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from reckoner.book import Book
 from reckoner.declare.lineage import Explained, explain
-from reckoner.declare.tables import Constant
 from reckoner.declare.worksheet import Run
+from reckoner.show.claims import printed
 from reckoner.show.mathml import to_mathml
 
 _TEMPLATES = jinja2.Environment(
@@ -58,7 +58,6 @@ class Explanations:
                     rows=self.book.constants,
                     formula=formulas.get(it.formula),
                     math=_math,
-                    row_value=_row_value,
                     catalog=self.catalog,
                     formulas=self.formulas,
                 ),
@@ -85,14 +84,17 @@ def rows_script(book: Book, cited: Container[str]) -> str:
     """Where the rows of the data come from that a text cites, for the page that asks for one."""
     template = _TEMPLATES.get_template("row.html")
     rows = (row for row in book.constants.values() if row.id in cited)
-    return script("catalog", {r.id: template.render(row=r, value=_row_value(r)) for r in rows})
+    return script("catalog", {r.id: template.render(row=r) for r in rows})
 
 
 def claims_script(book: Book) -> str:
     """Each printed figure with what was computed for it, for the page that asks for it."""
     template = _TEMPLATES.get_template("claim.html")
     entries = book.ledger.entries()
-    return script("ledger", {f"ledger-{e.claim.id}": template.render(entry=e) for e in entries})
+    return script(
+        "ledger",
+        {f"ledger-{e.claim.id}": template.render(entry=e, printed=printed) for e in entries},
+    )
 
 
 def script(page: str, fragments: Mapping[str, str]) -> str:
@@ -103,9 +105,3 @@ def script(page: str, fragments: Mapping[str, str]) -> str:
 
 def _math(latex: str, display: bool = True) -> Markup:
     return Markup(to_mathml(latex, display=display))
-
-
-def _row_value(row: Constant) -> str:
-    if isinstance(row.value, str):
-        return row.value
-    return f"{row.value:,.7g} {row.unit}".removesuffix(" count")

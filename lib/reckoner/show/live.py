@@ -28,6 +28,8 @@ from reckoner.show import figures
 from reckoner.show.marks import linked, mark
 
 POINTS = 81
+FINER = 8
+"""How many times as many points a curve in steps has."""
 DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])
 
 
@@ -39,11 +41,13 @@ class Curve:
         result: its name among the chapter's results or its sliders.
         label: what it is called in the legend; {name} stands for what is chosen there.
         colour: a colour of the book, "1" to "6".
+        steps: whether it rises in steps, such as the price of whole cards.
     """
 
     result: str
     label: str
     colour: str
+    steps: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Live:
         title: what the picture shows.
         description: the same for those who do not see it.
         across: the parameter along the horizontal axis, in the unit of its declaration.
-        span: its smallest and largest value there.
+        span: its smallest and largest value there, and on its slider.
         across_title: title of that axis, with the unit in parentheses.
         curves: the results drawn, all in one unit.
         unit: the unit of the vertical axis, in which the results are drawn.
@@ -65,7 +69,7 @@ class Live:
         presets: parameters chosen by name that only set the sliders which follow them.
         sentence: the result in words; {name} stands for a parameter or a result.
         constants: catalog addresses to show; {name} stands for the key chosen there.
-        ending: the results that can be infinite: their lines end there, and so does the axis.
+        ending: the results that can be infinite or zero: lines and axis end there.
     """
 
     chapter: str
@@ -153,9 +157,11 @@ class LiveFigure:
         y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
         legend = {"scale": {"domain": domain, "range": colours}, "title": None}
         dash = {"scale": {"domain": domain, "range": list(DASHES)[: len(domain)]}, "title": None}
+        line: dict[str, Any] = {"type": "line", "clip": True}
+        dot: dict[str, Any] = {"type": "point", "size": 110, "filled": True, "clip": True}
         lines = [
             {
-                "mark": {"type": "line", "clip": True},
+                "mark": {**line, "interpolate": "step-after" if curve.steps else "linear"},
                 "encoding": {
                     "x": x,
                     "y": {**y, "field": f"y_{curve.result}"},
@@ -166,14 +172,15 @@ class LiveFigure:
             for curve in live.curves
         ]
         factor = si(1.0, live.unit)
-        here = [
+        here: list[dict[str, Any]] = [
             {
                 "data": {"values": [{}]},
                 "transform": [
                     {"calculate": across, "as": across},
                     {"calculate": f"r_{curve.result} / {factor!r}", "as": "y"},
+                    *([_on_axis("y")] if curve.result in live.ending else []),
                 ],
-                "mark": {"type": "point", "size": 110, "filled": True, "color": colour},
+                "mark": {**dot, "color": colour},
                 "encoding": {"x": x, "y": {**y, "field": "y"}},
             }
             for curve, colour in zip(live.curves, colours, strict=True)
@@ -193,11 +200,7 @@ class LiveFigure:
                     {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
                     for c in live.curves
                 ),
-                *(
-                    {"calculate": f"isFinite({y}) ? {y} : null", "as": f"y_{result}"}
-                    for result in live.ending
-                    for y in (f"datum.y_{result}",)
-                ),
+                *(_on_axis(f"y_{result}") for result in live.ending),
             ],
             "layer": [
                 *lines,
@@ -226,12 +229,14 @@ class LiveFigure:
         return high / max(low, 1e-300) >= 50
 
     def axis(self) -> list[float]:
-        """The points of the horizontal axis."""
+        """The points of the horizontal axis: close together where a curve has steps."""
         low, high = self.live.span
+        finer = FINER if any(curve.steps for curve in self.live.curves) else 1
+        shares = [i / (finer * (POINTS - 1)) for i in range(finer * (POINTS - 1) + 1)]
         if self.logarithmic:
-            steps = [low * (high / low) ** (i / (POINTS - 1)) for i in range(POINTS)]
+            steps = [low * (high / low) ** share for share in shares]
         else:
-            steps = [low + (high - low) * i / (POINTS - 1) for i in range(POINTS)]
+            steps = [low + (high - low) * share for share in shares]
         if isinstance(self.parameter(self.live.across).default, int):
             return sorted({float(round(step)) for step in steps})
         return [float(f"{step:.6g}") for step in steps]
@@ -241,7 +246,8 @@ class LiveFigure:
         live = self.live
         factor = si(1.0, live.unit)
         rows = []
-        for value in self.axis()[::8]:
+        points = self.axis()
+        for value in points[:: max(8, len(points) // 10)]:
             whole = isinstance(self.parameter(live.across).default, int)
             given = {live.across: int(value) if whole else value}
             known = self._known(self.book.parameters(live.chapter).base(given))
@@ -319,12 +325,17 @@ class LiveFigure:
         return {
             **declared,
             "whole": isinstance(parameter.default, int),
-            "low": parameter.low,
-            "high": parameter.high,
+            **dict(zip(("low", "high"), self.bounds(parameter), strict=True)),
             "factor": si(1.0, parameter.unit),
             "rule": _rule(base_unit(parameter.unit)),
             "follows": self._follows(parameter),
         }
+
+    def bounds(self, parameter: Parameter) -> tuple[float, float]:
+        """From where to where a slider moves: that of the axis stays on the axis."""
+        if parameter.name == self.live.across:
+            return self.live.span
+        return parameter.low, parameter.high
 
     def _follows(self, parameter: Parameter) -> dict[str, Any] | None:
         if parameter.follows is None:
@@ -350,6 +361,12 @@ class LiveFigure:
             f'<script type="application/json">{text}</script>'
             "</div>"
         )
+
+
+def _on_axis(field: str) -> dict[str, str]:
+    """A field without what a logarithmic axis has no place for."""
+    y = f"datum.{field}"
+    return {"calculate": f"isFinite({y}) && {y} > 0 ? {y} : null", "as": field}
 
 
 def _expression(result: Any) -> str:

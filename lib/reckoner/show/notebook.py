@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,17 +12,13 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from reckoner.book import Book
+from reckoner.claims import Claim
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, shown
-from reckoner.ledger import Claim, Entry
-from reckoner.show import figures
+from reckoner.show import charts, figures
+from reckoner.show.claims import cell, claims_table, printed, sentences
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark, plain
-
-VERDICT_SIGNS = {
-    "reproduced": "✓", "rounded": "≈", "differs": "✗",
-    "confirmed": "✓", "contradicted": "✗", "unverified": "?", "stands": "✓", "falls": "✗",
-}  # fmt: skip
 
 
 class Chapter:
@@ -119,6 +114,13 @@ class Chapter:
         """A chart with its data; see `reckoner.show.figures.to_html`."""
         return HTML(figures.to_html(chart, table))
 
+    def drawn(
+        self, *layers: Any, data: pd.DataFrame, title: str, description: str, height: int = 320
+    ) -> HTML:
+        """Layers as one chart with its data; see `reckoner.show.charts.figure`."""
+        chart = charts.figure(*layers, title=title, description=description, height=height)
+        return self.figure(chart, data)
+
     def live(self) -> HTML:
         """The chapter's live figure: its own function, moved by hand."""
         return HTML(LiveFigure(self.book, self.book.live(self.name)).html())
@@ -131,10 +133,10 @@ class Chapter:
     def passages(self, table: pd.DataFrame) -> HTML:
         """A table of sentences rather than numbers; on a phone each row becomes a card."""
         rows = "".join(
-            f"<tr>{''.join(map(_cell, table.columns, row))}</tr>"
+            f"<tr>{''.join(map(cell, table.columns, row))}</tr>"
             for row in table.itertuples(index=False)
         )
-        return HTML(linked(_table(table.columns, rows)))
+        return HTML(linked(sentences(table.columns, rows)))
 
     def verdicts(self, *claim_ids: str) -> HTML:
         """The named claims, or all of the chapter: as printed, as computed, and the verdict.
@@ -147,11 +149,11 @@ class Chapter:
         if self.by_default:
             return HTML(claims_table(self.book, claims))
         rows = "".join(
-            f'<tr id="claim-{c.id}">{_cell("Claim", c.claim)}{_cell("Article", printed(c))}'
-            f"{_cell('Yours', self._yours(c))}</tr>"
+            f'<tr id="claim-{c.id}">{cell("Claim", c.claim)}{cell("Article", printed(c))}'
+            f"{cell('Yours', self._yours(c))}</tr>"
             for c in claims
         )
-        return HTML(_table(("Claim", "Article", "Yours"), rows))
+        return HTML(sentences(("Claim", "Article", "Yours"), rows))
 
     def _yours(self, claim: Claim) -> str:
         if not claim.results:
@@ -173,6 +175,16 @@ class Chapter:
         row = self.book.constants[address]
         return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
 
+    def as_given(self, address: str) -> str:
+        """A row of the data in the unit in which its source has it."""
+        row = self.book.constants[address]
+        return mark(f"catalog.{row.id}", f"{row.value:,.6g} {row.unit}")
+
+    def premise(self, claim_id: str) -> str:
+        """What the text computes a figure from, as far as its first semicolon."""
+        inputs = self.book.ledger[claim_id].inputs.partition(";")[0]
+        return mark(f"ledger.ledger-{claim_id}", inputs)
+
     def shown(self, value: float, unit: str, digits: int = 3) -> str:
         """A value in base units as a reader sees it; marked, if a line, an input or a row is it."""
         text, name = str(shown(value, unit, digits)), self.run.name_of(value)
@@ -181,80 +193,6 @@ class Chapter:
         known = name in self.run.lines or name in self.run.inputs
         return mark(f"{self.name}.{name}", text) if known else text
 
-
-def printed(claim: Claim) -> str:
-    """The printed figure with its unit."""
-    named = claim.unit in {"", "ratio", "share", "topology"} or ";" in claim.value
-    if claim.unit == "USD":
-        return f"${float(claim.value):,.0f}"
-    return claim.printed if named else f"{claim.printed} {claim.unit}"
-
-
-def verdict_pill(verdict: str) -> str:
-    """A verdict as a coloured word with a sign."""
-    return (
-        f'<span class="verdict verdict-{verdict}">'
-        f'<span aria-hidden="true">{VERDICT_SIGNS[verdict]}</span> {verdict}</span>'
-    )
-
-
-def claims_table(book: Book, claims: list[Claim], links: bool = False) -> str:
-    """Claims with computed figure, verdict and reason as an HTML table.
-
-    Args:
-        book: the book.
-        claims: the claims to show.
-        links: link each claim to the chapter's cell that computes it, for the ledger's page.
-    """
-    rows = []
-    for claim in claims:
-        entry = book.ledger.entry(claim.id)
-        name, anchor = html.escape(claim.claim), f' id="claim-{claim.id}"'
-        if links:
-            name = f'<a href="../notebooks/{claim.chapter}.html#claim-{claim.id}">{name}</a>'
-            anchor = f' id="ledger-{claim.id}"'
-        rows.append(
-            f"<tr{anchor}>{_cell('Claim', name, raw=True)}{_cell('Article', printed(claim))}"
-            f"{_cell('Computed', linked(html.escape(_computed(entry))), raw=True)}"
-            f"{_cell('Verdict', verdict_pill(entry.verdict), raw=True)}"
-            f"{_cell('Why', entry.reason)}</tr>"
-        )
-    return _table(("Claim", "Article", "Computed", "Verdict", "Why"), "".join(rows))
-
-
-def _computed(entry: Entry) -> str:
-    """The computed figures, each marked as the chapter's result that it is."""
-    names = [f"{entry.claim.chapter}.{name}" for name in entry.claim.results]
-    if len(names) != len(entry.figures):  # a fact is no result
-        return entry.computed
-    return ", ".join(mark(n, figure) for n, figure in zip(names, entry.figures, strict=True))
-
-
-def second_table(book: Book) -> str:
-    """Claims judged a second time, by measured inputs, as an HTML table."""
-    rows = []
-    for entry in book.ledger.entries():
-        if (second := entry.second) is None:
-            continue
-        link = f'<a href="../notebooks/{second.chapter}.html">{html.escape(second.reason)}</a>'
-        first = f"{entry.computed} {verdict_pill(entry.verdict)}"
-        rows.append(
-            f"<tr>{_cell('Claim', entry.claim.claim)}{_cell('Article', printed(entry.claim))}"
-            f"{_cell('Its inputs', first, raw=True)}{_cell('Measured', second.computed)}"
-            f"{_cell('Verdict', verdict_pill(second.verdict), raw=True)}"
-            f"{_cell('Why', link, raw=True)}</tr>"
-        )
-    return _table(("Claim", "Article", "Its inputs", "Measured", "Verdict", "Why"), "".join(rows))
-
-
-def _table(headings: Iterable[str], rows: str) -> str:
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    return (
-        '<div class="table-scroll" tabindex="0"><table class="claims">'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _cell(label: str, text: str, raw: bool = False) -> str:
-    return f'<td data-label="{label}">{text if raw else html.escape(text)}</td>'
+    def some(self, count: float, noun: str) -> str:
+        """A count with its noun, marked as by `shown`: "1 card", "305 cards"."""
+        return f"{self.shown(count, 'count')} {noun}{'' if count == 1 else 's'}"

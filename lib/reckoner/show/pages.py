@@ -21,13 +21,16 @@ import jinja2
 import nbformat
 
 from reckoner.book import Book
+from reckoner.claims import TOLERANCES
 from reckoner.declare.formulas import Formula
 from reckoner.declare.tables import Constant
-from reckoner.declare.units import base_unit, number, shown
-from reckoner.ledger import ABOUT_TOLERANCE, FACT_TOLERANCE, MEANINGS, SECOND_MEANINGS, Conclusions
+from reckoner.declare.units import base_unit, shown
+from reckoner.judgement import MEANINGS, SECOND_MEANINGS
+from reckoner.ledger import Conclusions
+from reckoner.show.claim_graph import claim_graph
+from reckoner.show.claims import claims_table, faults_list, second_table, verdict_pill
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark
-from reckoner.show.notebook import claims_table, second_table, verdict_pill
 from reckoner.sweep.chart import Picture
 from reckoner.sweep.evaluate import evaluate
 from reckoner.sweep.points import Sweep
@@ -86,8 +89,10 @@ class Pages:
             "entries": entries,
             "printed": {entry.claim.id: entry.claim.printed for entry in entries},
             "counts": Counter(entry.verdict for entry in entries),
-            "tolerance": str(shown(FACT_TOLERANCE, "share")),
-            "about": str(shown(ABOUT_TOLERANCE, "share")),
+            "within": {name: str(shown(share, "share")) for name, share in TOLERANCES.items()},
+            "faults": self.book.ledger.faults(),
+            "faults_list": lambda: faults_list(self.book),
+            "claim_graph": lambda: claim_graph(self.book),
             "meanings": MEANINGS,
             "second_meanings": SECOND_MEANINGS,
             "second_counts": Counter(e.second.verdict for e in entries if e.second),
@@ -173,7 +178,7 @@ class Pages:
     def claims_table(self, chapter: str) -> str:
         """A chapter's claims, each linked to the cell that computes it."""
         claims = [claim for claim in self.book.claims if claim.chapter == chapter]
-        return claims_table(self.book, claims, links=True)
+        return linked(claims_table(self.book, claims, ledger=True))
 
     def used_in(self, formula: Formula) -> list[str]:
         """Chapters whose notebook names a formula, or whose module does."""
@@ -239,11 +244,9 @@ def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> st
     head = _row("th", headings)
     body = ""
     for row in rows:
-        value = row.value if isinstance(row.value, str) else f"{number(row.value, 7)}"
-        unit = "" if row.unit in {"text", "date", "count"} else f" {_unit(row.unit)}"
         cells = [
             f'<span id="{row.id}">{row.quantity.replace("_", " ")}</span>',
-            html.escape(f"{value}{unit}"),
+            html.escape(row.words),
             _seen(row.verified),
             _source(row),
             html.escape(row.note),

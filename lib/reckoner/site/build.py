@@ -82,14 +82,15 @@ def write_claims(book: Book, path: Path) -> None:
     partial = path.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        head = ("id", "printed", "computed", "unit", "verdict", "reason")
-        writer.writerow((*head, "measured", "second_verdict", "second_reason"))
+        head = ("id", "printed", "computed", "unit", "verdict", "off", "matters", "follows", "slip")
+        writer.writerow((*head, "reason", "found", "basis", "second_verdict", "second_reason"))
         for entry in book.ledger.entries():
             claim = entry.claim
-            row = (claim.printed, entry.computed, claim.unit, entry.verdict, entry.reason)
-            second = entry.second
-            again = (second.computed, second.verdict, second.reason) if second else ("", "", "")
-            writer.writerow((claim.id, *row, *again))
+            row = (claim.printed, entry.computed, claim.unit, entry.verdict, entry.off)
+            more = (entry.matters, claim.follows, entry.slip, entry.reason)
+            found = entry.second
+            again = (found.computed, found.basis, found.verdict, found.reason) if found else ()
+            writer.writerow((claim.id, *row, *more, *again, *[""] * (4 - len(again))))
     partial.replace(path)
 
 

@@ -6,7 +6,6 @@ so a chapter reaches every module of its own name, and those of the chapters tha
 
 from __future__ import annotations
 
-import re
 from modulefinder import ModuleFinder
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 from reckoner.book import Book
+from reckoner.claims import parts
 
 
 def reach(book: Book, chapter: str, notebook: Path, library: Path) -> list[str]:
@@ -54,13 +54,13 @@ def _code(notebook: Path) -> str:
 def judges(book: Book, chapter: str) -> set[str]:
     """The chapters by whose results the claims of a chapter are judged, itself among them.
 
-    A claim follows from printed figures that other chapters examine, and a second verdict from
-    the results of its own chapter.
+    A claim follows from figures that other chapters examine, and may change others; a second
+    verdict comes from the results of its own chapter.
     """
     home = {claim.id: claim.chapter for claim in book.claims}
-    leads = [(home[row.id], row.chapter) for row in book.measured]
+    leads = [(home[row.id], row.chapter) for row in book.again]
     for claim in book.claims:
-        others = re.findall(r"@([\w-]+)", claim.printed_inputs)
+        others = (*claim.parents, *parts(claim.decides))
         leads += [(claim.chapter, home[other]) for other in others]
     found: set[str] = set()
     waiting = {chapter}
