@@ -444,6 +444,7 @@ def second(case, costs, year, number, seed):
         "sram_odds": odds,
         "gpu_odds": 1 - odds,
         "nobody": 1 - len(able) / len(pairs),
+        "comparable": sum(0.75 <= r <= 1.25 for r in of_ratios) / len(able) if able else math.nan,
         **{f"sram_cost{end}": again.quantile(finite[0], share) for end, share in ends.items()},
         **{f"gpu_cost{end}": again.quantile(finite[1], share) for end, share in ends.items()},
         "median_ratio": again.quantile(of_ratios, 0.5),

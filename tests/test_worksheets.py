@@ -1,7 +1,6 @@
 """What every worksheet must keep: units that add up, defaults that pass, results that are shown."""
 
 import re
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,9 +45,11 @@ def base_with_units(chapter, values):
 
 def with_units(chapter, values):
     """A chapter's results when every input and every row that is read carries its unit."""
-    with pytest.MonkeyPatch.context() as patch, reading(as_quantity):
+    given = base_with_units(chapter, values)
+    with pytest.MonkeyPatch.context() as patch:
         of_answer(patch)
-        return vars(BOOK.worksheet(chapter)(**base_with_units(chapter, values)))
+        with reading(as_quantity):
+            return vars(BOOK.worksheet(chapter)(**given))
 
 
 def of_answer(patch):
@@ -64,8 +65,9 @@ def of_answer(patch):
 
     for name in ("answers", "draw"):
         patch.setattr(module, name, without_units(getattr(module, name)))
-    base = partial(base_with_units, "equal_speed")
-    patch.setattr(module, "SHEET", SimpleNamespace(parameters=SimpleNamespace(base=base)))
+    given = base_with_units("equal_speed", {})
+    declared = SimpleNamespace(base=lambda _: given)
+    patch.setattr(module, "SHEET", SimpleNamespace(parameters=declared))
 
 
 @pytest.mark.parametrize("chapter", [name for name in BOOK.chapters if name != "uncertainty"])
