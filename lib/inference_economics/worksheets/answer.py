@@ -50,8 +50,10 @@ def conclude(
     """
     # as the article compares
     memory = chip("groq_lpu").memory
-    weights: Bytes = capacity.weights(cache_of.name_parameters(model), 1.0)
-    kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, 1.0)
+    of_weight = value("article.bytes_per_parameter")
+    of_element = value("article.bytes_per_element")
+    weights: Bytes = capacity.weights(cache_of.name_parameters(model), of_weight)
+    kv_cache: Bytes = cache_of.model_kv_cache(model, context_length, of_element)
     misread_cache: Bytes = kv_cache / si(1.0, "GiB") * si(1.0, "GB")
     gpu_cost: DollarsPerThroughput = batching.capital_cost(gpu_price, gpu_throughput)
     throughput = batching.cluster_throughput(batch_size, speed)
@@ -78,7 +80,7 @@ def conclude(
     mlperf_ratio: Ratio = cost_of(cards, throughput) / measured_cost
     short_input = value("mlperf_llama2_70b.max_input_tokens")
     short_length = np.ceil(short_input + value("mlperf_llama2_70b.mean_output_tokens"))
-    short_cards = cards_for(cache_of.model_kv_cache(model, short_length, 1.0))
+    short_cards = cards_for(cache_of.model_kv_cache(model, short_length, of_element))
     short_ratio: Ratio = cost_of(short_cards, own_throughput) / measured_cost
     host_share = value("dgx_h100.price") / value("dgx_h100.gpus") / gpu_price - 1
     hosted_cost = batching.capital_cost(gpu_price * (1 + host_share), measured_throughput)
@@ -93,7 +95,7 @@ def conclude(
         sram, hbm = machines(**{**given, **changes})
         return sram.cost(target_speed) / hbm.cost(target_speed)
 
-    equal_speed_ratio: Ratio = at_equal_speed(electricity_price=0.0)
+    equal_speed_ratio: Ratio = at_equal_speed(load=0.0)
     electricity_ratio: Ratio = at_equal_speed()
     bound_ratio: Ratio = at_equal_speed(layer_floor=0.0)
     listed = value("groq_card.price")
