@@ -24,14 +24,14 @@ from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
+SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 500]})
 COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": False, "padding": 8})
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
 YEARS = (2023, 2024, 2025, 2026)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
-    ("bought, 2024", "buyer", 2024),
-    ("bought, 2026", "buyer", 2026),
-    ("at what making it costs", "maker", 2024),
+    ("bought, at prices of 2024", "buyer", 2024),
+    ("bought, at prices of 2026", "buyer", 2026),
+    ("used by its maker, at cost, 2024", "maker", 2024),
     ("rented, 2024", "tenant", 2024),
     ("rented, 2026", "tenant", 2026),
 )
@@ -47,7 +47,13 @@ def question_and_answers(key: tuple[Any, ...], chapter: Chapter) -> tuple[Questi
     costs, year = key
     given = chapter.inputs
     question = Question(given.model, given.context_length, given.output_tokens, costs, year)
-    return question, answers(question, SPEEDS, draw(question, given.samples, given.seed))
+    return question, answers(question, speeds(chapter), draw(question, given.samples, given.seed))
+
+
+def speeds(chapter: Chapter) -> list[float]:
+    """The speeds at which the answer is looked for, this page's own among them."""
+    own = float(chapter.inputs.target_speed)
+    return sorted({own, *(speed for speed in SPEEDS if abs(np.log(speed / own)) > 0.03)})
 
 
 def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
@@ -118,7 +124,7 @@ def what_would_change_it(chapter: Chapter) -> HTML:
 
 def cost_against_speed(chapter: Chapter) -> HTML:
     """The answer at any speed: cost of both kinds with their bands, and the sentence."""
-    start = min(SPEEDS, key=lambda speed: abs(np.log(speed / chapter.inputs.target_speed)))
+    start = float(chapter.inputs.target_speed)
     scenes = {
         f"{costs}-{year}": _scene(label, along(chapter, costs, year))
         for label, costs, year in SCENES
