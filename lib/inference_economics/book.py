@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
@@ -44,6 +45,7 @@ BOOK = Book(
         "scored": scored,
         "decided": str(shown(catalog.value("answer.decided_share"), "share")),
         "card_in_shop": str(shown(catalog.value("groq_card.price"), "USD")),
+        "layers_picture": layers_picture,
     },
     cover=("batching", "fig-batching-cost"),
     data=DATA,

@@ -18,8 +18,18 @@ def sram_with_compute(key: str) -> bool:
 
 
 def has_kv_heads(key: str) -> bool:
-    """Whether a model's KV cache goes by heads."""
-    return not own.model(key).has("kv_rank")
+    """Whether every layer of the model keeps a KV cache by the same heads."""
+    return not any(map(own.model(key).has, ("kv_rank", "state_layers", "windowed_head_dim")))
+
+
+def keeps_all(key: str) -> bool:
+    """Whether all layers read all tokens; the chapter has no sliding windows, states, indexers."""
+    return not any(map(own.model(key).has, ("windowed_layers", "state_layers", "index_tokens")))
+
+
+def in_hbm(key: str) -> bool:
+    """Whether the chip keeps its weights in another memory than SRAM."""
+    return not is_sram(key)
 
 
 def has_feed_forward(key: str) -> bool:

@@ -6,14 +6,16 @@ the address of a catalog row wherever a row has it; the row brings unit and sour
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from inference_economics import catalog
-from inference_economics.catalog import own
-from reckoner.declare.parameters import OwnFile, Parameter
+from inference_economics.catalog import Model, own
+from inference_economics.formulas.layers import splits
+from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
@@ -34,6 +36,8 @@ def given(
     source: str = ARTICLE,
     whole: bool = False,
     power_of: int = 0,
+    of_file: tuple[str, str] | None = None,
+    doubt: tuple[str, Callable[[Any, Any], str]] | None = None,
 ) -> Any:
     """A number that a reader may change.
 
@@ -47,6 +51,8 @@ def given(
         source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
         power_of: the number of which it must be a power, if any.
+        of_file: see `Parameter`.
+        doubt: see `Parameter`.
     """
 
     def declared(name: str) -> Parameter:
@@ -65,7 +71,7 @@ def given(
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high,
-            address=address, compute=compute, power_of=power_of,
+            address=address, compute=compute, power_of=power_of, of_file=of_file, doubt=doubt,
         )  # fmt: skip
 
     return declared
@@ -87,33 +93,35 @@ def chip(
         help: one sentence more.
         only: whether a key, or a file's path, may be chosen.
     """
-    file = ".toml", "a file that describes a chip", partial(own.check_chip, needs=needs)
+    file = replace(own.CHIP_FILE, check=_checked(partial(own.check_chip, needs=needs), only))
     return lambda name: Parameter(
         name, default, "name", label, help, ARTICLE,
         choices=tuple(filter(only, catalog.chips(*needs))), resolve=own.chip,
-        own=_file(*file, only), aliases=catalog.chip_aliases(),
+        own=file, aliases=catalog.chip_aliases(),
     )  # fmt: skip
 
 
 def model(default: str, *needs: str, only: Callable[[str], bool] = lambda key: True) -> Any:
-    """A model chosen by name, or of the reader's own by its config.json; see `chip`."""
-    check = partial(own.check_model, needs=needs)
+    """A model chosen by name, or of the reader's own by a file; see `chip`."""
+    check = _checked(partial(own.check_model, needs=needs), only)
     return lambda name: Parameter(
         name, default, "name", "the model", "A model of the catalog.", ARTICLE,
         choices=tuple(filter(only, catalog.models(*needs))), resolve=own.model,
-        own=_file(".json", "a model's config.json of Hugging Face", check, only),
+        own=replace(own.MODEL_FILE, check=check),
     )  # fmt: skip
 
 
-def _file(
-    suffix: str, kind: str, check: Callable[[str], None], only: Callable[[str], bool]
-) -> OwnFile:
+def _checked(check: Callable[[str], None], only: Callable[[str], bool]) -> Callable[[str], None]:
     def checked(path: str) -> None:
         check(path)
         if not only(path):
-            raise DataError(f"{path} is of another kind than those that can be chosen here")
+            why = (only.__doc__ or "").strip().split("\n")[0].removeprefix("Whether ").rstrip(".")
+            raise DataError(
+                f"{path} is of another kind than those that can be chosen here; it must hold "
+                f"that {why}"
+            )
 
-    return OwnFile(suffix, kind, checked)
+    return checked
 
 
 def one_of(
@@ -141,23 +149,38 @@ def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
     return lambda _: replace(sheet.parameters[name], **changes)
 
 
+def more_than_taken(model: Model, context_length: float) -> str:
+    """Whether a context is more than a model takes, in words."""
+    most = model.values.get("context_length", math.inf)
+    return f"{model.name} takes {most:,.0f}, so this is a what-if" if context_length > most else ""
+
+
+def uneven(model: Model, chips: float) -> str:
+    """Whether chips cannot share a model's heads evenly, in words."""
+    even = splits(model)
+    if chips in even:
+        return ""
+    allowed = ", ".join(f"{each:g}" for each in even)
+    return f"so many do not share the heads of {model.name} evenly; {allowed} do"
+
+
 MODEL_BYTES = given(
     "article.bytes_per_parameter",
     "bytes of one weight",
-    "Half a byte for int4, one for int8 (the article), two for fp16.",
-    low=0.125, high=8.0,
+    "Half a byte for int4, one for int8 (the article), two for fp16; else what a file says.",
+    low=0.125, high=8.0, of_file=("model", "bytes_per_parameter"),
 )  # fmt: skip
 CACHE_BYTES = given(
     "article.bytes_per_element",
     "bytes of one element of the KV cache",
-    "The article keeps the cache in int8 like the weights.",
-    low=0.125, high=8.0,
+    "The article keeps the cache in int8 like the weights; a file may say another.",
+    low=0.125, high=8.0, of_file=("model", "bytes_per_element"),
 )  # fmt: skip
 CONTEXT = given(
     "llama2_70b.context_length",
     "tokens of one sequence, input and output together",
     "The article takes the longest context of LLaMA-2.",
-    unit="token", low=1, high=1e8, whole=True,
+    unit="token", low=1, high=1e8, whole=True, doubt=("model", more_than_taken),
 )  # fmt: skip
 BATCH = given(
     "article.batch_size",

@@ -70,6 +70,12 @@ class Question:
         return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
 
 
+def of_article(costs: Costs = "buyer", year: int = 2024) -> Question:
+    """The question for the article's work, as the chapter `equal_speed` has it."""
+    given = SHEET.parameters.base({})
+    return Question(given["model"], given["context_length"], given["output_tokens"], costs, year)
+
+
 def draw(question: Question, samples: Count, seed: Count) -> dict[str, Vector]:
     """Values of all that is uncertain, by Saltelli's scheme: each sample, then each input alone.
 

@@ -85,11 +85,13 @@ class Record:
         key: its name in code.
         name: its name for readers.
         values: its constants by quantity; floats, or arrays and expressions in a sweep.
+        notes: how it was taken from a file, in words.
     """
 
     key: str
     name: str
     values: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _Values(self.key, self.values))

@@ -1,13 +1,12 @@
-"""Bring your own: a chip from a TOML file, a model from a Hugging Face config.json.
+"""Bring your own: a chip from a TOML file, a model from a config.json or a TOML file.
 
-`chip` and `model` take a key of the catalog or the path of such a file; from there on nothing
-tells them apart. A wrong file is refused with the name of the file and of each wrong row.
+`chip` and `model` take a key of the catalog or a path; from there on nothing tells them apart. A
+wrong file is refused with the name of the file and of each wrong row.
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,12 +16,20 @@ import pint
 from pydantic import ValidationError
 
 from inference_economics import catalog
-from inference_economics.catalog import Chip, Model, config_json
-from reckoner.declare.parameters import nearest
+from inference_economics.catalog import Chip, MissingConstantError, Model, config_json
+from inference_economics.catalog.precision import precision
+from inference_economics.formulas.layers import count_parameters
+from reckoner.declare.given import read_json, read_toml
+from reckoner.declare.parameters import OwnFile, nearest
 from reckoner.declare.tables import Constant, DataError, fault_of
 from reckoner.declare.units import quantity
 
-_TEXTS = {"name", "maker", "memory_kind"}
+CHIP_FILE = OwnFile((".toml",), "a file that describes a chip", lambda path: None)
+MODEL_FILE = OwnFile(
+    (".json", ".toml"),
+    "a model's config.json of Hugging Face, its folder, or a file that describes it",
+    lambda path: None, "config.json",
+)  # fmt: skip
 
 
 def chip(key: str) -> Chip:
@@ -33,42 +40,74 @@ def chip(key: str) -> Chip:
         OSError: the file cannot be read.
         KeyError: no chip has this key.
     """
-    if not key.endswith(".toml"):
+    if not CHIP_FILE.takes(key):
         return catalog.chip(key)
-    described = _toml(key)
-    return Chip(key, described["name"], _chip_values(key, described))
+    described = _toml(key, "name", "memory_kind")
+    values = _values(key, described, _units("chip"), positive=True)
+    return Chip(key, described["name"], values)
 
 
 def model(key: str) -> Model:
-    """A model of the catalog by its key, or of one's own by the path of its config.json.
+    """A model of the catalog by its key, or of one's own by a path.
 
-    Its parameters are counted from its shape, and stand for the number in its name as well.
+    The path is that of its config.json, of the folder that has it, or of a TOML file. Its
+    parameters are counted from its layers, and stand for the number in its name as well.
 
     Raises:
         DataError: the file is wrong.
         OSError: the file cannot be read.
         KeyError: no model has this key.
     """
-    if not key.endswith(".json"):
+    if key in catalog.model_names() or not MODEL_FILE.takes(key):
         return catalog.model(key)
-    path = Path(key)
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{key}: not JSON: {error}") from None
+    path = MODEL_FILE.path(key)
+    if "/" in key and not path.exists():
+        raise DataError(
+            f"{key}: no such file or folder; a name of a hub is not fetched: download the "
+            "config.json and give its path"
+        )
+    if path.suffix.lower() == ".toml":
+        return _described_model(key)
+    config = read_json(path)
     if not isinstance(config, dict):
         raise DataError(f"{key}: not the config.json of a model")
+    beside = path.with_name("hf_quant_config.json")
     try:
-        values = config_json.model_values(config)
+        described = config_json.described(config)
+        quantized = read_json(beside) if path.name == "config.json" and beside.exists() else None
+        taken, words = precision(config, quantized, described)
     except DataError as error:
         raise DataError(f"{key}: {error}") from None
-    return Model(key, config_json.model_name(config, path), values)
+    counted = described.values["total_parameters"] / 1e9
+    if "bytes_per_parameter" not in taken:
+        words = ("the file says nothing of the bytes of a weight",)
+    if "bytes_per_element" not in taken:
+        words = (*words, "the file says nothing of the KV cache; engines take 16 bits an element")
+    notes = (f"{counted:,.4g} billion parameters counted", *words, *described.notes)
+    return Model(key, config_json.model_name(config, path), {**described.values, **taken}, notes)
+
+
+def _described_model(key: str) -> Model:
+    described = _toml(key, "name")
+    values = _values(key, described, _units("model"), positive=False)
+    try:
+        total, active = count_parameters(Model(key, described["name"], values))
+    except MissingConstantError as error:
+        raise DataError(str(error)) from None
+    counted = {"total_parameters": total}
+    if "experts" in values:
+        counted["active_parameters"] = active
+    values = {**counted, **values}
+    return Model(
+        key, described["name"], {"nominal_parameters": values["total_parameters"], **values},
+        (f"{total / 1e9:,.4g} billion parameters counted",),
+    )  # fmt: skip
 
 
 def memory_kind(key: str) -> str:
     """What a chip of the catalog, or of a file, keeps its weights in: "SRAM", "HBM" and so on."""
-    if key.endswith(".toml"):
-        return str(_toml(key)["memory_kind"])
+    if CHIP_FILE.takes(key):
+        return str(_toml(key, "name", "memory_kind")["memory_kind"])
     return catalog.chip_names()[key].memory_kind
 
 
@@ -79,7 +118,7 @@ def is_sram(key: str) -> bool:
 
 def attention(key: str) -> str:
     """How a model of the catalog, or of a file, attends: "MHA", "MQA", "GQA" or "MLA"."""
-    if not key.endswith(".json"):
+    if key in catalog.model_names():
         return catalog.model_names()[key].attention
     mine = model(key)
     if mine.has("kv_rank"):
@@ -95,7 +134,7 @@ def check_chip(path: str, needs: tuple[str, ...]) -> None:
     """
     for name in needs:
         if not chip(path).has(name):
-            row = f'{name} = {{ value = 1, unit = "{_units()[name]}", source = "..." }}'
+            row = f'{name} = {{ value = 1, unit = "{_units("chip")[name]}", source = "..." }}'
             raise DataError(f"{path} has no {name!r}, which is needed here; add a row {row}")
 
 
@@ -110,24 +149,26 @@ def check_model(path: str, needs: tuple[str, ...]) -> None:
             raise DataError(f"{path} gives no {name!r}, which is needed here")
 
 
-def _toml(path: str) -> dict[str, Any]:
-    try:
-        described = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: not TOML: {error}") from None
-    for name in ("name", "memory_kind"):
+_TEXTS = {"name", "maker", "memory_kind"}
+
+
+def _toml(path: str, *texts: str) -> dict[str, Any]:
+    described = read_toml(Path(path))
+    for name in texts:
         if not isinstance(described.get(name), str) or not described[name].strip():
             raise DataError(f'{path}: no {name!r}; write a line such as {name} = "SRAM"')
     return described
 
 
-def _chip_values(path: str, described: Mapping[str, Any]) -> dict[str, float]:
+def _values(
+    path: str, described: Mapping[str, Any], units: Mapping[str, str], positive: bool
+) -> dict[str, float]:
     values, faults = {}, []
     for name, row in described.items():
         if name in _TEXTS:
             continue
         try:
-            values[name] = _row(described["name"], name, row).si
+            values[name] = _row(described["name"], name, row, units, positive).si
         except DataError as error:
             faults.append(f"row {name!r}: {error}")
     if faults:
@@ -135,12 +176,13 @@ def _chip_values(path: str, described: Mapping[str, Any]) -> dict[str, float]:
     return values
 
 
-def _row(subject: str, name: str, row: Any) -> Constant:
-    if name not in _units():
-        raise DataError(f"no such quantity of a chip{nearest(name, list(_units()))}")
+def _row(subject: str, name: str, row: Any, units: Mapping[str, str], positive: bool) -> Constant:
+    if name not in units:
+        what = "chip" if positive else "model"
+        raise DataError(f"no such quantity of a {what}{nearest(name, list(units))}")
     if not isinstance(row, dict) or set(row) - {"note"} != {"value", "unit", "source"}:
         raise DataError(
-            f'expected {{ value = 1, unit = "{_units()[name]}", source = "where it comes from" }}'
+            f'expected {{ value = 1, unit = "{units[name]}", source = "where it comes from" }}'
         )
     if isinstance(row["value"], bool) or not isinstance(row["value"], int | float):
         raise DataError(f"value: expected a number; got {row['value']!r}")
@@ -150,10 +192,12 @@ def _row(subject: str, name: str, row: Any) -> Constant:
     except ValidationError as error:
         column, message = fault_of(error)
         raise DataError(f"{column}: {message}; found {row.get(column)!r}") from None
-    if not _same_dimension(constant.unit, _units()[name]):
-        raise DataError(f"unit: {constant.unit!r} is no unit of it; write {_units()[name]!r}")
-    if constant.si <= 0:
-        raise DataError(f"value: must be more than 0, is {constant.value}")
+    if not _same_dimension(constant.unit, units[name]):
+        raise DataError(f"unit: {constant.unit!r} is no unit of it; write {units[name]!r}")
+    if not math.isfinite(constant.si) or (positive and constant.si <= 0):
+        raise DataError(f"value: must be more than 0, and finite; is {constant.value}")
+    if not positive and constant.unit == "count" and constant.si != round(constant.si):
+        raise DataError(f"value: must be a whole number; is {constant.value}")
     return constant
 
 
@@ -165,8 +209,8 @@ def _same_dimension(unit: str, other: str) -> bool:
 
 
 @cache
-def _units() -> dict[str, str]:
-    """The unit of each quantity that the catalog knows of chips."""
-    keys = catalog.chip_names()
+def _units(kind: str) -> dict[str, str]:
+    """The unit of each quantity that the catalog knows of chips or of models."""
+    keys = catalog.chip_names() if kind == "chip" else catalog.model_names()
     rows = catalog.constants().values()
     return {row.quantity: row.unit for row in rows if row.key in keys and row.unit != "text"}

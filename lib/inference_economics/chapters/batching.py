@@ -58,11 +58,11 @@ def cost_against_batch(chapter: Chapter) -> HTML:
     at, labels = list(stops), list(stops.values())
     costs = [cost_at(chapter, batch).cost for batch in at]
     consumer = given.consumer.name
-    known = {
-        f"{gpu}, one request": (1.0, results.alone_gpu_cost, "2", "square"),
-        f"{gpu}, the article's": (results.gpu_batch, results.gpu_cost, "2", "square"),
-        f"{consumer}, at most": (results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
-    }
+    known = [
+        (gpu, 1.0, results.alone_gpu_cost, "2", "square"),
+        (gpu, results.gpu_batch, results.gpu_cost, "2", "square"),
+        (f"{consumer}, at most", results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
+    ]
     doubled = 2.0 ** np.arange(14)
     found = cost_at(chapter, doubled)
     return chapter.drawn(
@@ -74,11 +74,11 @@ def cost_against_batch(chapter: Chapter) -> HTML:
         ),
         *(
             points(batch, cost, BATCH, COST, style, shape=shape)
-            for batch, cost, style, shape in known.values()
+            for _, batch, cost, style, shape in known
         ),
         *(
             texts(batch, cost, name, BATCH, COST, **beside)
-            for name, (batch, cost, *_) in known.items()
+            for name, batch, cost, *_ in known
             for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 6}]
         ),
         points(at, costs, BATCH, COST),

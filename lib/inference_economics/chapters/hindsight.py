@@ -10,6 +10,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
+from inference_economics.answer.odds import asked
+from inference_economics.answer.question import of_article
+from inference_economics.answer.words import turns
 from inference_economics.catalog import own
 from inference_economics.formulas.hindsight import racks_for, sweep_time
 from inference_economics.formulas.prefill_caching import mean_input_price
@@ -372,3 +375,9 @@ def tally(chapter: Chapter) -> str:
         "memory as the limit, HBM for the KV cache, speed as the thing to sell. What did not come "
         "true hangs mostly on prices and on software, which change faster than chips."
     )
+
+
+def answer_today() -> str:
+    """The one answer for the article's work, with the prices of 2026."""
+    question = of_article(year=2026)
+    return f"With the prices of 2026: {turns(question, asked(question))}."

@@ -137,10 +137,10 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     by_batch = chapter.changed(batch_size=BATCHES).tokens_per_joule
     curves = {
         f"{given.chip.name}, cluster": (BATCHES, by_batch),
-        "H200 system, measured (batch not published)": (BATCHES, measured),
+        "H200 system, batch unknown": (BATCHES, measured),
     }
     gpu = results.gpu_batch, results.gpu_tokens_per_joule
-    known = {f"{given.gpu.name}, at its one batch": gpu}
+    known = {given.gpu.name: gpu}
     styles = charts.Style("1"), charts.Style("3", charts.DOTTED)
     data = charts.table(curves | known)
     axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)

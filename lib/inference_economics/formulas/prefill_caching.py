@@ -6,6 +6,7 @@ from inference_economics.catalog import Model
 from inference_economics.formulas.kv_cache import (
     name_parameters,
 )
+from inference_economics.formulas.layers import attention_layers
 from inference_economics.quantities import formula
 from inference_economics.units import (
     Bytes,
@@ -132,14 +133,22 @@ def break_even_speed(
 
 
 def attention_width(model: Model) -> Count:
-    """Query heads times the mean dimension of a head's key and value.
+    """Query heads times the mean dimension of a head's key and value, averaged over the layers.
 
     In most models both are `head_dim`, and the product is the hidden size; under MLA a key has a
-    position part that a value lacks.
+    position part that a value lacks. A layer with a state attends to nothing.
     """
+    known = model.values.get
     if model.has("nope_dim", "rope_dim", "v_head_dim"):
-        return model.heads * (model.nope_dim + model.rope_dim + model.v_head_dim) / 2
-    return model.heads * model.head_dim
+        width = model.heads * (model.nope_dim + model.rope_dim + model.v_head_dim) / 2
+    else:
+        width = model.heads * model.head_dim
+    if model.has("windowed_head_dim"):
+        share = model.windowed_layers / attention_layers(model)
+        width = (1 - share) * width + share * model.heads * known("windowed_head_dim")
+    if model.has("attention_layers"):
+        return width * model.attention_layers / model.layers
+    return width
 
 
 def active_parameters(model: Model) -> Count:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
+from inference_economics.answer.odds import asked
+from inference_economics.answer.question import of_article
+from inference_economics.answer.ranges import SHEET
 from inference_economics.quantities import DATA
 from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.tables import Constant, DataError, Text, read_rows
@@ -74,6 +78,10 @@ class Prediction(BaseModel):
         return [found[name] for name in named if name in found]
 
 
+ANSWER = "@answer"
+"""A measure or what it is held against: the median ratio of costs of the one answer."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """A prediction with its score.
@@ -121,6 +129,8 @@ def score(prediction: Prediction, results: Any, units: Mapping[str, str]) -> Sco
                 if isinstance(found.value, str)
                 else (found.si, base_unit(found.unit))
             )
+        if name == ANSWER:
+            return _answer(), "ratio"
         if name.startswith("@"):
             if name[1:] not in units:
                 raise _fault(prediction, f"the chapter concludes no {name[1:]!r}")
@@ -144,6 +154,13 @@ def score(prediction: Prediction, results: Any, units: Mapping[str, str]) -> Sco
             holds = _holds(prediction.relation, measure[0], against[0])
             decided = "came true" if holds else "did not"
     return Scored(prediction, decided, prediction.reason.format_map(words))
+
+
+@cache
+def _answer() -> float:
+    """The one answer's median ratio of costs for a buyer, at the speed of the article's GPUs."""
+    speed = SHEET.parameters.base({})["target_speed"]
+    return float(asked(of_article(), [speed])[0].ratio([0.5])[0])
 
 
 def _holds(relation: str, measure: Any, against: Any) -> bool:

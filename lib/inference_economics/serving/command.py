@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import pandas as pd
 
 from inference_economics import catalog
-from inference_economics.catalog import Chip, MissingConstantError, Model
+from inference_economics.catalog import Chip, MissingConstantError, Model, Record
+from inference_economics.catalog.own import CHIP_FILE, MODEL_FILE, chip, model
+from inference_economics.formulas.layers import splits
 from inference_economics.serving.engines import ENGINES, PRECISIONS
 from inference_economics.serving.model import NEEDS_OF_CHIP
 from inference_economics.serving.predict import PREDICTED, predict
-from inference_economics.serving.rows import NEEDED
+from inference_economics.serving.rows import NEEDED, model_of
 from inference_economics.serving.runs import models_of_runs
 from inference_economics.serving.shape import NEEDS_OF_MODEL, shape_of
-from reckoner.declare.parameters import nearest
+from reckoner.declare.given import Table, read_table
+from reckoner.declare.parameters import OwnFile, nearest
 from reckoner.declare.tables import Constant, DataError, read_rows
-from reckoner.files import write_whole
+from reckoner.files import is_stream, put
 
 NUMBERS = {
     "isl": (1.0, 1e7, False),
@@ -28,6 +32,11 @@ NUMBERS = {
     "attention_dp": (1.0, 1024.0, True),
 }
 """Columns of numbers: the smallest and the largest allowed, and whether one may be blank."""
+
+NOT_RECKONED = {"pp", "pipeline_parallel", "pipeline_parallel_size", "cp", "context_parallel"}
+"""Columns that must say one, as the model of serving does not reckon with them."""
+
+Own = TypeVar("Own", bound=Record)
 
 
 def own_records(paths: Iterable[Path]) -> tuple[dict[str, Chip], dict[str, Model]]:
@@ -53,9 +62,11 @@ def own_records(paths: Iterable[Path]) -> tuple[dict[str, Chip], dict[str, Model
 class _Checks:
     """The checks of a table; the first fault stops, and says where it is and what to do."""
 
-    def __init__(self, path: Path, rows: pd.DataFrame) -> None:
-        self.path = path
-        self.rows = rows
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.rows = pd.DataFrame(
+            [row.cells for row in table.rows], columns=list(table.columns), dtype=str
+        )
 
     def stop(self, place: int, column: str, message: str) -> None:
         """Refuse one cell.
@@ -63,23 +74,27 @@ class _Checks:
         Raises:
             DataError: always.
         """
-        raise DataError(f"{self.path}, line {place + 2}, column {column!r}: {message}")
+        line = self.table.rows[place].line
+        raise DataError(f"{self.table.path}, line {line}, column {column!r}: {message}")
 
     def header(self) -> None:
-        """Every column is there, and stands once."""
+        """Every column is there, none is one of those that are written, and there are rows."""
+        path, columns = self.table.path, self.table.columns
         for column in NEEDED:
-            if column not in self.rows:
-                hint = nearest(column, list(map(str, self.rows))) or ";"
+            if column not in columns:
+                hint = nearest(column, columns) or ";"
                 raise DataError(
-                    f"{self.path}, line 1, column {column!r}: it is missing{hint} "
-                    f"needed are {', '.join(NEEDED)}"
+                    f"{path}, line 1, column {column!r}: it is missing{hint} "
+                    f"needed are {', '.join(NEEDED)}, between commas, semicolons or tabs"
                 )
-        taken = [name for name in self.rows if str(name).startswith("predicted_")]
+        taken = [name for name in columns if name.startswith("predicted_")]
         if taken:
             raise DataError(
-                f"{self.path}, line 1, column {taken[0]!r}: it is one of those that are written; "
+                f"{path}, line 1, column {taken[0]!r}: it is one of those that are written; "
                 "remove it, or give the file that was predicted from"
             )
+        if not self.table.rows:
+            raise DataError(f"{path}: it has a header and no row; write a row for each run")
 
     def numbers(self) -> dict[str, pd.Series]:
         """The columns of numbers; a blank concurrency is filled from `batch_size`."""
@@ -87,21 +102,19 @@ class _Checks:
         for column, (low, high, may_be_blank) in NUMBERS.items():
             if column not in self.rows:
                 continue
-            text = self.rows[column].str.strip()
+            text = self.rows[column]
             if column == "concurrency" and "batch_size" in self.rows:
-                text = text.mask(text == "", self.rows["batch_size"].str.strip())
+                text = text.mask(text == "", self.rows["batch_size"])
             values = pd.to_numeric(text.mask(text == ""), errors="coerce")
-            blank = text == ""
             allowed = values.between(low, high) & (values == values.round())
             if column == "attention_dp":
-                allowed |= values == 0
-            if may_be_blank and column == "attention_dp":
-                allowed |= blank
+                allowed |= (values == 0) | ((text == "") & may_be_blank)
             for place in self.rows.index[~allowed][:1]:
+                hint = "; write thousands without a separator" if "," in text[place] else ""
                 self.stop(
                     place,
                     column,
-                    f"expected a whole number of {low:g} to {high:g}; found {text[place]!r}",
+                    f"expected a whole number of {low:g} to {high:g}; found {text[place]!r}{hint}",
                 )
             found[column] = values
         return found
@@ -109,27 +122,57 @@ class _Checks:
     def names(self, column: str, known: Iterable[str], what: str) -> None:
         """Every cell of a column is a known name."""
         allowed = set(known)
-        for place, name in self.rows[column].items():
+        for place, name in enumerate(self.rows[column]):
             if name not in allowed:
                 self.stop(
-                    int(str(place)),
+                    place,
                     column,
                     f"no {what} {name!r}{nearest(name, list(allowed)) or ';'} known are "
                     f"{', '.join(sorted(allowed))}",
                 )
 
+    def files(self, column: str, file: OwnFile, read: Callable[[str], Own]) -> dict[str, Own]:
+        """What the paths of a column stand for."""
+        found: dict[str, Own] = {}
+        for place, name in enumerate(self.rows[column]):
+            if name in found or not file.takes(name) or name in models_of_runs():
+                continue
+            try:
+                found[name] = read(name)
+            except (DataError, OSError) as error:
+                self.stop(place, column, getattr(error, "strerror", None) or str(error))
+        return found
+
     def quantities(self, column: str, lacking: Mapping[str, str]) -> None:
         """Every chip or model has the quantities that the model of serving needs."""
-        for place, name in self.rows[column].items():
+        for place, name in enumerate(self.rows[column]):
             if name in lacking:
-                self.stop(int(str(place)), column, f"{lacking[name]}; add a row for it")
+                self.stop(place, column, f"{lacking[name]}; add a row for it")
+
+    def split(self, models: Mapping[str, Model]) -> None:
+        """No column asks for what is not reckoned with, and the chips of a group share evenly."""
+        for column in NOT_RECKONED & {*self.rows}:
+            for place, text in enumerate(self.rows[column]):
+                if text not in ("", "0", "1", "1.0"):
+                    self.stop(
+                        place, column, "it is not reckoned with; write 1 or remove the column"
+                    )
+        for place, (name, text) in enumerate(zip(self.rows["model"], self.rows["tp"], strict=True)):
+            allowed = splits(model_of(name, models))
+            if float(text) not in allowed:
+                self.stop(
+                    place,
+                    "tp",
+                    f"{float(text):g} chips do not share the heads of {name} evenly; "
+                    f"{', '.join(f'{each:g}' for each in allowed)} do",
+                )
 
 
 def _lacking_chips(names: Iterable[str], own: Mapping[str, Chip]) -> dict[str, str]:
     found = {}
     for name in set(names):
-        chip = own.get(name) or catalog.chip(name)
-        missing = [quantity for quantity in NEEDS_OF_CHIP if not chip.has(quantity)]
+        known = own.get(name) or catalog.chip(name)
+        missing = [quantity for quantity in NEEDS_OF_CHIP if not known.has(quantity)]
         if missing:
             found[name] = f"{name} has no {', '.join(missing)}"
     return found
@@ -139,10 +182,10 @@ def _lacking_models(names: Iterable[str], own: Mapping[str, Model]) -> dict[str,
     found = {}
     keys = {name: row.key for name, row in models_of_runs().items()}
     for name in set(names):
-        model = own.get(name) or catalog.model(keys.get(name, name))
-        missing = [quantity for quantity in NEEDS_OF_MODEL if not model.has(quantity)]
+        known = own.get(name) or catalog.model(keys.get(name, name))
+        missing = [quantity for quantity in NEEDS_OF_MODEL if not known.has(quantity)]
         try:
-            shape_of(model, 1.0)
+            shape_of(known, 1.0)
         except MissingConstantError as error:
             missing = missing or [str(error).split(" has no ")[1].split(";")[0].strip("'")]
         if missing:
@@ -154,27 +197,26 @@ def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) ->
     """The rows of a file, as they stand there, with the predicted columns.
 
     Args:
-        path: a CSV file with the columns `NEEDED`.
+        path: a table with the columns `NEEDED`.
         own: files of one's own chips and models.
         level: the share of measurements that the intervals are to hold.
 
     Raises:
         DataError: a cell is wrong; the message names file, line and column, and what to do.
     """
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table of comma-separated values ({error})") from None
     chips, models = own_records(own)
-    checks = _Checks(path, rows)
+    checks = _Checks(read_table(path))
     checks.header()
-    numbers = checks.numbers()
+    rows, numbers = checks.rows, checks.numbers()
+    models |= checks.files("model", MODEL_FILE, model)
+    chips |= checks.files("system", CHIP_FILE, chip)
     checks.names("model", {*models_of_runs(), *catalog.model_names(), *models}, "model")
     checks.names("system", {*catalog.chip_names(), *chips}, "chip")
     checks.names("backend", ENGINES, "fitted engine")
     checks.names("precision", {"", *PRECISIONS}, "precision")
     checks.quantities("model", _lacking_models(rows["model"], models))
     checks.quantities("system", _lacking_chips(rows["system"], chips))
+    checks.split(models)
     table = rows.drop(columns=["tensor_parallel", "data_parallel", "requests"], errors="ignore")
     table = table.drop(columns="batch_size", errors="ignore").assign(**numbers)
     try:
@@ -189,7 +231,8 @@ def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) ->
 @click.command(name="predict")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    "-o", "--output", required=True,
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     help="The file to write: the same rows and columns, and the predicted ones.",
 )  # fmt: skip
 @click.option(
@@ -203,13 +246,19 @@ def predicted_table(path: Path, own: Iterable[Path] = (), level: float = 0.9) ->
 def command(rows: Path, output: Path, own: tuple[Path, ...], level: float) -> None:
     """Predict time to first token, time per output token and throughput of serving runs.
 
-    ROWS is a CSV file with the columns model, system (the chip), backend (the engine), precision,
-    isl and osl (input and output tokens), concurrency and tp; attention_dp is optional.
+    ROWS is a table with the columns model, system (the chip), backend (the engine), precision,
+    isl and osl (input and output tokens), concurrency and tp; attention_dp is optional. A model or
+    a chip may be the path of a file that describes it. The output may be a pipe, or - for the
+    standard output. Exit codes: 0 done, 1 a row or a file is wrong, 2 an option is.
     """
     try:
         table = predicted_table(rows, own, level)
+        put(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except DataError as error:
         raise click.ClickException(str(error)) from None
-    write_whole(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    except OSError as error:
+        why = f"{error.filename or output}: {error.strerror or error}"
+        raise click.ClickException(f"{why}; give another name or folder") from None
     outside = int((table["outside"] != "").sum())
-    click.echo(f"{len(table)} rows in {output}; {outside} of them outside the fitted range")
+    said = f"{len(table)} rows in {output}; {outside} of them outside the fitted range"
+    click.echo(said, err=is_stream(output))

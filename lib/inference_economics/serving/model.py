@@ -9,7 +9,7 @@ import numpy as np
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas.gpt4_scale import experts_of_batch, message_bytes
-from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.formulas.kv_cache import model_kv_cache, model_kv_read
 from inference_economics.formulas.serving import (
     activation_time,
     all_reduce_in_node,
@@ -335,7 +335,7 @@ def run_on(
         concurrency=concurrency,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        kv_cache=model_kv_cache(model, input_tokens + output_tokens / 2, bytes_per_element),
+        kv_cache=model_kv_read(model, input_tokens + output_tokens / 2, bytes_per_element),
         kv_reserved=model_kv_cache(
             model, input_tokens + output_tokens * reserved, bytes_per_element
         ),

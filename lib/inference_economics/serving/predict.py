@@ -15,7 +15,7 @@ from inference_economics.serving.constants import Constants
 from inference_economics.serving.engines import BLANK_PRECISION
 from inference_economics.serving.intervals import intervals
 from inference_economics.serving.model import Run, Served, serve
-from inference_economics.serving.rows import constants_of, run_of
+from inference_economics.serving.rows import constants_of, model_of, run_of
 from inference_economics.serving.runs import models_of_runs
 
 LIMITS = {
@@ -71,12 +71,13 @@ NUMBERS = {
 """Numbers of a row by what they are called in a file, and in the table of measured runs."""
 
 
-def outside(rows: pd.DataFrame, run: Run) -> pd.Series:
+def outside(rows: pd.DataFrame, run: Run, models: Mapping[str, Model]) -> pd.Series:
     """In what each row leaves the range of the rows that the constants were fitted on.
 
     Args:
         rows: the rows.
         run: the same as arrays.
+        models: one's own models by name.
     """
     seen = _seen()
     keys = {name: row.key for name, row in models_of_runs().items()}
@@ -101,6 +102,11 @@ def outside(rows: pd.DataFrame, run: Run) -> pd.Series:
         low, high = seen[name]
         found[name] = (values < low) | (values > high)
     found["attention_dp"] = run.data_parallel > 1
+    longest = {name: model_of(name, models).values.get("context_length", np.inf)
+               for name in rows["model"].unique()}  # fmt: skip
+    found["context of the model"] = run.input_tokens + run.output_tokens > rows["model"].map(
+        longest
+    ).to_numpy(float)
     named = [[name for name, flags in found.items() if flags[i]] for i in range(len(rows))]
     return pd.Series(["; ".join(names) for names in named], index=rows.index, dtype=object)
 
@@ -166,5 +172,5 @@ def predict(
     named = limits(served)
     named = np.where(waits, np.char.add("memory, then ", named), named)
     out["limit"] = np.where(fits, named, DOES_NOT_FIT)
-    out["outside"] = outside(rows, run)
+    out["outside"] = outside(rows, run, models or {})
     return out

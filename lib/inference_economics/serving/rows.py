@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
-from inference_economics.formulas.kv_cache import model_kv_cache
+from inference_economics.formulas.kv_cache import model_kv_cache, model_kv_read
 from inference_economics.serving.constants import Constants, fitted
 from inference_economics.serving.engines import bytes_of, kv_bytes_of
 from inference_economics.serving.model import Run
@@ -68,13 +68,13 @@ def run_of(
     column = {name: np.array([kind[name] for kind in known])[place] for name in known[0]}
     inputs, outputs = rows["isl"].to_numpy(float), rows["osl"].to_numpy(float)
 
-    def kv_cache(written: Column) -> Column:
-        """KV cache of each row's request when it has written some tokens."""
+    def kv_cache(written: Column, of: Callable[..., Column] = model_kv_cache) -> Column:
+        """What each row's request keeps, or reads at a step, when it has written some tokens."""
         caches = np.empty(len(rows))
         for index, (name, _, engine, precision) in enumerate(kinds):
             of_kind, kv_bytes = place == index, kv_bytes_of(engine, precision)
             tokens = inputs[of_kind] + written[of_kind]
-            caches[of_kind] = model_kv_cache(model_of(name, models or {}), tokens, kv_bytes)
+            caches[of_kind] = of(model_of(name, models or {}), tokens, kv_bytes)
         return caches
 
     split = _column(rows, "tensor_parallel", "tp").to_numpy(float)
@@ -89,7 +89,7 @@ def run_of(
         concurrency=_requests(rows),
         input_tokens=inputs,
         output_tokens=outputs,
-        kv_cache=kv_cache(outputs / 2),
+        kv_cache=kv_cache(outputs / 2, model_kv_read),
         kv_reserved=kv_cache(outputs * column["reserved_output"]),
         memory_share=column["memory_share"],
     )

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 from inference_economics import catalog
 from inference_economics.catalog import Model
+from inference_economics.formulas.layers import (
+    EXPERTS,
+    SHARED,
+    blocks,
+    feed_forwards,
+    matrices,
+    matrices_of_network,
+    mixers,
+    weights_of,
+)
 from inference_economics.formulas.prefill_caching import attention_width
 from inference_economics.quantities import formulary
 from inference_economics.units import Bytes, Count
@@ -55,42 +65,37 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
         MissingConstantError: the model lacks a quantity.
     """
     wide = _of_serving("bytes_per_activation")
-    layers, hidden = model.layers, model.hidden_size
-    matrices = 2 + model.values.get("gated_mlp", 1)
-    expert_layers = 0.0
+    hidden, networks, mixing = model.hidden_size, feed_forwards(model), mixers(model)
+    dense, sparse = networks.get("dense", 0.0), networks.get("experts", 0.0)
     experts = per_token = 1.0
-    expert = 0.0
-    ffn = dense_ffn = 0.0
-    if model.has("experts"):
-        expert_layers = layers - model.values.get("dense_layers", 0)
-        experts, per_token = model.experts, model.experts_per_token
-        expert = matrices * hidden * model.expert_ffn_size * expert_layers
-        shared = model.values.get("shared_experts", 0)
-        dense_ffn = model.values.get("dense_ffn_size", 0)
-        ffn = (per_token + shared) * model.expert_ffn_size * expert_layers
-        others = shared * expert
-    else:
-        dense_ffn, others = model.ffn_size, 0.0
-    dense_layers = layers - expert_layers
-    ffn = ffn + dense_ffn * dense_layers
-    output = model.vocabulary * hidden
-    inner = layers * _attention_parameters(model) + matrices * hidden * dense_ffn * dense_layers
-    inner = inner + others
+    expert = ffn = others = 0.0
     common = bytes_per_parameter
     if model.has("experts"):
+        experts, per_token = model.experts, model.experts_per_token
+        parts = matrices(model, "experts")
+        expert = parts[EXPERTS] / experts * sparse
+        shared = parts[SHARED]
+        others = shared * sparse
+        width = shared / matrices_of_network(model) / hidden
+        ffn = (per_token * model.expert_ffn_size + width) * sparse
         common = where(bytes_per_parameter < wide / 2, wide, bytes_per_parameter)
-    stages = _of_serving("dense_stages") * dense_layers
-    if model.has("experts"):
-        stages = stages + _of_serving("expert_stages") * expert_layers
+    size = model.values.get("dense_ffn_size", 0) if model.has("experts") else model.ffn_size
+    ffn = ffn + size * dense
+    output = model.vocabulary * hidden
+    common_kinds = {kind: count for kind, count in networks.items() if kind == "dense"}
+    inner = weights_of(model, {**mixing, **common_kinds}) + others
+    stages = sum(mixing.values()) + (_of_serving("dense_stages") - 1) * dense
+    stages = stages + (_of_serving("expert_stages") - 1) * sparse
     if model.has("kv_rank"):
-        stages = stages + _of_serving("latent_stages") * layers
+        stages = stages + _of_serving("latent_stages") * model.layers
+    layers = blocks(model)
     return Shape(
         layers=layers,
         hidden_size=hidden,
         stages=stages,
         common_results=_of_serving("hidden_results") * hidden * layers,
         split_results=_of_serving("ffn_results") * ffn,
-        attention_width=attention_width(model),
+        attention_width=attention_width(model) * (model.layers / layers),
         kv_heads=1.0 if model.has("kv_rank") else model.kv_heads,
         common_parameters=inner + output,
         common_bytes=inner * common + output * wide,
@@ -104,18 +109,3 @@ def shape_of(model: Model, bytes_per_parameter: Bytes) -> Shape:
 
 def _of_serving(name: str) -> float:
     return catalog.value(f"{SERVING}.{name}")
-
-
-def _attention_parameters(model: Model) -> Count:
-    """Weights of attention in one layer, with MLA's two steps where the model has them."""
-    hidden, heads = model.hidden_size, model.heads
-    if model.has("kv_rank", "q_rank"):
-        key = model.nope_dim + model.rope_dim
-        return (
-            hidden * model.q_rank
-            + model.q_rank * heads * key
-            + hidden * (model.kv_rank + model.rope_dim)
-            + model.kv_rank * heads * (model.nope_dim + model.v_head_dim)
-            + heads * model.v_head_dim * hidden
-        )
-    return 2 * hidden * model.head_dim * (heads + model.kv_heads)

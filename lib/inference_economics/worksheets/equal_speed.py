@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from inference_economics import inputs
 from inference_economics.catalog import Chip, Model, value
-from inference_economics.catalog.own import is_sram
-from inference_economics.choices import NEEDS_OF_GPU, has_shape, sram_with_compute
+from inference_economics.choices import NEEDS_OF_GPU, has_shape, in_hbm, sram_with_compute
 from inference_economics.formulas import equal_speed as cost_of
 from inference_economics.formulas.batching import cluster_throughput, memory_of_batch
 from inference_economics.formulas.capacity import cards_to_hold
@@ -71,7 +70,7 @@ def conclude(
         "h100_sxm",
         "the GPU",
         *NEEDS_OF_GPU,
-        only=lambda key: not is_sram(key),
+        only=in_hbm,
         help="The H100 that was sold and measured; the article writes of another memory.",
     ),
     engine: str = inputs.one_of(

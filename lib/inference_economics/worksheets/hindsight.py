@@ -5,6 +5,7 @@ from __future__ import annotations
 from inference_economics import inputs
 from inference_economics.catalog import Chip, Model, value
 from inference_economics.catalog.own import is_sram
+from inference_economics.choices import in_hbm
 from inference_economics.formulas import batching, capacity, hindsight, margins
 from inference_economics.formulas import kv_cache as cache_of
 from inference_economics.formulas import prefill_caching as caching
@@ -39,9 +40,7 @@ def conclude(
     chip: Chip = inputs.chip("groq_lpu", "the article's SRAM chip", *MEMORY, only=is_sram),
     gpu: Chip = inputs.chip("h100_96gb", "the article's GPU", *MEMORY, "power"),
     new_chip: Chip = inputs.chip("groq_3_lpu", "the new SRAM chip", *MEMORY, only=is_sram),
-    partner: Chip = inputs.chip(
-        "rubin_gpu", "the GPU beside the new chip", *MEMORY, only=lambda key: not is_sram(key)
-    ),
+    partner: Chip = inputs.chip("rubin_gpu", "the GPU beside the new chip", *MEMORY, only=in_hbm),
     bytes_per_parameter: Bytes = inputs.MODEL_BYTES,
     bytes_per_element: Bytes = inputs.CACHE_BYTES,
     context_length: Tokens = inputs.CONTEXT,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from inference_economics import catalog, inputs
-from inference_economics.catalog import Chip, Model, own
+from inference_economics.catalog import Chip, Model
+from inference_economics.catalog.own import is_sram
+from inference_economics.choices import in_hbm, keeps_all
 from inference_economics.formulas import kv_cache as kv
 from inference_economics.formulas import prefill_caching as caching
 from inference_economics.formulas.batching import capital_cost, cluster_throughput
@@ -34,13 +36,11 @@ LATENT, GROUPED = "deepseek_v3", "llama2_70b"
 
 @worksheet
 def conclude(
-    model: Model = inputs.model(
-        "llama2_70b", *kv.NEEDS, only=lambda key: not own.model(key).has("windowed_layers")
-    ),
+    model: Model = inputs.model("llama2_70b", *kv.NEEDS, only=keeps_all),
     gpu: Chip = inputs.chip(
         "h100_sxm", "the GPU that prefills, and whose memory holds the prefix",
         "memory", "memory_bandwidth", "fp16_compute",
-        only=lambda key: not own.is_sram(key),
+        only=in_hbm,
     ),
     chips: Count = inputs.given(
         "article.gpu_machine_gpus", "GPUs that share the prefill",
@@ -79,7 +79,7 @@ def conclude(
     hit_rate: Share = inputs.HIT_RATE,
     cached_price_ratio: Ratio = inputs.CACHED_PRICE_RATIO,
     chip: Chip = inputs.chip(
-        "groq_lpu", "the SRAM chip that holds the weights", "memory", only=own.is_sram
+        "groq_lpu", "the SRAM chip that holds the weights", "memory", only=is_sram
     ),
     card_price: Dollars = inputs.given(
         "article.groq_card_price", "price of one SRAM card",

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from inference_economics import inputs
 from inference_economics.catalog import Chip, Model
-from inference_economics.catalog.own import is_sram
-from inference_economics.choices import has_feed_forward
+from inference_economics.choices import has_feed_forward, in_hbm
 from inference_economics.serving.constants import constants_of, ideal
 from inference_economics.serving.engines import (
     ENGINES,
@@ -31,12 +30,12 @@ NEEDS = (*NEEDS_OF_CHIP, "link_bandwidth")
 @worksheet
 def conclude(
     model: Model = inputs.model("llama31_70b", *NEEDS_OF_MODEL, only=has_feed_forward),
-    chip: Chip = inputs.chip("h100_sxm", "the GPU", *NEEDS, only=lambda key: not is_sram(key)),
+    chip: Chip = inputs.chip("h100_sxm", "the GPU", *NEEDS, only=in_hbm),
     tensor_parallel: Count = inputs.given(
         "article.gpu_machine_gpus",
         "GPUs that split every layer",
         "The article's measured H100s were eight in one machine.",
-        low=1, high=8, whole=True,
+        low=1, high=8, whole=True, doubt=("model", inputs.uneven),
     ),
     concurrency: Count = inputs.given(
         "article.batch_size",

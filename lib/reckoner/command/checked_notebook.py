@@ -51,5 +51,5 @@ def with_checked(nb: Any, declared: Parameters, given: dict[str, Any]) -> Any:
         checked = declared.check(own)
     except ParameterError as error:
         raise RefusedError(str(error)) from None
-    exact = {**given, **{name: checked[name] for name in own}}
+    exact = {**given, **declared.changed(own, checked)}
     return parameterize_notebook(nb, exact) if repr(exact) != repr(given) else nb

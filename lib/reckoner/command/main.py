@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def command_of(book: Book, root: Path, name: str) -> click.Group:
         A group to which a book may add commands of its own.
     """
 
-    @click.group(name=name, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.group(name=name, cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
     def group() -> None:
         """Rerun the book's chapters with other parameters, and sweep over them."""
 
@@ -50,10 +50,56 @@ _SWEEP = """Evaluate a chapter at many points; a row of the table for each.
 Killed at any moment, the same command goes on where it was."""
 
 
+FAILED, STOPPED = 3, 130
+"""Exit codes: some points of a sweep failed; stopped by Ctrl-C. The others are in `EXIT_CODES`."""
+EXIT_CODES = """\
+    0    done
+    1    a row of a table that was given is wrong; nothing was made
+    2    an argument, a file or a place is wrong; nothing was made
+    3    the sweep is made, and some of its points failed
+    130  stopped by Ctrl-C"""
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Say how files were taken, on the error stream: the output stays a table."""
+    for note in dict.fromkeys(notes):
+        click.echo(note, err=True)
+
+
 class Plain(click.ClickException):
     """An error in its own words, without a traceback."""
 
     exit_code = 2
+
+
+class Stopped(Plain):
+    """Ctrl-C, in one line."""
+
+    exit_code = STOPPED
+
+
+class Commands(click.Group):
+    """A group whose every error is one line that says what to do, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped("stopped; nothing was written") from None
+        except click.UsageError as error:
+            raise Plain(f"{error.format_message().rstrip('.')}; see --help") from None
+        except (DataError, ParameterError, OSError) as error:
+            raise Plain(_said(error)) from None
+
+
+def _said(error: Exception) -> str:
+    """An error in one line: of the system, the place and why."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}; give another name or folder"
+    return str(error)
+
+
+RESUME = "what is finished stays; the same command goes on from there"
 
 
 class Chapters(click.Group):
@@ -95,6 +141,8 @@ class ChapterCommand(click.Command):
         if self.notes:
             with formatter.section("Values"):
                 formatter.write(self.notes + "\n")
+        with formatter.section("Exit codes"):
+            formatter.write(EXIT_CODES + "\n")
 
 
 def described(parameter: Parameter, width: int = 78) -> list[str]:
@@ -104,7 +152,7 @@ def described(parameter: Parameter, width: int = 78) -> list[str]:
     facts += [f"from {p.source}"]
     about = f"{p.label}. {p.help}"
     if p.by_name:
-        own = f", or the path of {p.own.kind} (*{p.own.suffix})" if p.own else ""
+        own = f", or the path of {p.own.kind} ({p.own.endings})" if p.own else ""
         facts.insert(0, f"one of {', '.join(p.choices)}{own}")
     else:
         facts.insert(0, f"{p.kind} {p.low:g} to {p.high:g}")
@@ -147,7 +195,10 @@ def _given(pairs: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _command(book: Book, chapter: str, work: Any, options: Options, notes: str = "") -> Any:
+def _command(
+    book: Book, chapter: str, work: Any, options: Options, notes: str = "",
+    stopped: str = "nothing was written",
+) -> Any:  # fmt: skip
     """A chapter's command; an error that a person can mend is said in its own words."""
 
     def plainly(**arguments: Any) -> None:
@@ -160,7 +211,9 @@ def _command(book: Book, chapter: str, work: Any, options: Options, notes: str =
         except (
             ParameterError, DataError, SweepError, RerunError, PageFailedError, OSError,
         ) as error:  # fmt: skip
-            raise Plain(str(error)) from None
+            raise Plain(_said(error)) from None
+        except KeyboardInterrupt:
+            raise Stopped(f"stopped; {stopped}") from None
 
     for option in reversed(options):
         plainly = option(plainly)
@@ -188,6 +241,7 @@ def _rerun(book: Book, root: Path) -> Callable[[str], click.Command]:
             declared = book.parameters(chapter)
             values = {name: declared[name].read(text) for name, text in _given(pairs).items()}
             notebook = root / "notebooks" / f"{chapter}.ipynb"
+            say_notes(declared.notes(declared.check(values)))
             for path in rerun(book, notebook, values, folder, page):
                 click.echo(path)
 
@@ -248,12 +302,15 @@ def _sweep(book: Book, root: Path) -> Callable[[str], click.Command]:
             picture = Picture(sweep, [name.strip() for name in show.split(",") if name.strip()])
             notebook = root / "notebooks" / f"{chapter}.ipynb" if notebooks else None
             job = Job(sweep, output, notebook, scheduler, workers or 0, shown, picture.look)
+            say_notes(note for each in sweep.combinations for note in sweep.parameters.notes(each))
             if not job.run(lambda: picture.write(output, root / "book")):
                 click.echo(f"{output} is made already")
                 return
-            failed = f", of which {job.failed:,} failed" if job.failed else ""
-            click.echo(f"{output}: {sweep.count:,} points{failed}")
+            failed = f", of which {job.failed:,} failed; its column error says why"
+            click.echo(f"{output}: {sweep.count:,} points{failed if job.failed else ''}")
+            if job.failed:
+                raise SystemExit(FAILED)
 
-        return _command(book, chapter, work, options, SYNTAX)  # type: ignore[no-any-return]
+        return _command(book, chapter, work, options, SYNTAX, RESUME)  # type: ignore[no-any-return]
 
     return make

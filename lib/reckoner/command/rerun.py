@@ -44,8 +44,9 @@ def rerun(
         RerunError: a cell failed; nothing was written.
     """
     chapter = notebook.stem
-    checked = book.parameters(chapter).check(values)
-    changed = {name: checked[name] for name in values}
+    declared = book.parameters(chapter)
+    checked = declared.check(values)
+    changed = declared.changed(values, checked)
     with tempfile.TemporaryDirectory() as place:
         executed = Path(place) / notebook.name
         error = attempt(notebook, executed, changed)
@@ -72,10 +73,12 @@ def results(
     """Every parameter and result of a run: kind, name, value, unit, and as a reader sees it."""
     words = concluded.words(digits=3)
     declared = book.parameters(chapter)
+    rows: list[tuple[Any, ...]]
     rows = [("parameter", p.name, values[p.name], p.unit, words[p.name]) for p in declared]
     for name, unit in concluded.units.items():
         value = float(getattr(concluded.results, name))
         rows.append(("result", name, value, unit, words[name]))
+    rows += [("note", f"note_{n}", "", "", t) for n, t in enumerate(declared.notes(values), 1)]
     names = ("kind", "name", "value", "unit", "words")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -92,7 +95,9 @@ def as_csv(rows: list[dict[str, Any]], about: Mapping[str, str]) -> str:
 def as_json(rows: list[dict[str, Any]], about: Mapping[str, str]) -> str:
     """The rows as JSON. Infinity, which JSON lacks, is null there; its words say "∞"."""
     parts: dict[str, Any] = {"provenance": dict(about), "parameters": {}, "results": {}}
-    for row in rows:
+    notes = [row["words"] for row in rows if row["kind"] == "note"]
+    parts |= {"notes": notes} if notes else {}
+    for row in (row for row in rows if row["kind"] != "note"):
         value = row["value"]
         if isinstance(value, float) and not math.isfinite(value):
             value = None

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from reckoner.declare.tables import DataError
@@ -27,14 +28,37 @@ class OwnFile:
     """What a reader may bring in a file instead of choosing a name.
 
     Attributes:
-        suffix: how the names of such files end; no name that can be chosen ends so.
+        suffixes: how the names of such files end; no name that can be chosen ends so.
         kind: what such a file is, in a few words.
         check: raises `DataError` or `OSError` for a file that cannot be used.
+        folders: what stands for the file in a folder, if a folder may be given.
     """
 
-    suffix: str
+    suffixes: tuple[str, ...]
     kind: str
     check: Callable[[str], None]
+    folders: str = ""
+
+    def takes(self, value: str) -> bool:
+        """Whether a value is a path, and not a name."""
+        return value.lower().endswith(self.suffixes) or bool(
+            self.folders and ("/" in value or _is_folder(value))
+        )
+
+    def path(self, value: str) -> Path:
+        """The file that a path stands for."""
+        return Path(value, self.folders) if self.folders and _is_folder(value) else Path(value)
+
+    @property
+    def endings(self) -> str:
+        return ", ".join(f"*{suffix}" for suffix in self.suffixes)
+
+
+def _is_folder(value: str) -> bool:
+    try:
+        return Path(value).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -58,8 +82,12 @@ class Parameter:
         address: the row of the data that the default is, if it is one.
         compute: the function that computes the default, if one does.
         numbers: the parameters that follow this choice.
+        of_file: the parameter chosen by name, and the quantity that its file may say; that is the
+            default where a file of one's own says it.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
+        doubt: the parameter chosen by name, and what tells in a sentence why this number cannot be
+            with the record chosen there; nothing if it can.
         power_of: the number of which only whole powers are allowed; 0 where all numbers are.
     """
 
@@ -80,6 +108,8 @@ class Parameter:
     compute: Callable[[], float] | None = None
     numbers: tuple[Parameter, ...] = ()
     power_of: int = 0
+    of_file: tuple[str, str] | None = None
+    doubt: tuple[str, Callable[[Any, Any], str]] | None = None
 
     @property
     def type_name(self) -> str:
@@ -136,17 +166,22 @@ class Parameter:
     def _checked_name(self, value: Any) -> str:
         if isinstance(value, str) and self.aliases.get(value, value) in self.choices:
             return self.aliases.get(value, value)
-        if self.own and isinstance(value, str) and value.endswith(self.own.suffix):
-            return self._checked_file(self.own, value)
-        file = f", or the path of {self.own.kind} (*{self.own.suffix})" if self.own else ""
+        if self.is_file(value):
+            return self._checked_file(value)
+        file = f", or the path of {self.own.kind} ({self.own.endings})" if self.own else ""
         raise ParameterError(
             f"{self.name}: {_short(value)} is none of the names that can be chosen here"
             f"{nearest(str(value), self.choices) or '.'} Known: {', '.join(self.choices)}{file}"
         )
 
-    def _checked_file(self, own: OwnFile, path: str) -> str:
+    def is_file(self, value: Any) -> bool:
+        """Whether a value is the path of a file of one's own."""
+        return self.own is not None and isinstance(value, str) and self.own.takes(value)
+
+    def _checked_file(self, path: str) -> str:
+        assert self.own is not None
         try:
-            own.check(path)
+            self.own.check(path)
         except DataError as error:
             raise ParameterError(f"{self.name}: {error}") from error
         except (OSError, ValueError) as error:
@@ -219,13 +254,52 @@ class Parameters:
         """
         for name in values:
             self[name]
-        given = {**self.defaults, **values}
+        given = {**self.defaults, **self._of_files(values), **values}
         checked = {p.name: p.check(given[p.name]) for p in self if not p.follows}
         for p in self:
             if p.follows:
                 value = values.get(p.name)
                 checked[p.name] = p.check(self._followed(p, checked) if value is None else value)
         return {name: checked[name] for name in self.defaults}
+
+    def _of_files(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """What files of one's own say of numbers that are not given."""
+        found = {}
+        for p in self:
+            if p.of_file is None or p.of_file[0] not in self.defaults:
+                continue
+            choice = self[p.of_file[0]]
+            chosen = values.get(choice.name)
+            if choice.is_file(chosen) and p.name not in values:
+                said = choice.base(choice.check(chosen)).values.get(p.of_file[1])
+                if said is not None:
+                    found[p.name] = said / si(1.0, p.unit)
+        return found
+
+    def changed(self, values: Mapping[str, Any], checked: Mapping[str, Any]) -> dict[str, Any]:
+        """The checked values that are given, or that a file of one's own says."""
+        return {name: checked[name] for name in (*values, *self._of_files(values))}
+
+    def notes(self, checked: Mapping[str, Any]) -> list[str]:
+        """How files of one's own were taken, and what could not be; a sentence each."""
+        found = []
+        for p in self:
+            if p.doubt is None or p.doubt[0] not in self.defaults:
+                continue
+            record = self[p.doubt[0]].base(checked[p.doubt[0]])
+            if why := p.doubt[1](record, checked[p.name]):
+                found.append(f"{p.name} {checked[p.name]:,}: {why}.")
+        for choice in self:
+            if not choice.is_file(checked[choice.name]):
+                continue
+            record = choice.base(checked[choice.name])
+            found += [f"{choice.name} {record.name}: {note}." for note in record.notes]
+            for p in self:
+                said = record.values.get(p.of_file[1]) if p.of_file else None
+                mine = p.of_file is not None and p.of_file[0] == choice.name
+                if mine and said is not None and checked[p.name] != said / si(1.0, p.unit):
+                    found.append(f"{p.name} is {checked[p.name]:g} as given, not as the file says.")
+        return found
 
     def refuse_misspelled(self, names: Mapping[str, Any]) -> None:
         """See that no text or number among a notebook's names is almost a parameter's.

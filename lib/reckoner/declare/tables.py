@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reckoner.declare.units import base_unit, is_unit, shown, si
+from reckoner.declare.given import DataError as DataError
+from reckoner.declare.given import Given, read_table
+from reckoner.declare.units import base_unit, is_unit, meant_unit, shown, si
 
 Row = TypeVar("Row", bound=BaseModel)
 
 
-class DataError(ValueError):
-    """A data file has a wrong row. The message names the file, the row and the column."""
-
-
 def _known_unit(unit: str) -> str:
     if unit not in {"text", "date"} and not is_unit(unit):
-        raise ValueError(f"unknown unit {unit!r}; write for example GB, TB/s, W, USD or count")
+        meant = meant_unit(unit)
+        hint = f"did you mean {meant}?" if meant else "write for example GB, TB/s, TFLOP/s or W"
+        raise ValueError(f"unknown unit {unit!r:.80}; {hint}")
     return unit
 
 
@@ -104,29 +103,29 @@ def read_rows(path: Path, row_type: type[Row], unique: tuple[str, ...] = ()) -> 
     Raises:
         DataError: a column is missing or unknown, a value is wrong, or a name stands twice.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, strict=True)
-        expected = list(row_type.model_fields)
-        if reader.fieldnames is None or list(reader.fieldnames) != expected:
-            raise DataError(
-                f"{path.name}, header: expected the columns {', '.join(expected)}; "
-                f"found {', '.join(reader.fieldnames or ['nothing'])}"
-            )
-        rows = [_checked(path, reader.line_num, cells, row_type) for cells in reader]
+    table = read_table(path)
+    expected = tuple(row_type.model_fields)
+    if table.columns != expected:
+        raise DataError(
+            f"{path.name}, header: expected the columns {', '.join(expected)}; "
+            f"found {', '.join(table.columns)}"
+        )
+    rows = [_checked(path, given, row_type) for given in table.rows]
+    lines = [given.line for given in table.rows]
     for column in unique:
-        _refuse_twice(path, column, [getattr(row, column) for row in rows])
+        _refuse_twice(path, column, [getattr(row, column) for row in rows], lines)
     return rows
 
 
-def _checked(path: Path, line: int, cells: dict[str, Any], row_type: type[Row]) -> Row:
-    name = next(iter(cells.values()))
+def _checked(path: Path, given: Given, row_type: type[Row]) -> Row:
+    name = next(iter(given.cells.values()))
     try:
-        return row_type.model_validate(cells)
+        return row_type.model_validate(given.cells)
     except ValidationError as error:
         column, message = fault_of(error)
-        found = cells.get(column)
+        found = given.cells.get(column)
         raise DataError(
-            f"{path.name}, line {line} (row {name!r}), column {column!r}: {message}"
+            f"{path.name}, line {given.line} (row {name!r}), column {column!r}: {message}"
             + (f"; found {found!r}" if found is not None else "")
         ) from None
 
@@ -141,9 +140,9 @@ def fault_of(error: ValidationError) -> tuple[str, str]:
     return column, message
 
 
-def _refuse_twice(path: Path, column: str, names: list[str]) -> None:
+def _refuse_twice(path: Path, column: str, names: list[str], lines: list[int]) -> None:
     seen: dict[str, int] = {}
-    for line, name in enumerate(names, start=2):
+    for line, name in zip(lines, names, strict=True):
         if name in seen:
             raise DataError(
                 f"{path.name}, row {line}, column {column!r}: {name!r} stands in row "

@@ -81,13 +81,28 @@ def _factor(unit: str) -> float:
     return float(registry().Quantity(1.0, unit).to_base_units().magnitude)
 
 
+_WRITTEN = re.compile(r"[A-Za-z_]+(\^[1-9])?([ */()]+[A-Za-z_]+(\^[1-9])?)*\)?", re.ASCII)
+"""How a unit is written: names, one product or quotient after another, small powers."""
+
+
 def is_unit(unit: str) -> bool:
     """Whether `unit` is a unit that the book knows."""
+    if len(unit) > 40 or "**" in unit or not _WRITTEN.fullmatch(unit):
+        return False
     try:
         _factor(unit)
     except (pint.errors.UndefinedUnitError, pint.errors.DefinitionSyntaxError, ValueError):
         return False
     return True
+
+
+def meant_unit(text: str) -> str:
+    """The unit that was meant by another spelling, such as TFLOPS or GBps; nothing if unknown."""
+    known = [f"{p}{unit}" for p in "kMGTPE" for unit in ("B/s", "B", "FLOP/s", "OP/s", "W", "Hz")]
+    for unit in known:
+        if text.lower() in {unit.replace("/", each).lower() for each in ("/", "", "p")}:
+            return unit
+    return ""
 
 
 def si(value: Any, unit: str) -> Any:

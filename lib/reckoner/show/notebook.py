@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 
 from reckoner.book import Book
 from reckoner.claims import Claim
@@ -57,10 +57,15 @@ class Chapter:
             **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
         )
         self._numbered: set[str] = set()
+        if notes := parameters.notes(checked):
+            display(self.say("\n".join(f"- {note}" for note in notes)))
 
     def say(self, text: str) -> Markdown:
-        """A passage of the text; a dollar amount in it never opens mathematics."""
-        text = re.sub(r"`[^`]*`", lambda role: plain(role[0]), text.strip())  # no link in a link
+        """A passage of the text; no dollar amount opens mathematics, and no name a tag."""
+        parts = re.split(r"(`[^`]*`)", text.strip())  # every second one is code, or a role
+        parts[1::2] = map(plain, parts[1::2])  # no link in a link
+        parts[::2] = [re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for part in parts[::2]]
+        text = "".join(parts)
         return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
 
     def equation(self, name: str, label: bool = True) -> Markdown:

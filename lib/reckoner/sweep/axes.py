@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ from reckoner.declare.parameters import Parameter, ParameterError
 
 SYNTAX = """\
     128               one value
-    1,2,8  or  a,b    several values, or names
+    1,2,8  or  a,b    several values, or names; a path with a comma in double quotes
     0:1:11            from 0 to 1 in 11 even points
     1:4096:log2       1, 2, 4, ... 4096: doubled until the end is reached
     1:1e6:log10       1, 10, 100, ...; log10/4 has four points for each factor of ten
@@ -57,7 +59,7 @@ def axis(parameter: Parameter, text: str) -> Axis:
     """
     if ":" in text and not parameter.by_name:
         return _range(parameter, text)
-    values = [parameter.read(item.strip()) for item in text.split(",")]
+    values = [parameter.read(item) for item in _items(parameter, text)]
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise ParameterError(f"{parameter.name}: {twice!r} stands twice")
@@ -65,6 +67,20 @@ def axis(parameter: Parameter, text: str) -> Axis:
         return Axis(parameter, text, values)
     log = len(values) > 2 and min(values) > 0 and max(values) / min(values) > 10
     return Axis(parameter, text, np.array(values, float), log)
+
+
+def _items(parameter: Parameter, text: str) -> list[str]:
+    """The values between commas; a path that has one stands alone, or in double quotes."""
+    if parameter.is_file(text.strip()) and Path(text.strip()).exists():
+        return [text.strip()]
+    if not parameter.by_name:
+        return [item.strip() for item in text.split(",")]
+    try:
+        return [
+            each.strip() for each in next(csv.reader([text], skipinitialspace=True, strict=True))
+        ]
+    except (csv.Error, StopIteration):
+        raise ParameterError(f"{parameter.name}: {text[:80]!r}: a quote is not closed") from None
 
 
 def _range(parameter: Parameter, text: str) -> Axis:

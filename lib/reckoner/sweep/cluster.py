@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,13 +30,7 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
     """
     with dask.config.set({"distributed.comm.timeouts.connect": "20s"}):
         if scheduler is None:
-            with (
-                LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True,
-                    silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0",
-                ) as local,
-                Client(local) as found,
-            ):  # fmt: skip
+            with _started(workers) as local, Client(local) as found:
                 yield found
             return
         try:
@@ -43,6 +39,23 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
             raise SweepError(f"no Dask scheduler answers at {scheduler}: {error}") from None
         with found:
             yield found
+
+
+def _started(workers: int) -> LocalCluster:
+    """Processes of this machine that leave Ctrl-C to this one, which ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    try:
+        return LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True,
+            silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0",
+        )  # fmt: skip
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:

@@ -82,8 +82,13 @@ class Job:
         return not done
 
     def _plan(self) -> dict[str, Any]:
-        own = [file for v in self.sweep.combinations for file in self._own_files(v).values()]
-        files = [*map(Path, dict.fromkeys(own)), *([self.notebook] if self.notebook else [])]
+        given = [
+            p.own.path(path)
+            for v in self.sweep.combinations
+            for p in self.sweep.parameters
+            if p.own and (path := self._own_files(v).get(p.name))
+        ]
+        files = [*dict.fromkeys(given), *([self.notebook] if self.notebook else [])]
         return {
             "chapter": self.sweep.chapter,
             "parameters": dict(self.sweep.given),
@@ -98,7 +103,7 @@ class Job:
         return {
             p.name: str(Path(values[p.name]).absolute())
             for p in self.sweep.parameters
-            if p.own and str(values[p.name]).endswith(p.own.suffix)
+            if p.is_file(values[p.name])
         }
 
     def _batches(self, finish: Callable[[], object]) -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,295 @@
+"""Models by their config.json: every count agrees with transformers, nothing is left out silently.
+
+`configurations.json` holds configurations of models that are served, and small ones that turn each
+rule on and off, with what transformers counted; `benchmarks/count_parameters.py` counts again.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inference_economics import catalog
+from inference_economics.catalog import config_json, own
+from inference_economics.catalog.architectures import ARCHITECTURES
+from inference_economics.catalog.precision import precision
+from inference_economics.formulas import kv_cache
+from inference_economics.formulas.capacity import dense_parameters
+from inference_economics.formulas.layers import count_parameters, feed_forwards, mixers
+from inference_economics.serving.shape import shape_of
+from reckoner.declare.tables import DataError
+
+STORED = json.loads((Path(__file__).parent / "configurations.json").read_text(encoding="utf-8"))
+CONFIGURATIONS = STORED["configurations"]
+BY_NAME = {each["name"]: each["config"] for each in CONFIGURATIONS}
+NEMOTRON = BY_NAME["nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"]
+LLAMA = BY_NAME["meta-llama--Meta-Llama-3.1-8B"]
+DEEPSEEK = BY_NAME["deepseek-ai--DeepSeek-R1"]
+QWEN = {
+    "model_type": "qwen2", "num_hidden_layers": 36, "hidden_size": 2048, "vocab_size": 151936,
+    "num_attention_heads": 16, "num_key_value_heads": 2, "intermediate_size": 11008,
+    "tie_word_embeddings": True, "sliding_window": 500, "use_sliding_window": True,
+}  # fmt: skip
+
+
+def model(config):
+    return catalog.Model("own", "own", config_json.model_values(config))
+
+
+def changed(config, **fields):
+    return {name: value for name, value in {**config, **fields}.items() if value is not ...}
+
+
+# Counts
+
+
+@pytest.mark.parametrize("each", CONFIGURATIONS, ids=lambda each: each["name"])
+def test_a_count_agrees_with_transformers(each):
+    counted = config_json.model_values(each["config"])["total_parameters"]
+    assert counted == pytest.approx(each["parameters"], rel=1e-3)
+
+
+def test_every_architecture_of_the_table_is_counted():
+    kinds = {each["config"]["model_type"].removesuffix("_text") for each in CONFIGURATIONS}
+    known = {"qwen2_vl", "glm4", "phi3"}  # of these transformers built no small one
+    inner = {each["config"].get("text_config", {}).get("model_type") for each in CONFIGURATIONS}
+    assert set(ARCHITECTURES) - kinds - inner <= known
+
+
+def test_layers_and_the_formula_of_the_chapter_say_the_same():
+    llama = model(LLAMA)
+    assert count_parameters(llama)[0] == dense_parameters(32, 4096, 32, 8, 128, 14336, 128256)
+
+
+@pytest.mark.parametrize("key", catalog.models("hidden_size", "total_parameters", "gated_mlp"))
+def test_the_catalog_counts_what_was_published(key):
+    mine = catalog.model(key)
+    total, active = count_parameters(mine)
+    assert total == pytest.approx(mine.total_parameters, rel=0.03)
+    published = mine.values.get("active_parameters")
+    assert published is None or active == pytest.approx(published, rel=0.13)
+
+
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        (changed(LLAMA, architectures=["LlamaForSequenceClassification"], num_labels=1),
+         8030261248 - 128256 * 4096 + 4096),
+        (changed(LLAMA, architectures=["LlamaModel"]), 8030261248 - 128256 * 4096),
+        (changed(DEEPSEEK, n_routed_experts=..., num_routed_experts=256), 671_026_404_352),
+        ({"model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008,
+          "num_hidden_layers": 32, "num_attention_heads": 32, "vocab_size": 32000,
+          "max_sequence_length": 2048}, 6738415616),
+    ],
+    ids=["score", "no output", "another name", "early llama"],
+)  # fmt: skip
+def test_what_other_files_call_it(config, total):
+    assert config_json.model_values(config)["total_parameters"] == total
+
+
+# Kinds of layers, and what they keep
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("openai--gpt-oss-120b", {"full": 18, "windowed": 18, "experts": 36}),
+        ("Qwen--Qwen3.5-397B-A17B", {"full": 15, "state": 45, "experts": 60}),
+        ("google--gemma-4-26B-A4B", {"full": 5, "windowed": 25, "dense": 30, "experts": 30}),
+        ("deepseek-ai--DeepSeek-V3.2", {"sparse": 61, "dense": 3, "experts": 58}),
+        ("meta-llama--Llama-4-Scout-17B-16E-Instruct", {"full": 12, "windowed": 36, "experts": 48}),
+        ("nvidia--Nemotron-H-56B-Base-8K", {"full": 10, "state": 54, "dense": 54}),
+        ("nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", {"full": 6, "state": 23, "experts": 23}),
+    ],
+)
+def test_layers_are_of_the_kinds_that_the_file_says(name, kinds):
+    mine = model(BY_NAME[name])
+    assert {**mixers(mine), **feed_forwards(mine)} == kinds
+
+
+@pytest.mark.parametrize("context", [1, 1024, 1025, 8192, 262144])
+def test_the_memory_of_a_sequence_by_hand(context):
+    gemma = model(BY_NAME["google--gemma-4-26B-A4B"])
+    kept = 2 * (5 * 2 * 512 * context + 25 * 8 * 256 * min(context, 1024))
+    assert kv_cache.model_kv_cache(gemma, context, 2.0) == pytest.approx(2 * kept, rel=1e-12)
+    nemotron = model(NEMOTRON)
+    state = 23 * (64 * 64 * 128 * 4 + 3 * (64 * 64 + 2 * 8 * 128) * 2)
+    assert kv_cache.model_kv_cache(nemotron, context, 1.0) == 2 * 6 * 2 * 128 * context + state
+    sparse = model(BY_NAME["deepseek-ai--DeepSeek-V3.2"])
+    assert kv_cache.model_kv_cache(sparse, context, 1.0) == 61 * (576 + 128) * context
+    read = 61 * (576 * min(context, 2048) + 128 * context)
+    assert kv_cache.model_kv_read(sparse, context, 1.0) == read
+
+
+def test_the_ideal_and_what_engines_reserve():
+    """The two sizes reported for gpt-oss-120b at 8,192 tokens: 307 and 604 MB."""
+    gpt_oss = catalog.model("gpt_oss_120b")
+    assert kv_cache.model_kv_cache(gpt_oss, 8192, 2.0) == pytest.approx(307e6, rel=0.01)
+    assert kv_cache.reserved_in_full(gpt_oss, 8192, 2.0) == pytest.approx(604e6, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("fields", "windowed"),
+    [
+        ({"max_window_layers": 36}, 0), ({"max_window_layers": 30}, 6), ({}, 8),
+        ({"use_sliding_window": False}, 0), ({"use_sliding_window": ...}, 0),
+        ({"layer_types": ["sliding_attention", "full_attention"] * 18}, 18),
+    ],
+)  # fmt: skip
+def test_windows_follow_the_rule_of_the_architecture(fields, windowed):
+    assert config_json.model_values(changed(QWEN, **fields)).get("windowed_layers", 0) == windowed
+
+
+def test_a_cache_that_is_all_windows_may_never_outgrow_the_weights():
+    mistral = model(changed(LLAMA, model_type="mistral", sliding_window=4096))
+    assert mistral.windowed_layers == 32
+    token = kv_cache.model_kv_bytes_per_token(mistral, 2.0)
+    outgrown = kv_cache.model_context_that_outgrows
+    assert outgrown(mistral, 16e9, 1.0, token) == float("inf")
+    assert outgrown(mistral, 4000 * token, 1.0, token) == 4000
+
+
+@pytest.mark.parametrize("each", CONFIGURATIONS, ids=lambda each: each["name"])
+def test_serving_takes_every_shape(each):
+    mine = model(each["config"])
+    shape = shape_of(mine, 1.0)
+    inner = shape.common_parameters - mine.vocabulary * mine.hidden_size
+    counted = inner + shape.experts * shape.expert_parameters
+    embeddings = (2 - mine.tied_embeddings) * mine.vocabulary * mine.hidden_size
+    if "outputs" not in mine.values:
+        assert counted + embeddings == pytest.approx(mine.total_parameters, rel=0.02)
+
+
+# What is refused, by name
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (changed(LLAMA, model_type="gpt2"), "model_type: 'gpt2' is not understood. Known: llama"),
+        (changed(LLAMA, model_type="deepseek_v4"), "model_type: 'deepseek_v4' .*TOML"),
+        (changed(LLAMA, hidden_size=4096.5), "hidden_size: expected a whole number"),
+        (changed(LLAMA, tie_word_embeddings="false"), "tie_word_embeddings: expected true or"),
+        (changed(LLAMA, num_key_value_heads=7), "num_key_value_heads: 7 KV heads do not divide"),
+        (changed(LLAMA, num_key_value_heads=64), "num_key_value_heads: 64 KV heads do not"),
+        (changed(LLAMA, num_experts=8), "num_experts: 8 may change the shape"),
+        (changed(LLAMA, sliding_window=4096), "sliding_window: 4096 may change the shape"),
+        (changed(LLAMA, layer_types=["foo"] * 32), "layer_types: 'foo' is no kind of layer"),
+        (changed(LLAMA, layer_types=["full_attention"]), "layer_types: it has 1 entries for 32"),
+        (changed(LLAMA, architectures=["LlamaForDreaming"]), "architectures: 'LlamaForDreaming'"),
+        (changed(DEEPSEEK, n_shared_experts=-100), "n_shared_experts: expected a whole number"),
+        (changed(DEEPSEEK, n_shared_experts=float("nan")), "n_shared_experts: .* got nan"),
+        (changed(DEEPSEEK, n_shared_experts=1.5), "n_shared_experts: .* got 1.5"),
+        (changed(DEEPSEEK, n_shared_experts="3"), "n_shared_experts: .* got '3'"),
+        (changed(DEEPSEEK, first_k_dense_replace=-50), "first_k_dense_replace: .* got -50"),
+        (changed(DEEPSEEK, first_k_dense_replace=62), "first_k_dense_replace: 62 is more"),
+        (changed(DEEPSEEK, n_routed_experts=...), "num_local_experts: .* got None"),
+        (changed(DEEPSEEK, num_experts=128), "num_experts, n_routed_experts: 128 and 256"),
+        (changed(DEEPSEEK, mlp_only_layers=[99]), "mlp_only_layers: expected numbers of layers"),
+        (changed(NEMOTRON, hybrid_override_pattern="MX"), "hybrid_override_pattern: 'X'"),
+    ],
+)  # fmt: skip
+def test_a_field_that_cannot_be_is_named(config, message):
+    with pytest.raises(DataError, match=message) as refused:
+        config_json.model_values(config)
+    assert "\n" not in str(refused.value)
+
+
+# Bytes
+
+
+def bytes_of(config, quantized=None):
+    described = config_json.described(config)
+    taken, words = precision(config, quantized, described)
+    return taken["bytes_per_parameter"] * described.values["total_parameters"], taken, words
+
+
+EXPERTS_ONLY = {
+    "quant_method": "mxfp4",
+    "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "lm_head"],
+}
+NVFP4 = {"quantization": {
+    "quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "group_size": 16,
+    "exclude_modules": ["lm_head", *(f"model.layers.{i}.self_attn*" for i in range(32))],
+}}  # fmt: skip
+KIMI = {
+    "quant_method": "compressed-tensors", "ignore": [
+        "lm_head", "re:.*self_attn.*", "re:.*shared_experts.*",
+        "re:.*mlp\\.(gate|up|gate_up|down)_proj.*",
+    ],
+    "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int", "group_size": 32}}},
+}  # fmt: skip
+FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+LAYERS = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
+"""Weights of attention in Llama 3.1 8B."""
+
+
+@pytest.mark.parametrize(
+    ("config", "quantized", "size"),
+    [
+        (changed(LLAMA, torch_dtype="bfloat16"), None, 16.06e9),
+        (changed(LLAMA, dtype="float32", torch_dtype=...), None, 32.12e9),
+        (changed(LLAMA, quantization_config={"quant_method": "awq", "bits": 4, "group_size": 128}),
+         None, 5.7e9),
+        (LLAMA, NVFP4, 2 * (2 * 128256 * 4096 + LAYERS) + 0.5625 * 32 * 3 * 4096 * 14336),
+        (changed(BY_NAME["openai--gpt-oss-120b"], quantization_config=EXPERTS_ONLY), None, 65.2e9),
+        (changed(DEEPSEEK, quantization_config=FP8), None, 673e9),
+        (changed(BY_NAME["moonshotai--Kimi-K2.5"], quantization_config=KIMI), None, 606e9),
+    ],
+    ids=["bf16", "float32", "awq", "nvfp4", "mxfp4", "fp8", "int4 experts"],
+)  # fmt: skip
+def test_weights_take_what_the_files_say(config, quantized, size):
+    assert bytes_of(config, quantized)[0] == pytest.approx(size, rel=0.01)
+
+
+def test_the_cache_takes_what_the_file_says_and_nothing_else():
+    assert bytes_of(LLAMA, NVFP4)[1]["bytes_per_element"] == 1
+    assert "bytes_per_element" not in bytes_of(LLAMA)[1]
+    assert "torch_dtype bfloat16" in bytes_of(LLAMA)[2][0]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (changed(LLAMA, torch_dtype="int3"), "torch_dtype: 'int3' is none of"),
+        (changed(LLAMA, quantization_config={"quant_method": "magic"}), "quant_method 'magic'"),
+        (changed(LLAMA, quantization_config={"quant_method": "awq"}), "bits: .* got None"),
+        (changed(LLAMA, quantization_config={"quant_algo": "X"}), "quant_algo: 'X' is none of"),
+        (changed(LLAMA, quantization_config=[1]), "quantization_config: expected its fields"),
+    ],
+)
+def test_a_format_that_is_not_known_is_named(config, message):
+    with pytest.raises(DataError, match=message):
+        bytes_of(config)
+
+
+# A file of one's own
+
+
+def test_a_folder_a_name_and_a_description_are_taken_alike(tmp_path):
+    (tmp_path / "Mine").mkdir()
+    (tmp_path / "Mine" / "config.json").write_text("\ufeff" + json.dumps(LLAMA), "utf-8")
+    (tmp_path / "Mine" / "hf_quant_config.json").write_text(json.dumps(NVFP4))
+    mine = own.model(str(tmp_path / "Mine"))
+    assert (mine.name, mine.total_parameters) == ("Mine", 8030261248)
+    assert mine.bytes_per_element == 1 and mine.bytes_per_parameter < 1
+    described = own.model(str(Path(__file__).parent.parent / "examples" / "made_up_model.toml"))
+    assert mixers(described) == {"full": 12, "windowed": 36}
+    with pytest.raises(DataError, match="no such file or folder; a name of a hub is not fetched"):
+        own.model("meta-llama/Llama-3.1-8B")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('layers = { value = 1.5, unit = "count", source = "me" }', "must be a whole number"),
+        ('layers = { value = -1, unit = "count", source = "me" }', "not negative"),
+        ('layer = { value = 1, unit = "count", source = "me" }', "did you mean 'layers'"),
+        ('layers = { value = 1, unit = "count", source = "me" }', "has no 'kv_heads'"),
+    ],
+)
+def test_a_wrong_description_is_named(tmp_path, row, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "Mine"\n{row}\n')
+    with pytest.raises(DataError, match=message):
+        own.model(str(path))
