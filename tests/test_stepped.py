@@ -151,7 +151,7 @@ def test_without_scripts_picture_answer_and_table_are_there(visit, data):
     first = next(iter(data["scenes"]))
     step = steps_of(data, first)[place_of(data)]
     assert tab.locator(f"{ROOT} .chart-wide svg").is_visible()
-    assert tab.inner_text(f"{ROOT} .stepped-answer") == f"{step['word']} {step['sentence']}"
+    assert tab.text_content(f"{ROOT} .stepped-answer") == f"{step['word']} {step['sentence']}"
     assert not tab.locator(f"{ROOT} .stepped-controls").is_visible()
     rows = tab.locator(f"{ROOT} details table tbody tr")
     assert rows.count() > 5
@@ -161,12 +161,12 @@ def test_without_scripts_picture_answer_and_table_are_there(visit, data):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible_and_fits(visit, width, scheme):
     tab = opened(visit, width=width, scheme=scheme)
+    assert tab.faults == []
     found = Axe().run(tab, ROOT).response["violations"]
     told = [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found]
     assert not told, json.dumps(told, indent=1)
     box = tab.locator(f"{ROOT} .live-canvas svg").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
-    assert tab.faults == []
 
 
 def test_print_shows_the_static_picture(visit):
