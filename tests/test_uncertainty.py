@@ -15,7 +15,7 @@ from inference_economics import catalog
 from inference_economics.answer import question as asking
 from inference_economics.answer.odds import SPEEDS, answers
 from inference_economics.answer.question import Question, draw
-from inference_economics.answer.ranges import COSTS, PRICES, Range, ranges, rows
+from inference_economics.answer.ranges import COSTS, PRICES, Range, ranges, rows, usual
 from inference_economics.answer.sensitivity import break_evens, indices
 from inference_economics.book import BOOK
 from inference_economics.machines import clusters
@@ -48,6 +48,15 @@ def drawn():
 def test_most_likely_values_of_the_machines_are_the_declarations():
     for name, row in MACHINES.items():
         assert row.values[1] == pytest.approx(CASE[name]), name
+
+
+def test_usual_inputs_are_the_declared_defaults():
+    found = usual()
+    assert {n: v for n, v in found.items() if not isinstance(v, float | int)} == {
+        n: v for n, v in CASE.items() if not isinstance(v, float | int)
+    }
+    for name, value in found.items():
+        assert isinstance(value, str | catalog.Record) or value == pytest.approx(CASE[name]), name
 
 
 def test_every_number_of_the_comparison_has_a_range_or_is_chosen():

@@ -3,7 +3,6 @@
 import re
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -66,8 +65,7 @@ def of_answer(patch):
     for name in ("answers", "draw"):
         patch.setattr(module, name, without_units(getattr(module, name)))
     given = base_with_units("equal_speed", {})
-    declared = SimpleNamespace(base=lambda _: given)
-    patch.setattr(module, "SHEET", SimpleNamespace(parameters=declared))
+    patch.setattr(module, "usual", lambda: given)
 
 
 @pytest.mark.parametrize("chapter", [name for name in BOOK.chapters if name != "uncertainty"])

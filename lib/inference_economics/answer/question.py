@@ -11,7 +11,7 @@ import numpy as np
 from SALib.sample import sobol
 
 from inference_economics import catalog
-from inference_economics.answer.ranges import PRICES, SHEET, Costs, Range, Vector, ranges
+from inference_economics.answer.ranges import PRICES, SHEET, Costs, Range, Vector, ranges, usual
 from inference_economics.catalog import Model
 from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.equal_speed import cost_of_rented_second
@@ -105,7 +105,7 @@ def machines(
     """
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
     work = ("model", "context_length", "output_tokens")
-    given = {**SHEET.parameters.base({}), **{name: getattr(question, name) for name in work}, **own}
+    given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
     return {key: _machine(key, given, values, growth) for key in question.contenders}
 
 
