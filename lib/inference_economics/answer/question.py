@@ -116,8 +116,11 @@ def _machine(
     prices = {
         names[gpu]: values[f"{key}.{quantity}"]
         for quantity, names in PRICES.items()
-        if f"{key}.{quantity}" in values
+        if f"{key}.{quantity}" in values and names[gpu]
     }
+    if f"{key}.host" in values:
+        share = values[f"{key}.host"] / values[f"{key}.price"]
+        prices[PRICES["host_share"][gpu]] = share
     inputs = {**given, "gpu" if gpu else "chip": catalog.chip(key), **prices}
     machine = (
         clusters.gpu_machine(growth, **inputs) if gpu else clusters.sram_machine(growth, **inputs)
@@ -126,6 +129,20 @@ def _machine(
         return machine
     rate = cost_of_rented_second(values[f"{key}.rent"], given["busy_share"])
     return replace(machine, card_rate=rate)
+
+
+@formulary.procedure
+def cheapest_way(question: Question, speed: float, in_sram: bool) -> tuple[Count, Count]:
+    """Requests and cards of the cheapest way to give a speed on one kind, at the likely values.
+
+    NaN if no contender of the kind gives it.
+    """
+    known = machines(question, question.likely, clusters.GROWTH)
+    own = [machine for key, machine in known.items() if is_sram(key) == in_sram]
+    able = [machine for machine in own if np.isfinite(machine.cost(speed))]
+    if not able:
+        return np.nan, np.nan
+    return min(able, key=lambda machine: float(machine.cost(speed))).way(speed)
 
 
 @formulary.procedure

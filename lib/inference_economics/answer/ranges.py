@@ -32,9 +32,13 @@ COSTS: dict[Costs, str] = {
 PRICES = {
     "price": ("card_price", "gpu_price"),
     "host_share": ("host_share", "gpu_host_share"),
+    "host": ("", ""),
     "rent": ("", ""),
 }
-"""What a chip costs, and the inputs of `equal_speed` that take it: of an SRAM chip, of a GPU."""
+"""What a chip costs, and the inputs of `equal_speed` that take it: of an SRAM chip, of a GPU.
+
+A host is a card's part of it in dollars; a rent takes the place of all others.
+"""
 
 
 class Range(BaseModel):

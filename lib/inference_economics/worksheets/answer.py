@@ -46,7 +46,7 @@ def conclude(
     """The ratio of costs, SRAM over GPU, as one correction after the other is made.
 
     Up to `host_ratio` it compares the price of cards for a token per second, as the article does;
-    from `equal_speed_ratio` on both chips give every user the same speed. `mlperf_ratio`,
+    from `short_speed_ratio` on both chips give every user the same speed. `mlperf_ratio`,
     `bound_ratio`, `dgx_ratio` and `mixed_ratio` are figures of other chapters that change
     something else.
     """
@@ -87,6 +87,9 @@ def conclude(
     work = {"model": model, "context_length": context_length, "output_tokens": output_tokens}
     prices = {"card_price": card_price, "gpu_price": gpu_price}
     given = {**usual(), **work, **prices}
+    short_output = value("mlperf_llama2_70b.mean_output_tokens")
+    short_work = {"context_length": short_length, "output_tokens": np.ceil(short_output)}
+    short_speed_ratio: Ratio = _at_speed(target_speed, given, load=0.0, **short_work)
     equal_speed_ratio: Ratio = _at_speed(target_speed, given, load=0.0)
     electricity_ratio: Ratio = _at_speed(target_speed, given)
     bound_ratio: Ratio = _at_speed(target_speed, given, layer_floor=0.0)
