@@ -180,8 +180,8 @@ def _row(path: Path, line: int, columns: Sequence[str], cells: Sequence[str]) ->
         )
     if len(filled) > len(columns):
         raise DataError(
-            f"{path}, line {line}: it has {len(filled)} cells, the header {len(columns)}; row names "
-            "need a column of their own (R: row.names=FALSE), and decimal commas semicolons "
+            f"{path}, line {line}: it has {len(filled)} cells, the header {len(columns)}; row "
+            "names need a column of their own (R: row.names=FALSE), and decimal commas semicolons "
             "between the cells"
         )
     return dict(zip(columns, filled, strict=True))
