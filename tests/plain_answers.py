@@ -36,7 +36,8 @@ def known(costs, year):
 def mixed(costs, sram_costs, year):
     """Prices of two kinds: one for GPUs, another for SRAM."""
     other = known(sram_costs, year)
-    return known(costs, year) | {n: row for n, row in other.items() if chip_of(n) in SRAM}
+    own = {n: row for n, row in known(costs, year).items() if chip_of(n) not in SRAM}
+    return own | {n: row for n, row in other.items() if chip_of(n) in SRAM}
 
 
 def chip_of(name):
@@ -87,7 +88,8 @@ def rate(key, given):
         return given[f"{key}.rent"] / given["busy_share"]
     power = given["chip_power"] if key in SRAM else catalog.value(f"{key}.power")
     electricity = power * given["load"] * given["overhead"] * given["electricity_price"]
-    price = given[f"{key}.price"] * (1 + given[f"{key}.host_share"])
+    price = given[f"{key}.price"]
+    price += given.get(f"{key}.host", price * given.get(f"{key}.host_share", 0.0))
     return price / given["lifetime"] / given["busy_share"] + electricity
 
 

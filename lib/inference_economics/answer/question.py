@@ -50,7 +50,8 @@ class Question:
         found = ranges(self.costs, self.year)
         if self.sram_costs:
             other = ranges(self.sram_costs, self.year).items()
-            found |= {name: row for name, row in other if row.chip and is_sram(row.chip)}
+            found = {name: row for name, row in found.items() if not _of_sram(row)}
+            found |= {name: row for name, row in other if _of_sram(row)}
         return found
 
     @cached_property
@@ -68,6 +69,10 @@ class Question:
         """What is uncertain as SALib wants to have it."""
         names = list(self.ranges)
         return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def _of_sram(row: Range) -> bool:
+    return bool(row.chip) and is_sram(row.chip)
 
 
 def of_article(costs: Costs = "buyer", year: int = 2024) -> Question:

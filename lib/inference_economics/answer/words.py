@@ -48,8 +48,8 @@ def sentence(one: Answer) -> str:
     user = f"At {shown(one.speed, 'token/s')} for each user"
     if one.word == "nobody can":
         return (
-            f"{user}, in {odds(one.nobody)}, neither keeps up, unless it guesses tokens "
-            f"ahead.{_rest(one)}"
+            f"{user}, in {odds(one.nobody)}, no chip that competes keeps up, unless it "
+            f"guesses tokens ahead.{_rest(one)}"
         )
     if not _can(one.sram) or not _can(one.gpu):
         return f"{user} {_alone(one)}"
