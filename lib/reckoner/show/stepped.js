@@ -48,15 +48,16 @@
       this.show();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => history.replaceState(null, "", `#${this.root.id}?at=${this.step.at}&scene=${this.scene}`), 150);
-      if (drawAgain && this.drawn) this.drawn = this.embed();
+      if (drawAgain && this.drawn && !this.step.picture) this.drawn = this.embed();
       else this.view?.signal("at", this.step.at).runAsync();
     }
 
     show() {
-      const { word, sentence, shown } = this.step;
+      const { word, sentence, shown, picture } = this.step;
       this.said.replaceChildren(this.create("strong", {}, word), ` ${sentence}`);
       this.output.textContent = shown;
       this.range.setAttribute("aria-valuetext", shown);
+      if (picture) this.root.querySelector(".drawing-parts").innerHTML = picture;
     }
 
     /* A link names a place and a scene; what it does not know is left as it is. */
@@ -70,7 +71,7 @@
     }
 
     draw() {
-      this.drawn ??= this.embed();
+      this.drawn ??= this.step.picture ? Promise.resolve() : this.embed();
       return this.drawn.then(() => this.view);
     }
 
