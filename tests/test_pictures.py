@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.book import open_chapter
-from inference_economics.chapters import kv_cache, room
+from inference_economics.chapters import kv_cache, room, two_machines
 from inference_economics.chapters.room import Room
 from reckoner.show import drawing
 from reckoner.show.drawing import PITCH, SIDE, Fill
@@ -159,3 +159,70 @@ def test_without_shared_heads_the_caches_fill_eight_times_the_room():
     chapter = open_chapter("kv_cache", {})
     caches = kv_cache._caches(chapter)
     assert caches["MHA"] / caches["GQA"] == chapter.results.gqa_factor == 8
+
+
+def sides_of(svg):
+    return [float(rect["width"]) for rect in svg.find_all("rect")]
+
+
+@given(st.lists(st.floats(1e-6, 1e9), min_size=2, max_size=5))
+def test_squares_have_areas_in_proportion(values):
+    compared = [drawing.Square(value, f"number {n}", "red") for n, value in enumerate(values)]
+    sides = sides_of(soup(drawing.squares("a scale", compared)))
+    largest = values.index(max(values))
+    for side, value in zip(sides, values, strict=True):
+        assert side**2 / sides[largest] ** 2 == pytest.approx(value / values[largest], rel=1e-4)
+    assert max(sides) == drawing.LARGEST
+
+
+@pytest.fixture(scope="module")
+def occupancy():
+    return open_chapter("occupancy", {})
+
+
+def test_the_sheet_has_seven_scales_in_proportion(occupancy):
+    both = two_machines.pair(occupancy, 128)
+    cards, box = both.cluster.cards, catalog.value("article.gpu_machine_gpus")
+    speed, value = occupancy.results.slowed_speed, catalog.value
+    expected = [
+        (cards * value("groq_lpu.memory"), box * value("h100_sxm.memory")),
+        (cards, box),
+        (cards * value("article.groq_card_price"), box * value("h100_sxm.price")),
+        (cards * value("groq_lpu.power"), box * value("h100_sxm.power")),
+        (cards * value("groq_lpu.memory_bandwidth"), box * value("h100_sxm.memory_bandwidth")),
+        (speed, 1 / both.gpus.decode_time),
+        (128 * speed, 128 / both.gpus.decode_time),
+    ]
+    groups = soup(two_machines.sheet(occupancy).data).select(".drawing-groups .drawing-group")
+    assert len(groups) == len(expected)
+    for group, (sram, hbm) in zip(groups, expected, strict=True):
+        left, right = sides_of(group)
+        assert (left / right) ** 2 == pytest.approx(sram / hbm, rel=1e-4)
+        assert "unverified" in group.get_text() or "Power" not in group.get_text()
+
+
+def test_the_wires_are_the_rows_of_the_catalog(occupancy):
+    wires = soup(two_machines.sheet(occupancy).data).select(".drawing-parts > .drawing-group")
+    sides = sides_of(wires[0])
+    for side, (_, address, _) in zip(sides, two_machines.WIRES, strict=True):
+        share = catalog.value(address) / catalog.value("groq_lpu.memory_bandwidth")
+        assert (side / sides[0]) ** 2 == pytest.approx(share, rel=1e-4)
+
+
+def test_the_journey_adds_up_on_both_machines(occupancy):
+    both = two_machines.pair(occupancy, occupancy.inputs.batch_size)
+    cluster = two_machines.parts_of_cluster(both.cluster)
+    assert sum(cluster.values()) == pytest.approx(1 / occupancy.results.slowed_speed)
+    lost = occupancy.results.groq_unexplained * both.cluster.layers
+    assert cluster["unexplained"] == pytest.approx(lost)
+    gpus = two_machines.parts_of_gpus(both.gpus)
+    assert sum(gpus.values()) == pytest.approx(both.gpus.decode_time)
+    assert gpus["unexplained"] == 0
+
+
+def test_a_machine_that_cannot_hold_the_batch_is_left_out(occupancy):
+    few = two_machines.pair(occupancy, 128)
+    many = two_machines.pair(occupancy, 10_000)
+    assert few.gpus is not None and many.gpus is None
+    names = [scale.name for scale in two_machines.scales(many)]
+    assert names == [scale.name for scale in two_machines.scales(few)][:5]
