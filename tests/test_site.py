@@ -117,7 +117,7 @@ def test_a_figure_is_described_pictured_and_tabulated(page):
 
 
 def test_a_drawing_is_described_and_tabulated_and_its_slider_moves_it(visit):
-    for page in ("book/index.html", *(f"notebooks/{name}.html" for name in DRAWN)):
+    for page in ("book/index.html", *CHAPTERS):
         for drawn in soup(page).select("div.drawing"):
             pictures = drawn.find_all("svg", attrs={"role": "img"})
             assert pictures

@@ -32,9 +32,9 @@ BATCHES = (1, 8, 32, 128, 512)
 PRICES = {"groq_lpu": "article.groq_card_price", GPU: f"{GPU}.price"}
 
 PARTS = {
-    "reading weights": Style("2"),
+    "weights read": Style("2"),
     "multiplying": Style("6"),
-    "reading KV caches": Style("3"),
+    "caches read": Style("3"),
     "sending": Style("4"),
     "floor of stages": Style("5"),
     "the engine": Style("axis"),
@@ -244,11 +244,11 @@ def journey(chapter: Chapter) -> HTML:
         for n, (part, time) in enumerate(parts.items())
         if time > 0
     )
-    x = Axis("Time of a token (ms)", scale={"domain": [0, 1.4e3 * max(totals.values())]})
+    x = Axis("Time of a token (ms)", scale={"domain": [0, 1.2e3 * max(totals.values())]})
     y = Names("Machine", list(found), {"titlePadding": 12})
     present = {part: PARTS[part] for part in PARTS if part in set(rows["kind"])}
     colours = told_apart(present)["color"].legend(alt.Legend(columns=2))
-    said = [f"{shown(total, 's')}, {shown(1 / total, 'token/s')}" for total in totals.values()]
+    said = [str(shown(total, "s")) for total in totals.values()]
     layers = shown(both.cluster.layers, "count")
     lost = found[cluster]["unexplained"] / totals[cluster]
     return chapter.drawn(
@@ -289,7 +289,7 @@ def told(chapter: Chapter) -> str:
     both = pair(chapter, chapter.inputs.batch_size)
     layers = both.cluster.layers
     parts = {name: time / layers for name, time in parts_of_cluster(both.cluster).items()}
-    work = sum(parts[name] for name in ("reading weights", "multiplying", "reading KV caches"))
+    work = sum(parts[name] for name in ("weights read", "multiplying", "caches read"))
     text = (
         f"A token takes {shown(both.cluster.time_per_token, 's')} through {shown(layers, 'count')} "
         f"layers. For each of them the cards read and multiply for {shown(work, 's')}, at the same "
