@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from inference_economics import catalog
 from inference_economics.catalog import Model, own
+from inference_economics.chapters import room
 from inference_economics.formulas import capacity
 from inference_economics.formulas import kv_cache as cache_of
 from reckoner.show.charts import SOLID, Axis, Names, Style, bars, dots, lines, points, texts
@@ -65,6 +66,11 @@ def cache_by_scheme(chapter: Chapter) -> HTML:
         height=260,
         data=places.set_axis(["Attention", "Cache (GB)", "Size", "The model"], axis=1),
     )
+
+
+def room_of_schemes(chapter: Chapter) -> HTML:
+    """The room with a batch of conversations in it, under each of the schemes."""
+    return room.of_schemes(chapter, _caches(chapter), own.attention(chapter.inputs.model.key))
 
 
 def sharing(chapter: Chapter) -> str:

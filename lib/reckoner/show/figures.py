@@ -102,10 +102,14 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
         f'<div class="chart-{name}"{shown}>{_svg(spec, width)}</div>'
         for (name, width), shown in zip(WIDTHS.items(), ("", ' style="display: none"'), strict=True)
     )
+    return f'<div class="chart">{pictures}{data_html(table)}</div>'
+
+
+def data_html(table: pd.DataFrame) -> str:
+    """The data of a figure, to be unfolded below it."""
     return (
-        f'<div class="chart">{pictures}'
         '<details class="chart-data"><summary>Data of this figure</summary>'
-        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details></div>'
+        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details>'
     )
 
 

@@ -46,17 +46,18 @@
       this.show();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => history.replaceState(null, "", `#${this.root.id}?at=${this.step.at}&scene=${this.scene}`), 150);
-      if (drawAgain) this.drawAgain();
+      if (drawAgain && !this.step.picture) this.drawAgain();
       else this.view?.signal("at", this.step.at).runAsync();
     }
 
     show() {
-      const { word, sentence, shown } = this.step;
+      const { word, sentence, shown, picture } = this.step;
       this.said.replaceChildren(this.create("strong", {}, word), ` ${sentence}`);
       this.output.textContent = shown;
       this.range.value = this.place;
       this.select.value = this.scene;
       this.range.setAttribute("aria-valuetext", shown);
+      if (picture) this.root.querySelector(".drawing-parts").innerHTML = picture;
     }
 
     get link() {
@@ -78,7 +79,7 @@
     }
 
     draw() {
-      this.drawn ??= this.embed();
+      this.drawn ??= this.step.picture ? Promise.resolve() : this.embed();
       return this.drawn.then(() => this.view);
     }
 
