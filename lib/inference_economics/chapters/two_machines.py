@@ -17,6 +17,7 @@ from inference_economics.choices import has_shape
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.occupancy import speed_of_request
 from inference_economics.machines.pipeline import LIMITS, Pipeline, token_times
+from inference_economics.machines.published import unexplained_by
 from inference_economics.serving.constants import constants_of
 from inference_economics.serving.model import Served, run_on, serve
 from reckoner.declare.units import shown, some
@@ -69,7 +70,7 @@ class Pair:
 def pair(chapter: Chapter, batch: float) -> Pair:
     """Both machines with another batch than this page's."""
     given = chapter.inputs
-    lost = chapter.results.groq_unexplained
+    lost = unexplained_by("groq_llama2_70b.output_speed")
     cluster = pipeline(chapter, batch_size=batch, layer_floor=lost)
     return Pair(given.chip, batch, cluster, _served(given, batch))
 
