@@ -274,7 +274,8 @@ def test_prices_move_the_crossing():
         name: concluded(**change).crossover_speed for name, change in price_scenarios().items()
     }
     own, article, listed = (
-        found[name] for name in ("Groq's cards at cost", "the article's prices", "list prices")
+        found[name]
+        for name in ("mixed: Groq's cards at cost", "the article's prices", "list prices")
     )
     assert own < article < listed
 

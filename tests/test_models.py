@@ -256,6 +256,13 @@ def test_the_cache_takes_what_the_file_says_and_nothing_else():
         (changed(LLAMA, quantization_config={"quant_method": "awq"}), "bits: .* got None"),
         (changed(LLAMA, quantization_config={"quant_algo": "X"}), "quant_algo: 'X' is none of"),
         (changed(LLAMA, quantization_config=[1]), "quantization_config: expected its fields"),
+        (changed(LLAMA, quantization_config={"config_groups": [1]}), "not in the form of its kind"),
+        (
+            changed(
+                LLAMA, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": "x"}
+            ),
+            "group_size: expected a whole number",
+        ),
     ],
 )
 def test_a_format_that_is_not_known_is_named(config, message):

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
+from inference_economics.answer.odds import asked
+from inference_economics.answer.question import of_article
+from inference_economics.answer.words import turns
 from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
@@ -45,6 +48,8 @@ BOOK = Book(
         "scored": scored,
         "decided": str(shown(catalog.value("answer.decided_share"), "share")),
         "card_in_shop": str(shown(catalog.value("groq_card.price"), "USD")),
+        "card_of_article": str(shown(catalog.value("article.groq_card_price"), "USD")),
+        "turns_of_buyer": lambda: f"{turns(of_article(), asked(of_article()))}.",
         "layers_picture": layers_picture,
     },
     cover=("batching", "fig-batching-cost"),

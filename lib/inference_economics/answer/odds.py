@@ -19,7 +19,7 @@ from inference_economics.units import Ratio, Share, TokensPerSecond
 
 Word = Literal["GPU", "SRAM", "too close to call", "nobody can"]
 
-SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 1000, 70)}))
+SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 500, 60)}))
 """The speeds at which the answer is looked for."""
 
 

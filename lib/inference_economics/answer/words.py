@@ -21,7 +21,7 @@ VERDICTS = {
 
 WHOSE = {
     "maker": "makers who pay what the hardware costs to make",
-    "buyer": "buyers at list price",
+    "buyer": "buyers",
     "tenant": "tenants",
 }
 
@@ -48,8 +48,8 @@ def sentence(one: Answer) -> str:
     user = f"At {shown(one.speed, 'token/s')} for each user"
     if one.word == "nobody can":
         return (
-            f"{user} no chip that competes keeps up in {odds(one.nobody)}, unless it guesses "
-            f"tokens ahead.{_rest(one)}"
+            f"{user}, in {odds(one.nobody)}, no chip that competes keeps up, unless it "
+            f"guesses tokens ahead.{_rest(one)}"
         )
     if not _can(one.sram) or not _can(one.gpu):
         return f"{user} {_alone(one)}"
@@ -87,7 +87,9 @@ def _can(cost: Vector) -> bool:
 
 
 def _some_fail(one: Answer) -> str:
-    return f" In {odds(one.nobody)} neither keeps up." if one.nobody >= 0.005 else ""
+    if one.nobody < 0.005:
+        return ""
+    return f" In {odds(one.nobody)} neither keeps up; they are left out of the odds and costs."
 
 
 def _rest(one: Answer) -> str:
@@ -97,9 +99,16 @@ def _rest(one: Answer) -> str:
     return f" In the others {kind}."
 
 
+def headline(one: Answer) -> str:
+    """The word as the start of an answer; where one kind alone competes, only that."""
+    if len(one.kinds) == 1 and one.word != "nobody can":
+        return "Only SRAM cards compete." if one.kinds == {True} else "Only GPUs compete."
+    return VERDICTS[one.word]
+
+
 def answer_in_words(one: Answer) -> str:
     """The word and the sentence."""
-    return f"**{VERDICTS[one.word]}** {sentence(one)}"
+    return f"**{headline(one)}** {sentence(one)}"
 
 
 def turns(question: Question, along: Sequence[Answer]) -> str:
@@ -109,16 +118,18 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         question: what was asked.
         along: its answers at rising speeds.
     """
-    whose = WHOSE[question.costs]
     gpu = first_speed(along, "GPU", last=True)
     sram, nobody = first_speed(along, "SRAM"), first_speed(along, "nobody can")
-    parts = [f"GPUs lead up to {shown(gpu, 'token/s')}"] if gpu else []
+    alone = len(along[0].kinds) == 1
+    parts = []
+    if gpu:
+        lead = "only GPUs are to be had, for speeds" if alone else "GPUs lead"
+        parts.append(f"{lead} up to {shown(gpu, 'token/s')}")
     if math.isfinite(sram):
-        parts.append(f"the SRAM cluster from {shown(sram, 'token/s')}")
+        parts.append(f"the SRAM cluster leads from {shown(sram, 'token/s')}")
+    if gpu and math.isfinite(sram) and not alone:
+        parts.append("between the two it is too close to call")
     if math.isfinite(nobody):
-        parts.append(f"nobody keeps up from {shown(nobody, 'token/s')}")
-    return (
-        f"For {whose} {', '.join(parts[:-1])} and {parts[-1]}"
-        if parts[1:]
-        else (f"For {whose} {parts[0]}" if parts else f"For {whose} no side leads at any speed")
-    )
+        parts.append(f"from {shown(nobody, 'token/s')} nobody keeps up")
+    said = "; ".join(parts) or "no side leads at any speed"
+    return f"For {WHOSE[question.costs]} {said}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -24,14 +24,14 @@ from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
+SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 500]})
 COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": False, "padding": 8})
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
 YEARS = (2023, 2024, 2025, 2026)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
-    ("bought, 2024", "buyer", 2024),
-    ("bought, 2026", "buyer", 2026),
-    ("at what making it costs", "maker", 2024),
+    ("bought, at prices of 2024", "buyer", 2024),
+    ("bought, at prices of 2026", "buyer", 2026),
+    ("used by its maker, at cost, 2024", "maker", 2024),
     ("rented, 2024", "tenant", 2024),
     ("rented, 2026", "tenant", 2026),
 )
@@ -47,7 +47,13 @@ def question_and_answers(key: tuple[Any, ...], chapter: Chapter) -> tuple[Questi
     costs, year = key
     given = chapter.inputs
     question = Question(given.model, given.context_length, given.output_tokens, costs, year)
-    return question, answers(question, SPEEDS, draw(question, given.samples, given.seed))
+    return question, answers(question, speeds(chapter), draw(question, given.samples, given.seed))
+
+
+def speeds(chapter: Chapter) -> list[float]:
+    """The speeds at which the answer is looked for, this page's own among them."""
+    own = float(chapter.inputs.target_speed)
+    return sorted({own, *(speed for speed in SPEEDS if abs(np.log(speed / own)) > 0.03)})
 
 
 def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
@@ -86,8 +92,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "as above: a buyer of 2024": {},
     "a maker's costs": {"costs": "maker"},
     "prices of 2026": {"year": 2026},
-    "answers of 256 tokens": {"output_tokens": 256},
-    "answers of 2,048 tokens": {"output_tokens": 2048},
+    "short chats, as MLPerf has them": {
+        "context_length": "mlperf_llama2_70b.max_input_tokens",
+        "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
+    },
+    **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
     "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
 }
 """What would change the answer: a field of the question, or a row in the place of a range."""
@@ -98,8 +107,7 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     base = question_and_answers(("buyer", 2024), chapter)[0]
     rows = []
     for name, change in CHANGES.items():
-        fields = {key: of for key, of in change.items() if "." not in key}
-        question = replace(base, **fields)
+        question = replace(base, **_fields(change))
         values = draw(question, chapter.inputs.samples, chapter.inputs.seed)
         values |= {
             key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
@@ -116,9 +124,24 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     return chapter.table(pd.DataFrame(rows).replace(np.inf, np.nan))
 
 
+LENGTHS = ("context_length", "output_tokens")
+
+
+def _fields(change: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a question that change; lengths by their rows."""
+    found = {
+        key: np.ceil(value(of)) if key in LENGTHS and isinstance(of, str) else of
+        for key, of in change.items()
+        if "." not in key
+    }
+    if isinstance(change.get("context_length"), str):
+        found["context_length"] += found["output_tokens"]
+    return found
+
+
 def cost_against_speed(chapter: Chapter) -> HTML:
     """The answer at any speed: cost of both kinds with their bands, and the sentence."""
-    start = min(SPEEDS, key=lambda speed: abs(np.log(speed / chapter.inputs.target_speed)))
+    start = float(chapter.inputs.target_speed)
     scenes = {
         f"{costs}-{year}": _scene(label, along(chapter, costs, year))
         for label, costs, year in SCENES
@@ -137,7 +160,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         stepped.Step(
             one.speed,
             str(shown(one.speed, "token/s")),
-            in_words.VERDICTS[one.word],
+            in_words.headline(one),
             in_words.sentence(one),
         )
         for one in found
@@ -154,7 +177,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         .mark_text(align="left", dx=4, dy=-8, fontWeight="bold")
         .encode(*places, text="kind:N", color=told["color"].legend(None)),
         stepped.rule_at(SPEED.channel(alt.X, "at")),
-        title="Cheap tokens come from GPUs, fast tokens from SRAM",
+        title="What a token costs at each speed",
         description=(
             "Median cost of a million tokens against the speed of every user, hardware "
             f"{label}, with the range of nine samples in ten as a band. {steps[0].sentence} "
@@ -212,7 +235,8 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("measured_ratio", "measured throughput", "what MLPerf measured on the H100"),
     ("short_ratio", "the same requests", "Groq's requests as short as MLPerf's"),
     ("host_ratio", "a host for the GPU", "a GPU's part of a DGX"),
-    ("equal_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
+    ("short_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
+    ("equal_speed_ratio", "long requests", "the article's lengths again, on both"),
     ("electricity_ratio", "electricity", "the power of both over their lives"),
     ("listed_ratio", "list price", "what a single Groq card costs in a shop"),
     ("median_ratio", "all uncertain", "every input a range; the median"),
@@ -252,7 +276,7 @@ def waterfall(chapter: Chapter) -> HTML:
             alt.Chart(data)
             .mark_text(align="left", dx=5, color=colour("text"))
             .encode(x.channel(alt.X, "end"), place, text="text:N"),
-            title="Most corrections speak for the GPU; equal speed takes most of it back",
+            title="From the article's ratio to the answer, a correction at a time",
             description=(
                 "Bars on a logarithmic axis, one a correction, each from the ratio before it to "
                 "the ratio after it: "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import altair as alt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.answer.odds import Answer, asked
+from inference_economics.answer.odds import Answer, asked, quantiles
+from inference_economics.answer.question import Question
 from inference_economics.catalog.market import offers
 from inference_economics.chapters.answer import (
     COST,
@@ -50,43 +53,66 @@ def sold(chapter: Chapter) -> pd.DataFrame:
         for offer in offers()
         if offer.row.size_class == "70B" and offer.row.speed_kind == "measured"
     )
-    found = [asked(question_and_answers(("buyer", 2024), chapter)[0], list(rows["speed"]))]
-    rows["cost"] = [_median(one, kind) for one, kind in zip(*found, rows["kind"], strict=True)]
+    of_2024 = _question(chapter)
+    for costs in ("buyer", "maker"):
+        rows[costs] = [
+            _median(asked(replace(of_2024, costs=costs, year=int(year)), [speed])[0], kind)
+            for year, speed, kind in zip(rows["year"], rows["speed"], rows["kind"], strict=True)
+        ]
     return rows
 
 
+def _question(chapter: Chapter) -> Question:
+    asked_for: Question = question_and_answers(("buyer", 2024), chapter)[0]
+    return asked_for
+
+
 def _median(one: Answer, kind: str) -> float:
-    """What a token costs a buyer in the median, where most samples reach the speed."""
+    """What a token costs in the median, where most samples reach the speed."""
     cost = {"sram": one.sram, "gpu": one.gpu}.get(kind, np.array([np.inf]))
-    return float(np.median(cost)) if np.isfinite(cost).mean() > 0.5 else np.nan
+    return float(quantiles(cost, [0.5])[0]) if np.isfinite(cost).mean() > 0.5 else np.nan
 
 
 def below_cost(chapter: Chapter) -> str:
-    """Who asks less than the tokens cost a buyer of the hardware, and what that says."""
-    rows = sold(chapter).dropna(subset="cost")
-    factor = rows["price"] / rows["cost"]
-    sentences = []
-    for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
-        known = factor[rows["kind"] == kind]
-        if len(known):
-            ends = [str(shown(end, "ratio")) for end in (known.min(), known.max())]
-            below = int((known < 1).sum())
-            span = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
-            sentences.append(
-                f"{name} asked {span} times what we compute for a buyer of the hardware, less in "
-                f"{below or 'none'} of {len(known)} cases."
-            )
-    maker = asked(question_and_answers(("maker", 2024), chapter)[0], list(rows["speed"]))
-    own = pd.Series(map(_median, maker, rows["kind"]), index=rows.index)
-    dear = rows["price"] / own
-    sram = dear[rows["kind"] == "sram"].dropna()
-    if len(sram):
+    """Who asks less than the tokens cost a buyer, who is faster than computed, what that says."""
+    rows = sold(chapter)
+    sentences = [
+        said
+        for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq"))
+        if (said := _held_against(rows[rows["kind"] == kind], name))
+    ]
+    dear = (rows["price"] / rows["maker"])[rows["kind"] == "sram"].dropna()
+    if len(dear):
         sentences.append(
-            "Against what its cards cost to make, Groq's lowest price is "
-            f"{shown(sram.min(), 'ratio')} times the cost: room for a margin that a buyer of its "
-            "cards would not have."
+            "Against what its hardware costs to make, Groq's lowest price is "
+            f"{shown(dear.min(), 'ratio')} times the cost: a margin that a buyer of its cards "
+            "would not have."
         )
     return " ".join(sentences)
+
+
+def _held_against(rows: pd.DataFrame, name: str) -> str:
+    """How the prices of one kind of seller stand to the computed costs, and which are too fast."""
+    known = (rows["price"] / rows["buyer"]).dropna()
+    fast = rows[rows["buyer"].isna()]
+    said = []
+    if len(known):
+        low, high = shown(known.min(), "ratio"), shown(known.max(), "ratio")
+        below = int((known < 1).sum())
+        said.append(
+            f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
+            f"less in {below or 'none'} of {len(known)} cases."
+        )
+    if len(fast):
+        names = ", ".join(
+            f"{seller} at {shown(speed, 'token/s')} in {year}"
+            for seller, speed, year in zip(fast["seller"], fast["speed"], fast["year"], strict=True)
+        )
+        said.append(
+            f"Faster than most of our samples allow: {names}. Either they guess tokens ahead, or "
+            "our model is refuted there."
+        )
+    return " ".join(said)
 
 
 def picture(chapter: Chapter) -> HTML:
@@ -145,7 +171,7 @@ def picture(chapter: Chapter) -> HTML:
                 "Price of": rows["year"],
                 "Speed (token/s)": rows["speed"],
                 "Price with input (USD per million)": 1e6 * rows["price"],
-                "Computed cost (USD per million)": 1e6 * rows["cost"],
+                "Computed cost (USD per million)": 1e6 * rows["buyer"],
             }
         ),
     )  # fmt: skip

@@ -12,7 +12,6 @@ from inference_economics.chapters.equal_speed import (
     points,
     question,
     slower,
-    way,
 )
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
 from reckoner.declare.units import shown
@@ -196,8 +195,8 @@ def full_batch(chapter: Chapter) -> str:
 def entry(chapter: Chapter) -> str:
     """What the cheapest tokens of each chip take."""
     given = chapter.inputs
-    requests, cards = way(chapter.lines.sram, 1e-9)
-    _, gpus = way(chapter.lines.hbm, 1e-9)
+    requests, cards = chapter.lines.sram.way(1e-9)
+    _, gpus = chapter.lines.hbm.way(1e-9)
     others = (
         f"; the cheapest of GPUs take {_count(gpus, 'card')} for "
         f"{chapter.shown(gpus * given.gpu_price, 'USD')}."

@@ -173,6 +173,12 @@ def shaped() -> list[Model]:
     return [catalog.model(key) for key in catalog.models("hidden_size", *cache_of.NEEDS)]
 
 
+def some_of(models: list[Model], most: int = 2) -> str:
+    """The names of the first models, and whether there are others."""
+    named = " and ".join(model.name for model in models[:most])
+    return f"{named}, among others," if len(models) > most else named
+
+
 def every_model(chapter: Chapter) -> pd.DataFrame:
     """What the cache takes in every model whose shape is known, largest first."""
     given, names = chapter.inputs, catalog.model_names()

@@ -17,6 +17,7 @@ from inference_economics.choices import has_shape
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.occupancy import speed_of_request
 from inference_economics.machines.pipeline import LIMITS, Pipeline, token_times
+from inference_economics.machines.published import unexplained_by
 from inference_economics.serving.constants import constants_of
 from inference_economics.serving.model import Served, run_on, serve
 from reckoner.declare.units import shown, some
@@ -27,6 +28,8 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 GPU, ENGINE = "h100_sxm", "vllm"
+LOST = "groq_llama2_70b.output_speed"
+"""The speed that says how much time the cluster is taken to lose in each layer."""
 SRAM, HBM = colour("1"), colour("2")
 BATCHES = (1, 8, 32, 128, 512)
 PRICES = {"groq_lpu": "article.groq_card_price", GPU: f"{GPU}.price"}
@@ -69,8 +72,7 @@ class Pair:
 def pair(chapter: Chapter, batch: float) -> Pair:
     """Both machines with another batch than this page's."""
     given = chapter.inputs
-    lost = chapter.results.groq_unexplained
-    cluster = pipeline(chapter, batch_size=batch, layer_floor=lost)
+    cluster = pipeline(chapter, batch_size=batch, layer_floor=unexplained_by(LOST))
     return Pair(given.chip, batch, cluster, _served(given, batch))
 
 
@@ -121,7 +123,10 @@ class Scale:
     def drawn(self) -> str:
         """Two squares."""
         sram, hbm = self.words
-        compared = [Square(self.sram, sram, SRAM), Square(self.hbm, hbm, HBM)]
+        compared = [
+            Square(self.sram, sram, SRAM, "SRAM cluster"),
+            Square(self.hbm, hbm, HBM, _gpus()),
+        ]
         return drawing.squares(self.name, compared, self.ratio)
 
 

@@ -269,7 +269,7 @@ class Study:
                     Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
                     {str(name): Style(c, dash) for name, c, dash in looks},
                 ),
-                title="Whose costs are counted moves the crossing, not who leads at either end",
+                title="How often the SRAM cluster is the cheaper, by whose costs are counted",
                 description=(
                     "Lines of the share of samples in which SRAM is cheaper against speed, one "
                     f"for each kind of costs. {'. '.join(turns)}."
