@@ -132,7 +132,7 @@ def squares(title: str, compared: Sequence[Square], note: str = "") -> str:
         x += side + PITCH
     said = "; ".join(f"{square.of} {square.words}".strip() for square in compared)
     words = "".join(
-        f'<span style="color: {square.paint}">{html.escape(square.words)}</span>'
+        f'<span style="border-color: {square.paint}">{html.escape(square.words)}</span>'
         for square in compared
     )
     described = f"{title} as squares, areas in proportion: {said}."
