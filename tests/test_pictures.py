@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from inference_economics import catalog
 from inference_economics.book import open_chapter
 from inference_economics.chapters import kv_cache, room, two_machines
-from inference_economics.chapters.occupancy import pipeline
 from inference_economics.chapters.room import Room
 from inference_economics.machines.published import unexplained_by
 from reckoner.show import drawing
@@ -183,14 +182,14 @@ def occupancy():
 
 
 def slowed(chapter):
-    """The cluster at the chapter's batch, with what Groq's own speed leaves unexplained."""
-    return pipeline(chapter, layer_floor=unexplained_by("groq_llama2_70b.output_speed"))
+    """The chapter's own speed, if its cluster loses as much in a layer as Groq's."""
+    return chapter.changed(layer_floor=unexplained_by(two_machines.LOST)).speed
 
 
 def test_the_sheet_has_seven_scales_in_proportion(occupancy):
     both = two_machines.pair(occupancy, 128)
     cards, box = both.cluster.cards, catalog.value("article.gpu_machine_gpus")
-    speed, value = slowed(occupancy).speed, catalog.value
+    speed, value = slowed(occupancy), catalog.value
     expected = [
         (cards * value("groq_lpu.memory"), box * value("h100_sxm.memory")),
         (cards, box),
@@ -219,8 +218,8 @@ def test_the_wires_are_the_rows_of_the_catalog(occupancy):
 def test_the_journey_adds_up_on_both_machines(occupancy):
     both = two_machines.pair(occupancy, occupancy.inputs.batch_size)
     cluster = two_machines.parts_of_cluster(both.cluster)
-    assert sum(cluster.values()) == pytest.approx(1 / slowed(occupancy).speed)
-    lost = unexplained_by("groq_llama2_70b.output_speed") * both.cluster.layers
+    assert sum(cluster.values()) == pytest.approx(1 / slowed(occupancy))
+    lost = unexplained_by(two_machines.LOST) * both.cluster.layers
     assert cluster["unexplained"] == pytest.approx(lost)
     gpus = two_machines.parts_of_gpus(both.gpus)
     assert sum(gpus.values()) == pytest.approx(both.gpus.decode_time)

@@ -28,6 +28,8 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 GPU, ENGINE = "h100_sxm", "vllm"
+LOST = "groq_llama2_70b.output_speed"
+"""The speed that says how much time the cluster is taken to lose in each layer."""
 SRAM, HBM = colour("1"), colour("2")
 BATCHES = (1, 8, 32, 128, 512)
 PRICES = {"groq_lpu": "article.groq_card_price", GPU: f"{GPU}.price"}
@@ -70,8 +72,7 @@ class Pair:
 def pair(chapter: Chapter, batch: float) -> Pair:
     """Both machines with another batch than this page's."""
     given = chapter.inputs
-    lost = unexplained_by("groq_llama2_70b.output_speed")
-    cluster = pipeline(chapter, batch_size=batch, layer_floor=lost)
+    cluster = pipeline(chapter, batch_size=batch, layer_floor=unexplained_by(LOST))
     return Pair(given.chip, batch, cluster, _served(given, batch))
 
 
@@ -122,7 +123,10 @@ class Scale:
     def drawn(self) -> str:
         """Two squares."""
         sram, hbm = self.words
-        compared = [Square(self.sram, sram, SRAM), Square(self.hbm, hbm, HBM)]
+        compared = [
+            Square(self.sram, sram, SRAM, "SRAM cluster"),
+            Square(self.hbm, hbm, HBM, _gpus()),
+        ]
         return drawing.squares(self.name, compared, self.ratio)
 
 

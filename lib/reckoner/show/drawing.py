@@ -34,11 +34,12 @@ class Fill:
 
 @dataclass(frozen=True)
 class Square:
-    """A number that is shown as a square's area, with its words."""
+    """A number that is shown as a square's area, with its words, and what it is a number of."""
 
     value: float
     words: str
     paint: str
+    of: str = ""
 
 
 def cells(fills: Sequence[Fill], count: int, marked: float, description: str) -> str:
@@ -129,12 +130,12 @@ def squares(title: str, compared: Sequence[Square], note: str = "") -> str:
             f'fill="{square.paint}"/>'
         )
         x += side + PITCH
-    said = "; ".join(square.words for square in compared)
+    said = "; ".join(f"{square.of} {square.words}".strip() for square in compared)
     words = "".join(
-        f'<span style="color: {square.paint}">{html.escape(square.words)}</span>'
+        f'<span style="border-color: {square.paint}">{html.escape(square.words)}</span>'
         for square in compared
     )
-    described = f"{title}, areas in proportion: {said}."
+    described = f"{title} as squares, areas in proportion: {said}."
     picture = _svg(drawn, max(x, 2 * LARGEST + PITCH), LARGEST, described)
     last = f'<span class="drawing-note">{html.escape(note)}</span>' if note else ""
     text = f"<p><b>{html.escape(title)}</b>{words}{last}</p>"

@@ -46,7 +46,7 @@
       this.show();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => history.replaceState(null, "", `#${this.root.id}?at=${this.step.at}&scene=${this.scene}`), 150);
-      if (drawAgain && !this.step.picture) this.drawAgain();
+      if (drawAgain) this.drawAgain();
       else this.view?.signal("at", this.step.at).runAsync();
     }
 
@@ -79,7 +79,7 @@
     }
 
     draw() {
-      this.drawn ??= this.step.picture ? Promise.resolve() : this.embed();
+      this.drawn ??= this.embed();
       return this.drawn.then(() => this.view);
     }
 
@@ -89,6 +89,7 @@
     }
 
     async embed() {
+      if (this.step.picture) return;
       const embed = await this.loadVega();
       if (!this.canvas) {
         this.canvas = this.create("div", { class: "live-canvas", role: "img" });
