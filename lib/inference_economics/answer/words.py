@@ -133,3 +133,16 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         parts.append(f"from {shown(nobody, 'token/s')} nobody keeps up")
     said = "; ".join(parts) or "no side leads at any speed"
     return f"For {WHOSE[question.costs]} {said}"
+
+
+def in_short(along: Sequence[Answer]) -> str:
+    """The two speeds between which the answer turns, in as few words as it takes.
+
+    Args:
+        along: answers at rising speeds, to a question for which both kinds compete.
+    """
+    gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+    parts = [f"GPUs are, up to {shown(gpu, 'token/s')}"] if gpu else []
+    if math.isfinite(sram):
+        parts.append(f"it is, from {shown(sram, 'token/s')} on")
+    return f"It depends on the speed: {'; '.join(parts)}." if parts else "Neither is for sure."

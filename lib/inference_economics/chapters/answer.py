@@ -29,9 +29,9 @@ COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": Fal
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
 YEARS = (2023, 2024, 2025, 2026)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
-    ("bought, at prices of 2024", "buyer", 2024),
-    ("bought, at prices of 2026", "buyer", 2026),
-    ("used by its maker, at cost, 2024", "maker", 2024),
+    ("bought, prices of 2024", "buyer", 2024),
+    ("bought, prices of 2026", "buyer", 2026),
+    ("at a maker's cost, 2024", "maker", 2024),
     ("rented, 2024", "tenant", 2024),
     ("rented, 2026", "tenant", 2026),
 )

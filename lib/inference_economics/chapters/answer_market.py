@@ -76,11 +76,17 @@ def _median(one: Answer, kind: str) -> float:
 def below_cost(chapter: Chapter) -> str:
     """Who asks less than the tokens cost a buyer, who is faster than computed, what that says."""
     rows = sold(chapter)
-    sentences = [
-        said
-        for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq"))
-        if (said := _held_against(rows[rows["kind"] == kind], name))
-    ]
+    sentences = []
+    for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
+        factor = (rows["price"] / rows["buyer"])[rows["kind"] == kind].dropna()
+        if len(factor):
+            low, high = shown(factor.min(), "ratio"), shown(factor.max(), "ratio")
+            below = int((factor < 1).sum())
+            sentences.append(
+                f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
+                f"less in {below or 'none'} of {len(factor)} cases."
+            )
+    sentences.append(_too_fast(rows[rows["buyer"].isna() & rows["kind"].isin(["gpu", "sram"])]))
     dear = (rows["price"] / rows["maker"])[rows["kind"] == "sram"].dropna()
     if len(dear):
         sentences.append(
@@ -91,28 +97,18 @@ def below_cost(chapter: Chapter) -> str:
     return " ".join(sentences)
 
 
-def _held_against(rows: pd.DataFrame, name: str) -> str:
-    """How the prices of one kind of seller stand to the computed costs, and which are too fast."""
-    known = (rows["price"] / rows["buyer"]).dropna()
-    fast = rows[rows["buyer"].isna()]
-    said = []
-    if len(known):
-        low, high = shown(known.min(), "ratio"), shown(known.max(), "ratio")
-        below = int((known < 1).sum())
-        said.append(
-            f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
-            f"less in {below or 'none'} of {len(known)} cases."
-        )
-    if len(fast):
-        names = ", ".join(
-            f"{seller} at {shown(speed, 'token/s')} in {year}"
-            for seller, speed, year in zip(fast["seller"], fast["speed"], fast["year"], strict=True)
-        )
-        said.append(
-            f"Faster than most of our samples allow: {names}. Either they guess tokens ahead, or "
-            "our model is refuted there."
-        )
-    return " ".join(said)
+def _too_fast(rows: pd.DataFrame) -> str:
+    """The offers on chips that compete whose speed most samples do not reach."""
+    if rows.empty:
+        return ""
+    names = ", ".join(
+        f"{seller} at {shown(speed, 'token/s')} in {year}"
+        for seller, speed, year in zip(rows["seller"], rows["speed"], rows["year"], strict=True)
+    )
+    return (
+        f"Faster than most of our samples allow were {names}: either they guess tokens ahead, or "
+        "our model is refuted there."
+    )
 
 
 def picture(chapter: Chapter) -> HTML:
