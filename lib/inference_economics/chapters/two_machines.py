@@ -249,7 +249,7 @@ def journey(chapter: Chapter) -> HTML:
         for n, (part, time) in enumerate(parts.items())
         if time > 0
     )
-    x = Axis("Time of a token (ms)", scale={"domain": [0, 1.2e3 * max(totals.values())]})
+    x = Axis("Time of a token (ms)", scale={"domain": [0, 1.35e3 * max(totals.values())]})
     y = Names("Machine", list(found), {"titlePadding": 12})
     present = {part: PARTS[part] for part in PARTS if part in set(rows["kind"])}
     colours = told_apart(present)["color"].legend(alt.Legend(columns=2))
