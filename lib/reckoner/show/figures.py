@@ -127,9 +127,9 @@ def table_html(table: pd.DataFrame) -> str:
     """A table with numbers as a reader wants them: four significant digits."""
     if not all(str(name).strip() for name in table.columns):
         raise FigureError(f"a table has a column without a heading: {list(table.columns)}")
-    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
+    head = " ".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
+    rows = "".join(  # the blanks keep words apart for the search
+        f"<tr>{' '.join(f'<td>{_cell(value)}</td>' for value in row)}</tr> "
         for row in table.itertuples(index=False)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
