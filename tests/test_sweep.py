@@ -121,7 +121,9 @@ def test_a_sweep_is_finite_or_says_that_there_is_none(speeds, prices, chunk):
     results, errors = evaluated(sweep)
     assert not errors
     for name, column in results.items():
-        none_allowed = name.startswith(("floor_", "consumer_batch", "parity_", "effective_cost"))
+        none_allowed = name.startswith(
+            ("floor_", "consumer_batch", "consumer_dearest_batch", "parity_", "effective_cost")
+        )
         assert np.isfinite(column).all() or none_allowed
         assert not np.isnan(column).any()
 
