@@ -217,7 +217,7 @@ class Pages:
 
     def other_constants_table(self) -> str:
         """The constants of every subject that has no table of its own."""
-        named = {key for names in self.book.extras["subjects"] for key in names}
+        named = {key for names in self.book.extras.get("subjects", ()) for key in names}
         rows = [row for row in self.book.constants.values() if row.key not in named]
         return _constants_table(rows, with_subject=True)
 
