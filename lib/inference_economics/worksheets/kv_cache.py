@@ -65,7 +65,7 @@ def conclude(
     oss = catalog.model("gpt_oss_120b")
     oss_token = cache_of.model_kv_bytes_per_token(oss, bytes_per_element)
     oss_cache: Bytes = cache_of.sequence_cache(oss, oss_token, context_length)
-    oss_full_cache: Bytes = cache_of.kv_cache(oss_token, context_length)
+    oss_full_cache: Bytes = cache_of.reserved_in_full(oss, context_length, bytes_per_element)
     oss_shortcut: Ratio = oss.hidden_size / (oss.heads * oss.head_dim)
     longest = catalog.model("llama31_70b")
     longest_cache: Bytes = cache_of.model_kv_cache(
