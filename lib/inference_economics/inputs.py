@@ -21,6 +21,8 @@ from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
+FIRST_YEAR, LAST_YEAR = 2023, 2026
+"""The years for which prices were looked for."""
 PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
 """What a chip is compared by."""
 
@@ -300,7 +302,7 @@ YEAR = given(
     2024,
     "year whose prices are taken",
     "The article's, at first; a price holds until a later one was seen.",
-    unit="count", source="this book", whole=True, low=2023, high=2026,
+    unit="count", source="this book", whole=True, low=FIRST_YEAR, high=LAST_YEAR,
 )  # fmt: skip
 SAMPLES = given(
     512,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,11 @@ class Question:
     year: int
     sram_costs: Costs | None = None
 
+    @classmethod
+    def of_work(cls, given: Any, costs: Costs, year: int) -> Question:
+        """The question for the model and the lengths that a run was given."""
+        return cls(given.model, given.context_length, given.output_tokens, costs, year)
+
     @cached_property
     def ranges(self) -> dict[str, Range]:
         """What is uncertain, by name."""
@@ -77,8 +83,7 @@ def _of_sram(row: Range) -> bool:
 
 def of_article(costs: Costs = "buyer", year: int = 2024) -> Question:
     """The question for the article's work, as the chapter `equal_speed` has it."""
-    given = SHEET.parameters.base({})
-    return Question(given["model"], given["context_length"], given["output_tokens"], costs, year)
+    return Question.of_work(SimpleNamespace(**SHEET.parameters.base({})), costs, year)
 
 
 def draw(question: Question, samples: Count, seed: Count) -> dict[str, Vector]:

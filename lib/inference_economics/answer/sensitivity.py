@@ -103,7 +103,7 @@ def _cheaper(
     """One where SRAM is the cheaper, zero where the GPU is, NaN where neither gives the speed."""
     varied = {**{n: np.full(len(values), v) for n, v in question.likely.items()}, row.name: values}
     return [
-        np.where(np.isinf(one.sram) & np.isinf(one.gpu), np.nan, one.sram < one.gpu)
+        np.where(one.able, one.sram < one.gpu, np.nan)
         for one in answers(question, speeds, varied, GROWTH)
     ]
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from inference_economics.answer.odds import Answer, first_speed, quantiles
+from inference_economics.answer.odds import (
+    NINE_IN_TEN,
+    Answer,
+    asked,
+    first_speed,
+    mostly,
+    quantiles,
+)
 from inference_economics.answer.question import Question
 from inference_economics.answer.ranges import Vector
 from inference_economics.units import Share
@@ -38,7 +45,7 @@ def odds(share: Share) -> str:
 
 def money(cost: Vector) -> str:
     """The median of a cost with the range of nine samples in ten."""
-    low, middle, high = (shown(one, "USD/token") for one in quantiles(cost, (0.05, 0.5, 0.95)))
+    low, middle, high = (shown(one, "USD/token") for one in quantiles(cost, NINE_IN_TEN))
     unit = " per million tokens"
     return f"{middle} ({str(low).removesuffix(unit)} to {str(high).removesuffix(unit)})"
 
@@ -51,7 +58,7 @@ def sentence(one: Answer) -> str:
             f"{user}, in {odds(one.nobody)}, no chip that competes keeps up, unless it "
             f"guesses tokens ahead.{_rest(one)}"
         )
-    if not _can(one.sram) or not _can(one.gpu):
+    if not mostly(one.sram) or not mostly(one.gpu):
         return f"{user} {_alone(one)}"
     on_sram, on_gpu = money(one.sram), money(one.gpu)
     if one.word == "SRAM":
@@ -77,13 +84,9 @@ def _alone(one: Answer) -> str:
         other = "GPU" if one.kinds == {True} else "SRAM card"
         cost = money(one.sram if one.kinds == {True} else one.gpu)
         return f"{kind} do it for {cost}; no {other} is to be had on these terms."
-    if _can(one.gpu):
+    if mostly(one.gpu):
         return f"only GPUs keep up, at {money(one.gpu)}."
     return f"only the SRAM cluster keeps up, at {money(one.sram)}.{_some_fail(one)}"
-
-
-def _can(cost: Vector) -> bool:
-    return bool((cost < math.inf).mean() > 0.5)
 
 
 def _some_fail(one: Answer) -> str:
@@ -133,6 +136,11 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         parts.append(f"from {shown(nobody, 'token/s')} nobody keeps up")
     said = "; ".join(parts) or "no side leads at any speed"
     return f"For {WHOSE[question.costs]} {said}"
+
+
+def turns_of(question: Question) -> str:
+    """The same for the book's own samples."""
+    return turns(question, asked(question))
 
 
 def in_short(along: Sequence[Answer]) -> str:

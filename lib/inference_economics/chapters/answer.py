@@ -12,8 +12,17 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics import inputs
 from inference_economics.answer import words as in_words
-from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed, quantiles
+from inference_economics.answer.odds import (
+    NINE_IN_TEN,
+    SPEEDS,
+    Answer,
+    answers,
+    first_speed,
+    mostly,
+    quantiles,
+)
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import Costs
 from inference_economics.catalog import value
@@ -24,10 +33,14 @@ from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 500]})
+SPEED = Axis(
+    "Speed of every user (token/s)",
+    log=True,
+    scale={"nice": False, "domain": [SPEEDS[0], SPEEDS[-1]]},
+)
 COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": False, "padding": 8})
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
-YEARS = (2023, 2024, 2025, 2026)
+YEARS = range(inputs.FIRST_YEAR, inputs.LAST_YEAR + 1)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
     ("bought, prices of 2024", "buyer", 2024),
     ("bought, prices of 2026", "buyer", 2026),
@@ -41,13 +54,9 @@ QUANTILES = {"low": "lowest twentieth", "y": "median", "high": "highest twentiet
 SHADES = {"GPU": "2", "too close to call": "grid", "SRAM": "1", "nobody can": "muted"}
 
 
-@cache
-def question_and_answers(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answer]]:
-    """What is asked for costs and year, and its answers at every speed, for this run's work."""
-    costs, year = key
-    given = chapter.inputs
-    question = Question(given.model, given.context_length, given.output_tokens, costs, year)
-    return question, answers(question, speeds(chapter), draw(question, given.samples, given.seed))
+def question(chapter: Chapter, costs: Costs = "buyer", year: int = 2024) -> Question:
+    """What is asked for this run's work."""
+    return Question.of_work(chapter.inputs, costs, year)
 
 
 def speeds(chapter: Chapter) -> list[float]:
@@ -56,31 +65,25 @@ def speeds(chapter: Chapter) -> list[float]:
     return sorted({own, *(speed for speed in SPEEDS if abs(np.log(speed / own)) > 0.03)})
 
 
+@cache
 def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
     """The answers at every speed for this run's work."""
-    return question_and_answers((costs, year), chapter)[1]
+    asked, given = question(chapter, costs, year), chapter.inputs
+    return answers(asked, speeds(chapter), draw(asked, given.samples, given.seed))
 
 
 def turns(chapter: Chapter, costs: Costs, year: int = 2024) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
-    return in_words.turns(*question_and_answers((costs, year), chapter))
-
-
-def here(chapter: Chapter) -> str:
-    """The answer at the speed of this page, for a buyer of 2024."""
-    return in_words.answer_in_words(chapter.lines.here)
+    return in_words.turns(question(chapter, costs, year), along(chapter, costs, year))
 
 
 def comparable(chapter: Chapter) -> str:
     """In how many samples the two costs are nearly equal, at the speed of this page."""
-    given = chapter.inputs
-    near = []
-    for costs in ("maker", "buyer"):
-        question = question_and_answers((costs, 2024), chapter)[0]
-        values = draw(question, given.samples, given.seed)
-        here = answers(question, [given.target_speed], values)[0]
-        near.append(here.comparable(ABOUT_TOLERANCE))
-    maker, buyer = map(in_words.odds, near)
+    place = speeds(chapter).index(chapter.inputs.target_speed)
+    maker, buyer = (
+        in_words.odds(along(chapter, costs, 2024)[place].comparable(ABOUT_TOLERANCE))
+        for costs in ("maker", "buyer")
+    )
     return (
         f"At {chapter.words.target_speed} the costs lie within "
         f"{shown(ABOUT_TOLERANCE, 'share')} of each other in {maker} with a maker's costs on both "
@@ -104,21 +107,20 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def what_would_change_it(chapter: Chapter) -> HTML:
     """The speeds at which the word changes, as one thing after the other is otherwise."""
-    base = question_and_answers(("buyer", 2024), chapter)[0]
     rows = []
     for name, change in CHANGES.items():
-        question = replace(base, **_fields(change))
-        values = draw(question, chapter.inputs.samples, chapter.inputs.seed)
+        asked = replace(question(chapter), **_fields(change))
+        values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
         values |= {
             key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
         }
-        along = answers(question, SPEEDS, values)
+        found = answers(asked, SPEEDS, values)
         rows.append(
             {
                 "What is otherwise": name,
-                "GPUs lead up to (token/s)": first_speed(along, "GPU", last=True),
-                "SRAM leads from (token/s)": first_speed(along, "SRAM"),
-                "Nobody can from (token/s)": first_speed(along, "nobody can"),
+                "GPUs lead up to (token/s)": first_speed(found, "GPU", last=True),
+                "SRAM leads from (token/s)": first_speed(found, "SRAM"),
+                "Nobody can from (token/s)": first_speed(found, "nobody can"),
             }
         )
     return chapter.table(pd.DataFrame(rows).replace(np.inf, np.nan))
@@ -204,8 +206,8 @@ def costs_of(one: Answer) -> list[dict[str, Any]]:
     """The range of a token's cost on each kind that can give the speed in most samples."""
     found = []
     for kind, cost in zip(KINDS, (one.sram, one.gpu), strict=True):
-        if np.isfinite(cost).mean() > 0.5:
-            low, middle, high = 1e6 * quantiles(cost, (0.05, 0.5, 0.95))
+        if mostly(cost):
+            low, middle, high = 1e6 * quantiles(cost, NINE_IN_TEN)
             found.append({"x": one.speed, "kind": kind, "low": low, "y": middle, "high": high})
     return found
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import product
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.answer.odds import Answer, asked, quantiles
-from inference_economics.answer.question import Question
+from inference_economics.answer.odds import Answer, asked, mostly, quantiles
+from inference_economics.answer.ranges import Costs
 from inference_economics.catalog.market import offers
 from inference_economics.chapters.answer import (
     COST,
@@ -18,7 +18,7 @@ from inference_economics.chapters.answer import (
     SPEED,
     along,
     costs_of,
-    question_and_answers,
+    question,
 )
 from inference_economics.formulas.equal_speed import price_with_input
 from reckoner.declare.units import shown
@@ -32,6 +32,7 @@ SELLERS = {
     "wafer": Style("4", shape="triangle-up"),
     "dataflow": Style("3", shape="diamond"),
 }
+SIDES: tuple[Costs, ...] = ("buyer", "maker")
 NAMED = {"gpu": "GPUs", "sram": "Groq", "wafer": "Cerebras", "dataflow": "SambaNova"}
 
 
@@ -53,24 +54,16 @@ def sold(chapter: Chapter) -> pd.DataFrame:
         for offer in offers()
         if offer.row.size_class == "70B" and offer.row.speed_kind == "measured"
     )
-    of_2024 = _question(chapter)
-    for costs in ("buyer", "maker"):
-        rows[costs] = [
-            _median(asked(replace(of_2024, costs=costs, year=int(year)), [speed])[0], kind)
-            for year, speed, kind in zip(rows["year"], rows["speed"], rows["kind"], strict=True)
-        ]
+    for (year, of_year), costs in product(rows.groupby("year"), SIDES):
+        found = asked(question(chapter, costs, int(str(year))), list(of_year["speed"]))
+        rows.loc[of_year.index, costs] = list(map(_median, found, of_year["kind"]))
     return rows
-
-
-def _question(chapter: Chapter) -> Question:
-    asked_for: Question = question_and_answers(("buyer", 2024), chapter)[0]
-    return asked_for
 
 
 def _median(one: Answer, kind: str) -> float:
     """What a token costs in the median, where most samples reach the speed."""
     cost = {"sram": one.sram, "gpu": one.gpu}.get(kind, np.array([np.inf]))
-    return float(quantiles(cost, [0.5])[0]) if np.isfinite(cost).mean() > 0.5 else np.nan
+    return float(quantiles(cost, [0.5])[0]) if mostly(cost) else np.nan
 
 
 def below_cost(chapter: Chapter) -> str:

@@ -37,8 +37,7 @@ def as_published(chapter: Chapter) -> bool:
 
 def question(chapter: Chapter) -> Question:
     """What the one answer is asked: this page's work, for a buyer of the article's year."""
-    given = chapter.inputs
-    return Question(given.model, given.context_length, given.output_tokens, "buyer", 2024)
+    return Question.of_work(chapter.inputs, "buyer", 2024)
 
 
 def _sram(chapter: Chapter) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from inference_economics.answer.odds import asked
-from inference_economics.answer.words import answer_in_words, turns
+from inference_economics.answer.words import answer_in_words, turns_of
 from inference_economics.chapters.equal_speed import (
     as_published,
     money,
@@ -54,7 +54,7 @@ def the_answer(chapter: Chapter) -> str:
 
 def turns_of_answer(chapter: Chapter) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
-    return turns(question(chapter), asked(question(chapter)))
+    return turns_of(question(chapter))
 
 
 def within_interval(chapter: Chapter) -> str:

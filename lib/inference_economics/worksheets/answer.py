@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from inference_economics import inputs
-from inference_economics.answer.odds import answers
+from inference_economics.answer.odds import NINE_IN_TEN, answers
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import SHEET, usual
 from inference_economics.catalog import Model, chip, value
@@ -75,19 +75,19 @@ def conclude(
     measured_ratio: Ratio = _cost(cards, card_price, own_throughput) / measured_cost
     mlperf_ratio: Ratio = _cost(cards, card_price, throughput) / measured_cost
     short_input = value("mlperf_llama2_70b.max_input_tokens")
-    short_length = np.ceil(short_input + value("mlperf_llama2_70b.mean_output_tokens"))
+    short_output = value("mlperf_llama2_70b.mean_output_tokens")
+    short_length = np.ceil(short_input + short_output)
     short_cache = cache_of.model_kv_cache(model, short_length, of_element)
     short_cards = capacity.cards_to_hold(_needed(weights, short_cache, batch_size), memory)
     short_ratio: Ratio = _cost(short_cards, card_price, own_throughput) / measured_cost
-    host_share = value("dgx_h100.price") / value("dgx_h100.gpus") / gpu_price - 1
-    hosted_cost = batching.capital_cost(gpu_price * (1 + host_share), measured_throughput)
+    dgx = value("dgx_h100.price") / value("dgx_h100.gpus")
+    hosted_cost = batching.capital_cost(dgx, measured_throughput)
     host_ratio: Ratio = _cost(short_cards, card_price, own_throughput) / hosted_cost
 
     # at equal speed
     work = {"model": model, "context_length": context_length, "output_tokens": output_tokens}
     prices = {"card_price": card_price, "gpu_price": gpu_price}
     given = {**usual(), **work, **prices}
-    short_output = value("mlperf_llama2_70b.mean_output_tokens")
     short_work = {"context_length": short_length, "output_tokens": np.ceil(short_output)}
     short_speed_ratio: Ratio = _at_speed(target_speed, given, load=0.0, **short_work)
     equal_speed_ratio: Ratio = _at_speed(target_speed, given, load=0.0)
@@ -95,7 +95,6 @@ def conclude(
     bound_ratio: Ratio = _at_speed(target_speed, given, layer_floor=0.0)
     listed = value("groq_card.price")
     host_of_card = given["host_share"] * card_price
-    dgx = value("dgx_h100.price") / value("dgx_h100.gpus")
     cards_as_listed = {"card_price": listed, "host_share": host_of_card / listed}
     dgx_ratio: Ratio = _at_speed(
         target_speed, given, **cards_as_listed, gpu_price=dgx, gpu_host_share=0.0
@@ -112,7 +111,7 @@ def conclude(
     mixed = replace(question, sram_costs="maker")
     here = answers(question, [asked], draw(question, number, first))[0]
     there = answers(mixed, [asked], draw(mixed, number, first))[0]
-    ratios = here.ratio((0.05, 0.5, 0.95))
+    ratios = here.ratio(NINE_IN_TEN)
     median_ratio: Ratio | None = float(ratios[1])
     low_ratio: Ratio | None = float(ratios[0])
     high_ratio: Ratio | None = float(ratios[2])

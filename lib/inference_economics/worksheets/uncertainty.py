@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference_economics import inputs
-from inference_economics.answer.odds import SPEEDS, answers, first_speed, quantiles
+from inference_economics.answer.odds import NINE_IN_TEN, SPEEDS, answers, first_speed, quantiles
 from inference_economics.answer.question import Question, cheapest_way, draw
 from inference_economics.answer.ranges import COSTS, SHEET, Costs
 from inference_economics.answer.sensitivity import break_evens, indices
@@ -58,8 +58,8 @@ def conclude(
     decides = indices(question, here.part, first)
     even = {each.name: each.value for each in break_evens(question, [speed])}
     likely = answers(question, [speed], question.likely, GROWTH)[0]
-    sram_costs, gpu_costs = (quantiles(c, (0.05, 0.5, 0.95)) for c in (here.sram, here.gpu))
-    ratios = here.ratio((0.05, 0.5, 0.95))
+    sram_costs, gpu_costs = (quantiles(c, NINE_IN_TEN) for c in (here.sram, here.gpu))
+    ratios = here.ratio(NINE_IN_TEN)
     sram_way, gpu_way = (cheapest_way(question, speed, in_sram) for in_sram in (True, False))
 
     rows: Count = len(here.part)
