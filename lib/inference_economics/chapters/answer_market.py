@@ -84,8 +84,7 @@ def below_cost(chapter: Chapter) -> str:
     if len(dear):
         sentences.append(
             "Against what its hardware costs to make, Groq's lowest price is "
-            f"{shown(dear.min(), 'ratio')} times the cost: a margin that a buyer of its cards "
-            "would not have."
+            f"{shown(dear.min(), 'ratio')} times the cost."
         )
     return " ".join(sentences)
 
