@@ -14,7 +14,7 @@ from inference_economics.chapters.equal_speed import (
     slower,
 )
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
-from reckoner.declare.units import shown
+from reckoner.declare.units import shown, some
 from reckoner.show.notebook import Chapter
 
 
@@ -198,17 +198,13 @@ def entry(chapter: Chapter) -> str:
     requests, cards = chapter.lines.sram.way(1e-9)
     _, gpus = chapter.lines.hbm.way(1e-9)
     others = (
-        f"; the cheapest of GPUs take {_count(gpus, 'card')} for "
+        f"; the cheapest of GPUs take {some(gpus, 'card')} for "
         f"{chapter.shown(gpus * given.gpu_price, 'USD')}."
         if gpus > 0
         else "."
     )
     return (
-        f"The cheapest SRAM tokens come from {_count(cards, 'card')} for "
-        f"{shown(cards * given.card_price, 'USD')} and {_count(requests, 'request')} at once"
+        f"The cheapest SRAM tokens come from {some(cards, 'card')} for "
+        f"{shown(cards * given.card_price, 'USD')} and {some(requests, 'request')} at once"
         f"{others}"
     )
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"

@@ -16,6 +16,7 @@ from inference_economics.chapters.occupancy import pipeline
 from inference_economics.choices import has_shape
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.occupancy import speed_of_request
+from inference_economics.machines.clusters import ENGINE
 from inference_economics.machines.pipeline import LIMITS, Pipeline, token_times
 from inference_economics.machines.published import unexplained_by
 from inference_economics.serving.constants import constants_of
@@ -27,7 +28,7 @@ from reckoner.show.drawing import Fill, Square
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-GPU, ENGINE = "h100_sxm", "vllm"
+GPU = "h100_sxm"
 LOST = "groq_llama2_70b.output_speed"
 """The speed that says how much time the cluster is taken to lose in each layer."""
 SRAM, HBM = colour("1"), colour("2")
