@@ -157,6 +157,7 @@ def test_rows_that_a_chapter_does_not_read_move_nothing(chapter):
 COINCIDENCES = {
     ("spatial_computing", "model_size"): "an assumption of this book; an H100's cache is as large",
     ("spatial_computing", "bytes_per_parameter"): "an assumption of this book about another model",
+    ("spatial_computing", "layer_width"): "a layer of this book; some model's experts are as wide",
     ("serving", "input_tokens"): "the length most common among the measurements",
     ("serving", "output_tokens"): "the length most common among the measurements",
     ("equal_speed", "output_tokens"): "an output that the article calls rarely longer",

@@ -130,8 +130,8 @@ def conclude(
     alone = smallest(1, tensor_parallel)
     alone_speed: TokensPerSecond = alone.speed
     alone_occupancy: Share = alone.occupancy
-    narrow = smallest(batch_size, 1)
-    narrow_hand_overs: Count = narrow.stages - 1
+    narrow_stages = smallest(batch_size, 1).stages
+    narrow_hand_overs: Count = narrow_stages - 1
     node: Count = catalog.value("groq_node.fully_connected_cards")
     node_wires = (node, *wires[1:])
     of_node = spatial_pipeline(model, chip, 1, node, node, *sizes, *node_wires)
