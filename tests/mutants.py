@@ -136,7 +136,8 @@ def _other(
             kin = [n for n in _alike(name, scope, run) if hasattr(scope[n], quantity)]
             if kin:
                 yield "record", node, f"{draw.choice(kin)}.{quantity}"
-            if rest := [q for q in getattr(record, "values", ()) if q != quantity]:
+            known = record.values if isinstance(record, catalog.Record) else ()
+            if rest := [q for q in known if q != quantity]:
                 yield "quantity", node, f"{name}.{draw.choice(rest)}"
         case ast.Call(func=func, args=args, keywords=keywords) if len(args) + len(keywords) > 1:
             values = [*args, *(keyword.value for keyword in keywords)]

@@ -124,6 +124,18 @@ OTHER_PARAMETERS = {
     ),
     "uncertainty": (
         {"target_speed": 90.0, "samples": 64, "seed": 7},
-        {"model": "mixtral_8x7b", "target_speed": 400.0, "samples": 64},
+        {"model": "mixtral_8x7b", "target_speed": 400.0, "costs": "maker", "samples": 64},
+    ),
+    "answer": (
+        {"context_length": 2048, "output_tokens": 700, "target_speed": 60.0, "samples": 16},
+        {
+            "model": "llama31_8b",
+            "batch_size": 32,
+            "card_price": 9000.0,
+            "gpu_price": 24000.0,
+            "speed": 700.0,
+            "gpu_throughput": 900.0,
+            "samples": 8,
+        },
     ),
 }

@@ -35,7 +35,7 @@ def conclude(eggs: Count = EGGS) -> Lines:
 BOOK = """
 from reckoner.book import Book
 from tiny.formulary import formulary
-BOOK = Book("tiny", ("packing",), formulary, {}, (), extras={"subjects": ()})
+BOOK = Book("tiny", ("packing",), formulary, {}, ())
 """
 FORMULARY = """
 from reckoner.declare.formulas import Formulary, Symbol

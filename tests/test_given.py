@@ -65,7 +65,7 @@ def test_a_line_break_in_quotes_keeps_the_line_numbers_right(tmp_path):
     [
         (b"", "rows.csv: it is empty"),
         (b"a,b\n1,2,3\n", "line 2: it has 3 cells, the header 2; .*row.names=FALSE"),
-        (b"a,b\n1\n", "line 2: it has 1 cells, the header 2"),
+        (b"a,b\n1\n", "line 2 .*column 'b': expected a string; the line has 1 cells"),
         (b",a\n1,2\n", "line 1: column 1 has no name; .*index=False"),
         (b'"","a"\n"1","2"\n', "line 1: column 1 has no name"),
         (b"a,b,a\n1,2,3\n", "line 1, column 'a': it stands twice"),
@@ -149,8 +149,11 @@ def test_a_model_and_a_chip_may_be_files_in_a_table(tmp_path):
 def test_more_context_than_a_model_takes_is_said():
     declared = BOOK.parameters("kv_cache")
     (note,) = declared.notes(declared.check({"context_length": 100_000}))
-    assert "context_length 100,000 is more than LLaMA-2 70B takes, 4,096" in note
+    assert note == "context_length 100,000: LLaMA-2 70B takes 4,096, so this is a what-if."
     assert declared.notes(declared.check({})) == []
+    served = BOOK.parameters("serving")
+    (note,) = served.notes(served.check({"tensor_parallel": 3}))
+    assert "so many do not share the heads of" in note and "1, 2, 4, 8" in note
 
 
 def test_a_sweep_takes_a_path_with_a_comma_and_says_what_it_took(tmp_path):

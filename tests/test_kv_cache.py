@@ -163,7 +163,7 @@ def test_every_result_is_computed_a_second_time(case: dict[str, Any]) -> None:
     # gpt-oss-120b, half of whose 36 layers keep 128 tokens, and Llama 3.1 70B
     oss = 2 * 36 * 8 * 64 * width
     second |= {
-        "gibibyte": 2**30,
+        "misread": cache / 2**30 * 1e9,
         "gib_excess": 2**30 / 1e9 - 1,
         "share_of_weights": cache / weights,
         "oss_token": oss,

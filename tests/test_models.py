@@ -33,7 +33,7 @@ QWEN = {
 
 
 def model(config):
-    return catalog.Model("own", "own", config_json.model_values(config))
+    return catalog.Model("own", "own", config_json.described(config).values)
 
 
 def changed(config, **fields):
@@ -45,7 +45,7 @@ def changed(config, **fields):
 
 @pytest.mark.parametrize("each", CONFIGURATIONS, ids=lambda each: each["name"])
 def test_a_count_agrees_with_transformers(each):
-    counted = config_json.model_values(each["config"])["total_parameters"]
+    counted = config_json.described(each["config"]).values["total_parameters"]
     assert counted == pytest.approx(each["parameters"], rel=1e-3)
 
 
@@ -84,7 +84,7 @@ def test_the_catalog_counts_what_was_published(key):
     ids=["score", "no output", "another name", "early llama"],
 )  # fmt: skip
 def test_what_other_files_call_it(config, total):
-    assert config_json.model_values(config)["total_parameters"] == total
+    assert config_json.described(config).values["total_parameters"] == total
 
 
 # Kinds of layers, and what they keep
@@ -137,7 +137,8 @@ def test_the_ideal_and_what_engines_reserve():
     ],
 )  # fmt: skip
 def test_windows_follow_the_rule_of_the_architecture(fields, windowed):
-    assert config_json.model_values(changed(QWEN, **fields)).get("windowed_layers", 0) == windowed
+    found = config_json.described(changed(QWEN, **fields)).values
+    assert found.get("windowed_layers", 0) == windowed
 
 
 def test_a_cache_that_is_all_windows_may_never_outgrow_the_weights():
@@ -191,7 +192,7 @@ def test_serving_takes_every_shape(each):
 )  # fmt: skip
 def test_a_field_that_cannot_be_is_named(config, message):
     with pytest.raises(DataError, match=message) as refused:
-        config_json.model_values(config)
+        config_json.described(config)
     assert "\n" not in str(refused.value)
 
 
@@ -256,6 +257,13 @@ def test_the_cache_takes_what_the_file_says_and_nothing_else():
         (changed(LLAMA, quantization_config={"quant_method": "awq"}), "bits: .* got None"),
         (changed(LLAMA, quantization_config={"quant_algo": "X"}), "quant_algo: 'X' is none of"),
         (changed(LLAMA, quantization_config=[1]), "quantization_config: expected its fields"),
+        (changed(LLAMA, quantization_config={"config_groups": [1]}), "not in the form of its kind"),
+        (
+            changed(
+                LLAMA, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": "x"}
+            ),
+            "group_size: expected a whole number",
+        ),
     ],
 )
 def test_a_format_that_is_not_known_is_named(config, message):

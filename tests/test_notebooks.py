@@ -133,7 +133,8 @@ def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
     figures = [cell for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
     assert figures
     for cell in figures:
-        assert '<div class="chart">' in cell.outputs[-1].data["text/html"]
+        shown = cell.outputs[-1].data["text/html"]
+        assert re.search('<div class="(chart|drawing|table-scroll)"', shown)
     if claims_of(chapter):
         assert {"What the article says", "The verdict", "With corrected inputs"} <= set(headings)
     for claim in claims_of(chapter):

@@ -353,12 +353,6 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
     # eight cards sum one token's numbers over single links, in one crossing or two
     volume = 7 * g.model.hidden_size * g.bytes_per_activation / g.link_bandwidth
     node = min(g.hop_latency + volume, 2 * g.hop_latency + 2 * volume / 8)
-    row = next(r for r in published() if r.source == "groq_llama2_70b.output_speed")
-    small, experts = (
-        next(r for r in published() if r.source == f"groq_{name}.output_speed")
-        for name in ("llama2_7b", "mixtral_8x7b")
-    )
-    slowed = other(layer_floor=row.unexplained)
     int8 = g.chip.values.get("int8_compute", math.nan)
     return found | {
         "may_lose": found["time_left_in_layer"] + g.layer_floor,
@@ -369,14 +363,8 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "node": 8,
         "node_all_reduce": node,
         "groq_cards": 576,
-        "groq_share": 300 / row.bound,
         "groq_memory": 576 * 230e6,
         "groq_two_bytes": 2 * 68_976_648_192,
-        "groq_unexplained": (1 / 300 - 1 / row.bound) / 80,
-        "small_unexplained": small.unexplained,
-        "experts_unexplained": experts.unexplained,
-        "slowed_speed": slowed["speed"],
-        "slowed_throughput": slowed["throughput"],
     }
 
 

@@ -77,7 +77,7 @@ def test_a_published_shape_gives_what_the_catalog_has():
 
 def test_experts_and_latent_attention_are_counted():
     # The published totals: 671 and 37 billion; 46.7 and 12.9 billion.
-    deepseek, mixtral = map(config_json.model_values, (DEEPSEEK_V3, MIXTRAL))
+    deepseek, mixtral = (config_json.described(c).values for c in (DEEPSEEK_V3, MIXTRAL))
     assert deepseek["total_parameters"] == 671_026_404_352
     assert round(deepseek["active_parameters"], -9) == 38e9  # with input and output embeddings
     assert (mixtral["total_parameters"], mixtral["experts"]) == (46_702_792_704, 8)

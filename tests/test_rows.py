@@ -22,6 +22,8 @@ FACTORS = (1.01, 0.99, 1.5, 3.0, 1 / 3)
 ROWS = {address: row for address, row in BOOK.constants.items() if isinstance(row.value, float)}
 by_chapter = pytest.mark.parametrize("chapter", [c for c in BOOK.chapters if c != "uncertainty"])
 """All but the one that samples another's worksheet: its rows are the same, and it takes minutes."""
+FEW = {"answer": {"samples": 8}}
+"""Inputs with which a chapter that samples is quick."""
 
 STEPS = re.compile(r"\b(ceil|maximum|minimum|where)\(")
 
@@ -49,12 +51,14 @@ def changed(factors):
 
 
 def forget():
-    """Empty the caches of all that was computed from the catalog."""
+    """Empty the caches of all that was computed from the catalog, and forget declared defaults."""
     for name, module in list(sys.modules.items()):
         if name.startswith("inference_economics"):
             for value in list(vars(module).values()):
                 if hasattr(value, "cache_clear") and value is not catalog.constants:
                     value.cache_clear()
+                if isinstance(value, Worksheet):  # another may declare its inputs as this one does
+                    vars(value).pop("parameters", None)
 
 
 def fresh(chapter):
@@ -66,7 +70,7 @@ def ran(chapter):
     forget()  # what a cache keeps is not read again
     sheet = fresh(chapter)
     with tracing(ran.__code__) as choosing:  # a default may be computed, a chip chosen is read
-        inputs = sheet.parameters.base({})
+        inputs = sheet.parameters.base(FEW.get(chapter, {}))
     run = sheet.run(**inputs)
     run.trace.reads.extend(Read(read.address, 0) for read in choosing.reads)
     return run
@@ -153,9 +157,11 @@ def test_rows_that_a_chapter_does_not_read_move_nothing(chapter):
 COINCIDENCES = {
     ("spatial_computing", "model_size"): "an assumption of this book; an H100's cache is as large",
     ("spatial_computing", "bytes_per_parameter"): "an assumption of this book about another model",
+    ("spatial_computing", "layer_width"): "a layer of this book; some model's experts are as wide",
     ("serving", "input_tokens"): "the length most common among the measurements",
     ("serving", "output_tokens"): "the length most common among the measurements",
     ("equal_speed", "output_tokens"): "an output that the article calls rarely longer",
+    ("answer", "output_tokens"): "as in equal_speed",
 }
 """Inputs whose defaults are a row's figure by chance, and what they are instead."""
 

@@ -116,6 +116,23 @@ def test_a_figure_is_described_pictured_and_tabulated(page):
         assert chart.select("details table tbody tr")
 
 
+def test_a_drawing_is_described_and_tabulated_and_its_slider_moves_it(visit):
+    for page in ("book/index.html", *CHAPTERS):
+        for drawn in soup(page).select("div.drawing"):
+            pictures = drawn.find_all("svg", attrs={"role": "img"})
+            assert pictures
+            assert all(len(picture["aria-label"]) > 40 for picture in pictures)
+            assert drawn.select("details table tbody tr")
+    tab = visit("notebooks/batching.html#stepped-room?at=8&scene=own")
+    tab.wait_for_selector("#stepped-room input")
+    answer = tab.locator("#stepped-room .stepped-answer strong")
+    first, before = answer.text_content(), tab.locator("#stepped-room svg path").count()
+    tab.locator("#stepped-room input").press("Home")
+    assert answer.text_content() != first and before
+    label = tab.locator("#stepped-room svg").first.get_attribute("aria-label")
+    assert label.startswith(answer.text_content())
+
+
 @by_chapter
 def test_charts_follow_the_theme_without_a_reload(visit, page):
     tab = visit(page)

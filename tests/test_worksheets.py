@@ -1,6 +1,7 @@
 """What every worksheet must keep: units that add up, defaults that pass, results that are shown."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -37,18 +38,43 @@ def as_quantity(address, value):
     return value if isinstance(value, str | pint.Quantity) else quantity(value, unit)
 
 
-def with_units(chapter, values):
-    """A chapter's results when every input and every row that is read carries its unit."""
+def base_with_units(chapter, values):
+    """A chapter's inputs, each with its unit."""
     declared = BOOK.parameters(chapter)
     units = {p.name: p.unit for p in declared if not p.by_name}
     base = declared.base(values)
-    inputs = {n: quantity(v, units[n]) if n in units else v for n, v in base.items()}
-    with reading(as_quantity):
-        return vars(BOOK.worksheet(chapter)(**inputs))
+    return {n: quantity(v, units[n]) if n in units else v for n, v in base.items()}
+
+
+def with_units(chapter, values):
+    """A chapter's results when every input and every row that is read carries its unit."""
+    given = base_with_units(chapter, values)
+    with pytest.MonkeyPatch.context() as patch:
+        of_answer(patch)
+        with reading(as_quantity):
+            return vars(BOOK.worksheet(chapter)(**given))
+
+
+def of_answer(patch):
+    """Of the chapter `answer`: what it takes from another has units, and samples have none."""
+    module = import_module("inference_economics.worksheets.answer")
+
+    def without_units(function):
+        def run(*arguments):
+            with reading(lambda _, value: getattr(value, "magnitude", value)):
+                return function(*arguments)
+
+        return run
+
+    for name in ("answers", "draw"):
+        patch.setattr(module, name, without_units(getattr(module, name)))
+    given = base_with_units("equal_speed", {})
+    patch.setattr(module, "usual", lambda: given)
 
 
 @pytest.mark.parametrize("chapter", [name for name in BOOK.chapters if name != "uncertainty"])
 @pytest.mark.parametrize("which", ["default", 0, 1])
+@pytest.mark.filterwarnings("ignore::pint.UnitStrippedWarning")
 def test_units_of_results_are_those_declared(chapter, which):
     values = {} if which == "default" else OTHER_PARAMETERS[chapter][which]
     plain = vars(BOOK.worksheet(chapter)(**BOOK.parameters(chapter).base(values)))
@@ -64,10 +90,13 @@ def test_units_of_results_are_those_declared(chapter, which):
 def test_units_of_samples_are_those_of_what_is_sampled():
     """Shares and ratios of samples have none; a break-even has that of the input it is of."""
     units, sampled = BOOK.units("uncertainty"), BOOK.parameters("equal_speed")
-    evens = {"break_even_floor": "layer_floor", "break_even_price": "card_price"}
+    speeds = dict.fromkeys(("gpu_until", "sram_from", "nobody_from"), "target_speed")
+    inputs = {"break_even_floor": "layer_floor", "break_even_price": "card_price", **speeds}
     for name, unit in units.items():
-        of = quantity(1.0, sampled[evens[name]].unit if name in evens else "count")
-        assert quantity(1.0, unit).dimensionality == of.dimensionality, name
+        of = sampled[inputs[name]].unit if name in inputs else "count"
+        if name.startswith(("sram_cost", "gpu_cost")):
+            of = BOOK.units("equal_speed")["cost"]
+        assert quantity(1.0, unit).dimensionality == quantity(1.0, of).dimensionality, name
 
 
 @by_chapter

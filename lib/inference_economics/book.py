@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference_economics import catalog
-from inference_economics.chapters.kv_cache_models import layers_picture
-from inference_economics.hindsight.predictions import scored
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.claims import Again, Claim
 from reckoner.declare.tables import read_rows
-from reckoner.declare.units import shown
 from reckoner.show.notebook import Chapter
 
 CHAPTERS = (
@@ -39,14 +36,7 @@ BOOK = Book(
     constants=catalog.constants(),
     claims=tuple(read_rows(DATA / "claims.csv", Claim, unique=("id",))),
     again=tuple(read_rows(DATA / "second_verdicts.csv", Again, unique=("id",))),
-    extras={
-        "catalog": catalog,
-        "subjects": (catalog.chip_names(), catalog.model_names()),
-        "scored": scored,
-        "decided": str(shown(catalog.value("answer.decided_share"), "share")),
-        "card_in_shop": str(shown(catalog.value("groq_card.price"), "USD")),
-        "layers_picture": layers_picture,
-    },
+    pages="inference_economics.pages",
     cover=("batching", "fig-batching-cost"),
     data=DATA,
     distribution="trading-space-for-time",

@@ -6,19 +6,23 @@ the address of a catalog row wherever a row has it; the row brings unit and sour
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from inference_economics import catalog
-from inference_economics.catalog import own
+from inference_economics.catalog import Model, own
+from inference_economics.formulas.layers import splits
 from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import DataError
 from reckoner.declare.units import si
 from reckoner.declare.worksheet import Worksheet
 
 ARTICLE = "Li 2024 (the article)"
+FIRST_YEAR, LAST_YEAR = 2023, 2026
+"""The years for which prices were looked for."""
 PROPERTIES = ("memory", "memory_bandwidth", "fp16_compute")
 """What a chip is compared by."""
 
@@ -35,7 +39,7 @@ def given(
     whole: bool = False,
     power_of: int = 0,
     of_file: tuple[str, str] | None = None,
-    within: tuple[str, str] | None = None,
+    doubt: tuple[str, Callable[[Any, Any], str]] | None = None,
 ) -> Any:
     """A number that a reader may change.
 
@@ -50,7 +54,7 @@ def given(
         whole: whether it is a whole number.
         power_of: the number of which it must be a power, if any.
         of_file: see `Parameter`.
-        within: see `Parameter`.
+        doubt: see `Parameter`.
     """
 
     def declared(name: str) -> Parameter:
@@ -69,7 +73,7 @@ def given(
         compute = default if callable(default) else None
         return Parameter(
             name, number, shown, label, help, said, low, high,
-            address=address, compute=compute, power_of=power_of, of_file=of_file, within=within,
+            address=address, compute=compute, power_of=power_of, of_file=of_file, doubt=doubt,
         )  # fmt: skip
 
     return declared
@@ -147,6 +151,21 @@ def as_in(sheet: Worksheet, name: str, **changes: Any) -> Any:
     return lambda _: replace(sheet.parameters[name], **changes)
 
 
+def more_than_taken(model: Model, context_length: float) -> str:
+    """Whether a context is more than a model takes, in words."""
+    most = model.values.get("context_length", math.inf)
+    return f"{model.name} takes {most:,.0f}, so this is a what-if" if context_length > most else ""
+
+
+def uneven(model: Model, chips: float) -> str:
+    """Whether chips cannot share a model's heads evenly, in words."""
+    even = splits(model)
+    if chips in even:
+        return ""
+    allowed = ", ".join(f"{each:g}" for each in even)
+    return f"so many do not share the heads of {model.name} evenly; {allowed} do"
+
+
 MODEL_BYTES = given(
     "article.bytes_per_parameter",
     "bytes of one weight",
@@ -163,7 +182,7 @@ CONTEXT = given(
     "llama2_70b.context_length",
     "tokens of one sequence, input and output together",
     "The article takes the longest context of LLaMA-2.",
-    unit="token", low=1, high=1e8, whole=True, within=("model", "context_length"),
+    unit="token", low=1, high=1e8, whole=True, doubt=("model", more_than_taken),
 )  # fmt: skip
 BATCH = given(
     "article.batch_size",
@@ -283,7 +302,7 @@ YEAR = given(
     2024,
     "year whose prices are taken",
     "The article's, at first; a price holds until a later one was seen.",
-    unit="count", source="this book", whole=True, low=2023, high=2026,
+    unit="count", source="this book", whole=True, low=FIRST_YEAR, high=LAST_YEAR,
 )  # fmt: skip
 SAMPLES = given(
     512,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -32,8 +32,8 @@ class Book:
         constants: the catalog's rows by address.
         claims: the rows of the claims file.
         again: what decides claims a second time.
-        extras: what else the book's pages may name; "subjects" lists the groups of keys whose
-            constants have a table each.
+        pages: name of a module whose `extras` gives what else the book's pages may name;
+            "subjects" among it lists the groups of keys whose constants have a table each.
         cover: chapter and name of the figure that stands for the book.
         data: the folder of the data files.
         distribution: the name under which the packages are installed, which has a version.
@@ -46,11 +46,17 @@ class Book:
     constants: Mapping[str, Constant]
     claims: tuple[Claim, ...]
     again: tuple[Again, ...] = ()
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    pages: str = ""
     cover: tuple[str, str] | None = None
     data: Path | None = None
     distribution: str = ""
     home: str = ""
+
+    @cached_property
+    def extras(self) -> dict[str, Any]:
+        """What the book's pages may name besides; no chapter depends on it."""
+        found: dict[str, Any] = importlib.import_module(self.pages).extras() if self.pages else {}
+        return found
 
     def module(self, chapter: str) -> ModuleType:
         """The module of a chapter.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from inference_economics import inputs
 from inference_economics.answer.question import GROWTH, Question, costs, draw
@@ -19,7 +20,12 @@ from inference_economics.units import Ratio, Share, TokensPerSecond
 
 Word = Literal["GPU", "SRAM", "too close to call", "nobody can"]
 
-SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 1000, 70)}))
+Flags = npt.NDArray[np.bool_]
+
+NINE_IN_TEN = (0.05, 0.5, 0.95)
+"""The shares at whose quantiles a spread is told: its ends and its middle."""
+
+SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 500, 60)}))
 """The speeds at which the answer is looked for."""
 
 
@@ -55,15 +61,20 @@ class Answer:
         return self.least(in_sram=False)
 
     @property
+    def able(self) -> Flags:
+        """Whether some contender gives the speed, in each sample."""
+        return np.isfinite(self.sram) | np.isfinite(self.gpu)
+
+    @property
     def nobody(self) -> Share:
         """The share of samples in which no contender gives the speed."""
-        return float(np.mean(np.isinf(self.sram) & np.isinf(self.gpu)))
+        return float(np.mean(~self.able))
 
     @property
     def sram_odds(self) -> Share:
         """Of the samples in which somebody can, the share with SRAM the cheaper; NaN if none."""
-        possible = np.isfinite(self.sram) | np.isfinite(self.gpu)
-        return float(np.mean((self.sram < self.gpu)[possible])) if possible.any() else np.nan
+        able = self.able
+        return float(np.mean((self.sram < self.gpu)[able])) if able.any() else np.nan
 
     @property
     def gpu_odds(self) -> Share:
@@ -94,13 +105,17 @@ class Answer:
     @property
     def ratios(self) -> Vector:
         """SRAM's cost over the GPU's in each sample in which somebody gives the speed."""
-        possible = np.isfinite(self.sram) | np.isfinite(self.gpu)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.array((self.sram / self.gpu)[possible])
+            return np.array((self.sram / self.gpu)[self.able])
 
     def ratio(self, shares: Sequence[Share]) -> Vector:
         """Ratios that given shares of the samples stay below; NaN if nobody gives the speed."""
         return _quantiles(self.ratios, shares)
+
+
+def mostly(cost: Vector) -> bool:
+    """Whether there is a cost in most samples."""
+    return bool(np.isfinite(cost).mean() > 0.5)
 
 
 def quantiles(cost: Vector, shares: Sequence[Share]) -> Vector:

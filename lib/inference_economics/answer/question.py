@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from SALib.sample import sobol
 
 from inference_economics import catalog
-from inference_economics.answer.ranges import PRICES, SHEET, Costs, Range, Vector, ranges
+from inference_economics.answer.ranges import PRICES, SHEET, Costs, Range, Vector, ranges, usual
 from inference_economics.catalog import Model
 from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.equal_speed import cost_of_rented_second
@@ -44,13 +45,19 @@ class Question:
     year: int
     sram_costs: Costs | None = None
 
+    @classmethod
+    def of_work(cls, given: Any, costs: Costs, year: int) -> Question:
+        """The question for the model and the lengths that a run was given."""
+        return cls(given.model, given.context_length, given.output_tokens, costs, year)
+
     @cached_property
     def ranges(self) -> dict[str, Range]:
         """What is uncertain, by name."""
         found = ranges(self.costs, self.year)
         if self.sram_costs:
             other = ranges(self.sram_costs, self.year).items()
-            found |= {name: row for name, row in other if row.chip and is_sram(row.chip)}
+            found = {name: row for name, row in found.items() if not _of_sram(row)}
+            found |= {name: row for name, row in other if _of_sram(row)}
         return found
 
     @cached_property
@@ -70,10 +77,13 @@ class Question:
         return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
 
 
+def _of_sram(row: Range) -> bool:
+    return bool(row.chip) and is_sram(row.chip)
+
+
 def of_article(costs: Costs = "buyer", year: int = 2024) -> Question:
     """The question for the article's work, as the chapter `equal_speed` has it."""
-    given = SHEET.parameters.base({})
-    return Question(given["model"], given["context_length"], given["output_tokens"], costs, year)
+    return Question.of_work(SimpleNamespace(**SHEET.parameters.base({})), costs, year)
 
 
 def draw(question: Question, samples: Count, seed: Count) -> dict[str, Vector]:
@@ -105,7 +115,7 @@ def machines(
     """
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
     work = ("model", "context_length", "output_tokens")
-    given = {**SHEET.parameters.base({}), **{name: getattr(question, name) for name in work}, **own}
+    given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
     return {key: _machine(key, given, values, growth) for key in question.contenders}
 
 
@@ -116,8 +126,11 @@ def _machine(
     prices = {
         names[gpu]: values[f"{key}.{quantity}"]
         for quantity, names in PRICES.items()
-        if f"{key}.{quantity}" in values
+        if f"{key}.{quantity}" in values and names[gpu]
     }
+    if f"{key}.host" in values:
+        share = values[f"{key}.host"] / values[f"{key}.price"]
+        prices[PRICES["host_share"][gpu]] = share
     inputs = {**given, "gpu" if gpu else "chip": catalog.chip(key), **prices}
     machine = (
         clusters.gpu_machine(growth, **inputs) if gpu else clusters.sram_machine(growth, **inputs)
@@ -126,6 +139,20 @@ def _machine(
         return machine
     rate = cost_of_rented_second(values[f"{key}.rent"], given["busy_share"])
     return replace(machine, card_rate=rate)
+
+
+@formulary.procedure
+def cheapest_way(question: Question, speed: float, in_sram: bool) -> tuple[Count, Count]:
+    """Requests and cards of the cheapest way to give a speed on one kind, at the likely values.
+
+    NaN if no contender of the kind gives it.
+    """
+    known = machines(question, question.likely, clusters.GROWTH)
+    own = [machine for key, machine in known.items() if is_sram(key) == in_sram]
+    able = [machine for machine in own if np.isfinite(machine.cost(speed))]
+    if not able:
+        return np.nan, np.nan
+    return min(able, key=lambda machine: float(machine.cost(speed))).way(speed)
 
 
 @formulary.procedure

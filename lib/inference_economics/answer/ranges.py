@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from inference_economics import catalog
 from inference_economics.quantities import DATA
 from inference_economics.worksheets import equal_speed
+from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import Text, UnitName, read_rows
 from reckoner.declare.units import si
 
@@ -31,9 +32,13 @@ COSTS: dict[Costs, str] = {
 PRICES = {
     "price": ("card_price", "gpu_price"),
     "host_share": ("host_share", "gpu_host_share"),
+    "host": ("", ""),
     "rent": ("", ""),
 }
-"""What a chip costs, and the inputs of `equal_speed` that take it: of an SRAM chip, of a GPU."""
+"""What a chip costs, and the inputs of `equal_speed` that take it: of an SRAM chip, of a GPU.
+
+A host is a card's part of it in dollars; a rent takes the place of all others.
+"""
 
 
 class Range(BaseModel):
@@ -139,6 +144,17 @@ class Range(BaseModel):
         rising = low + np.sqrt(share * (high - low) * (likely - low))
         falling = high - np.sqrt((1 - share) * (high - low) * (high - likely))
         return np.array(np.where(share * (high - low) < likely - low, rising, falling))
+
+
+def usual() -> dict[str, Any]:
+    """The inputs of `equal_speed` by default; a trace notes the rows that they come from."""
+    return {declared.name: _usual(declared) for declared in SHEET.parameters}
+
+
+def _usual(declared: Parameter) -> Any:
+    if declared.address:
+        return catalog.value(declared.address)
+    return declared.base(declared.compute() if declared.compute else declared.default)
 
 
 @cache

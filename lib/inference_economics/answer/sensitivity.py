@@ -12,6 +12,7 @@ from SALib.analyze import sobol
 from inference_economics.answer.odds import answers
 from inference_economics.answer.question import Question
 from inference_economics.answer.ranges import Range, Vector
+from inference_economics.machines.clusters import GROWTH
 from inference_economics.quantities import formulary
 from inference_economics.units import Count, TokensPerSecond
 
@@ -72,7 +73,8 @@ class BreakEven:
 def break_evens(question: Question, speeds: Sequence[TokensPerSecond]) -> list[BreakEven]:
     """For each number and speed, the value at which SRAM costs what the GPU costs.
 
-    Of several it is the one nearest to the most likely value.
+    Of several it is the one nearest to the most likely value. The batch sizes tried are those of
+    the chapter `equal_speed`.
 
     Args:
         question: what is asked.
@@ -101,8 +103,8 @@ def _cheaper(
     """One where SRAM is the cheaper, zero where the GPU is, NaN where neither gives the speed."""
     varied = {**{n: np.full(len(values), v) for n, v in question.likely.items()}, row.name: values}
     return [
-        np.where(np.isinf(one.sram) & np.isinf(one.gpu), np.nan, one.sram < one.gpu)
-        for one in answers(question, speeds, varied)
+        np.where(one.able, one.sram < one.gpu, np.nan)
+        for one in answers(question, speeds, varied, GROWTH)
     ]
 
 

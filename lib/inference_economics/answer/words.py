@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from inference_economics.answer.odds import Answer, first_speed, quantiles
+from inference_economics.answer.odds import (
+    NINE_IN_TEN,
+    Answer,
+    asked,
+    first_speed,
+    mostly,
+    quantiles,
+)
 from inference_economics.answer.question import Question
 from inference_economics.answer.ranges import Vector
 from inference_economics.units import Share
@@ -21,7 +28,7 @@ VERDICTS = {
 
 WHOSE = {
     "maker": "makers who pay what the hardware costs to make",
-    "buyer": "buyers at list price",
+    "buyer": "buyers",
     "tenant": "tenants",
 }
 
@@ -38,7 +45,7 @@ def odds(share: Share) -> str:
 
 def money(cost: Vector) -> str:
     """The median of a cost with the range of nine samples in ten."""
-    low, middle, high = (shown(one, "USD/token") for one in quantiles(cost, (0.05, 0.5, 0.95)))
+    low, middle, high = (shown(one, "USD/token") for one in quantiles(cost, NINE_IN_TEN))
     unit = " per million tokens"
     return f"{middle} ({str(low).removesuffix(unit)} to {str(high).removesuffix(unit)})"
 
@@ -48,10 +55,10 @@ def sentence(one: Answer) -> str:
     user = f"At {shown(one.speed, 'token/s')} for each user"
     if one.word == "nobody can":
         return (
-            f"{user} no chip that competes keeps up in {odds(one.nobody)}, unless it guesses "
-            f"tokens ahead.{_rest(one)}"
+            f"{user}, in {odds(one.nobody)}, no chip that competes keeps up, unless it "
+            f"guesses tokens ahead.{_rest(one)}"
         )
-    if not _can(one.sram) or not _can(one.gpu):
+    if not mostly(one.sram) or not mostly(one.gpu):
         return f"{user} {_alone(one)}"
     on_sram, on_gpu = money(one.sram), money(one.gpu)
     if one.word == "SRAM":
@@ -77,17 +84,15 @@ def _alone(one: Answer) -> str:
         other = "GPU" if one.kinds == {True} else "SRAM card"
         cost = money(one.sram if one.kinds == {True} else one.gpu)
         return f"{kind} do it for {cost}; no {other} is to be had on these terms."
-    if _can(one.gpu):
+    if mostly(one.gpu):
         return f"only GPUs keep up, at {money(one.gpu)}."
     return f"only the SRAM cluster keeps up, at {money(one.sram)}.{_some_fail(one)}"
 
 
-def _can(cost: Vector) -> bool:
-    return bool((cost < math.inf).mean() > 0.5)
-
-
 def _some_fail(one: Answer) -> str:
-    return f" In {odds(one.nobody)} neither keeps up." if one.nobody >= 0.005 else ""
+    if one.nobody < 0.005:
+        return ""
+    return f" In {odds(one.nobody)} neither keeps up; they are left out of the odds and costs."
 
 
 def _rest(one: Answer) -> str:
@@ -97,9 +102,16 @@ def _rest(one: Answer) -> str:
     return f" In the others {kind}."
 
 
+def headline(one: Answer) -> str:
+    """The word as the start of an answer; where one kind alone competes, only that."""
+    if len(one.kinds) == 1 and one.word != "nobody can":
+        return "Only SRAM cards compete." if one.kinds == {True} else "Only GPUs compete."
+    return VERDICTS[one.word]
+
+
 def answer_in_words(one: Answer) -> str:
     """The word and the sentence."""
-    return f"**{VERDICTS[one.word]}** {sentence(one)}"
+    return f"**{headline(one)}** {sentence(one)}"
 
 
 def turns(question: Question, along: Sequence[Answer]) -> str:
@@ -109,16 +121,36 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         question: what was asked.
         along: its answers at rising speeds.
     """
-    whose = WHOSE[question.costs]
     gpu = first_speed(along, "GPU", last=True)
     sram, nobody = first_speed(along, "SRAM"), first_speed(along, "nobody can")
-    parts = [f"GPUs lead up to {shown(gpu, 'token/s')}"] if gpu else []
+    alone = len(along[0].kinds) == 1
+    parts = []
+    if gpu:
+        lead = "only GPUs are to be had, for speeds" if alone else "GPUs lead"
+        parts.append(f"{lead} up to {shown(gpu, 'token/s')}")
     if math.isfinite(sram):
-        parts.append(f"the SRAM cluster from {shown(sram, 'token/s')}")
+        parts.append(f"the SRAM cluster leads from {shown(sram, 'token/s')}")
+    if gpu and math.isfinite(sram) and not alone:
+        parts.append("between the two it is too close to call")
     if math.isfinite(nobody):
-        parts.append(f"nobody keeps up from {shown(nobody, 'token/s')}")
-    return (
-        f"For {whose} {', '.join(parts[:-1])} and {parts[-1]}"
-        if parts[1:]
-        else (f"For {whose} {parts[0]}" if parts else f"For {whose} no side leads at any speed")
-    )
+        parts.append(f"from {shown(nobody, 'token/s')} nobody keeps up")
+    said = "; ".join(parts) or "no side leads at any speed"
+    return f"For {WHOSE[question.costs]} {said}"
+
+
+def turns_of(question: Question) -> str:
+    """The same for the book's own samples."""
+    return turns(question, asked(question))
+
+
+def in_short(along: Sequence[Answer]) -> str:
+    """The two speeds between which the answer turns, in as few words as it takes.
+
+    Args:
+        along: answers at rising speeds, to a question for which both kinds compete.
+    """
+    gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+    parts = [f"GPUs are, up to {shown(gpu, 'token/s')}"] if gpu else []
+    if math.isfinite(sram):
+        parts.append(f"it is, from {shown(sram, 'token/s')} on")
+    return f"It depends on the speed: {'; '.join(parts)}." if parts else "Neither is for sure."

@@ -107,11 +107,6 @@ def described(config: Mapping[str, Any]) -> Described:
     return Described(values, reader.layers, tuple(_notes(config, values)))
 
 
-def model_values(config: Mapping[str, Any]) -> dict[str, float]:
-    """A model's quantities by the names of the catalog; see `described`."""
-    return described(config).values
-
-
 def _architecture(fields: Fields) -> Architecture:
     kinds = [str(fields.take(name)).removesuffix("_text") for name in ("model_type", "_outer_type")]
     for kind in kinds:

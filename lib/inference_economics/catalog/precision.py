@@ -95,7 +95,10 @@ def precision(
         if not name:
             return {}, ()
         return {"bytes_per_parameter": wide}, (f"{wide:g} B a weight, as {name} says",)
-    plan = plan_of(found)
+    try:
+        plan = plan_of(found)
+    except (TypeError, AttributeError, KeyError, IndexError) as error:
+        raise DataError(f"quantization_config: not in the form of its kind ({error})") from None
     total, bytes_ = _bytes(Model("own", "own", described.values), described.layers, plan, wide)
     values = {"bytes_per_parameter": bytes_ / total}
     if plan.cache is not None:
@@ -150,7 +153,7 @@ def plan_of(config: Mapping[str, Any]) -> Plan:
         targets = [tuple(group.get("targets", ())) for group in groups.values()]
         return Plan(tuple(zip(targets, formats, strict=True)), None, kept, False, cache)
     if method in ("awq", "gptq", "auto-round", "autoround", "gptqmodel"):
-        bits, group = _bits(said), int(said.get("group_size", 128))
+        bits, group = _bits(said), _group(said.get("group_size", 128))
         scale = 2 + bits / 8
         return Plan(
             (), Format(f"int{bits:g} ({method})", bits, max(group, 0), scale), kept, False, cache
@@ -197,6 +200,15 @@ def _bits(said: Mapping[str, Any]) -> float:
     return float(bits)
 
 
+def _group(size: Any) -> int:
+    """Weights that share a scale; zero, a negative number or none for a whole row or column."""
+    if isinstance(size, bool) or not isinstance(size, int | None):
+        raise DataError(
+            f"quantization_config: group_size: expected a whole number; got {size!r:.40}"
+        )
+    return max(size or 0, 0)
+
+
 def _of_group(group: Mapping[str, Any]) -> Format:
     weights = group.get("weights") or {}
     bits, size = _bits(weights), weights.get("group_size") or 0
@@ -205,7 +217,7 @@ def _of_group(group: Mapping[str, Any]) -> Format:
         return _NVFP4
     if weights.get("block_structure"):
         size = weights["block_structure"][0] * weights["block_structure"][1]
-    return Format(name, bits, max(int(size), 0), 1 if name == "float4" else 2)
+    return Format(name, bits, _group(size), 1 if name == "float4" else 2)
 
 
 def _cache(said: Mapping[str, Any]) -> float | None:

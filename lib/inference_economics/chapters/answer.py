@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,8 +12,17 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics import inputs
 from inference_economics.answer import words as in_words
-from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed, quantiles
+from inference_economics.answer.odds import (
+    NINE_IN_TEN,
+    SPEEDS,
+    Answer,
+    answers,
+    first_speed,
+    mostly,
+    quantiles,
+)
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import Costs
 from inference_economics.catalog import value
@@ -24,14 +33,18 @@ from reckoner.show.charts import Axis, Names, Style, figure, rules, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
+SPEED = Axis(
+    "Speed of every user (token/s)",
+    log=True,
+    scale={"nice": False, "domain": [SPEEDS[0], SPEEDS[-1]]},
+)
 COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": False, "padding": 8})
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
-YEARS = (2023, 2024, 2025, 2026)
+YEARS = range(inputs.FIRST_YEAR, inputs.LAST_YEAR + 1)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
-    ("bought, 2024", "buyer", 2024),
-    ("bought, 2026", "buyer", 2026),
-    ("at what making it costs", "maker", 2024),
+    ("bought, prices of 2024", "buyer", 2024),
+    ("bought, prices of 2026", "buyer", 2026),
+    ("at a maker's cost, 2024", "maker", 2024),
     ("rented, 2024", "tenant", 2024),
     ("rented, 2026", "tenant", 2026),
 )
@@ -41,40 +54,36 @@ QUANTILES = {"low": "lowest twentieth", "y": "median", "high": "highest twentiet
 SHADES = {"GPU": "2", "too close to call": "grid", "SRAM": "1", "nobody can": "muted"}
 
 
+def question(chapter: Chapter, costs: Costs = "buyer", year: int = 2024) -> Question:
+    """What is asked for this run's work."""
+    return Question.of_work(chapter.inputs, costs, year)
+
+
+def speeds(chapter: Chapter) -> list[float]:
+    """The speeds at which the answer is looked for, this page's own among them."""
+    own = float(chapter.inputs.target_speed)
+    return sorted({own, *(speed for speed in SPEEDS if abs(np.log(speed / own)) > 0.03)})
+
+
 @cache
-def question_and_answers(key: tuple[Any, ...], chapter: Chapter) -> tuple[Question, list[Answer]]:
-    """What is asked for costs and year, and its answers at every speed, for this run's work."""
-    costs, year = key
-    given = chapter.inputs
-    question = Question(given.model, given.context_length, given.output_tokens, costs, year)
-    return question, answers(question, SPEEDS, draw(question, given.samples, given.seed))
-
-
 def along(chapter: Chapter, costs: Costs, year: int) -> list[Answer]:
     """The answers at every speed for this run's work."""
-    return question_and_answers((costs, year), chapter)[1]
+    asked, given = question(chapter, costs, year), chapter.inputs
+    return answers(asked, speeds(chapter), draw(asked, given.samples, given.seed))
 
 
 def turns(chapter: Chapter, costs: Costs, year: int = 2024) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
-    return in_words.turns(*question_and_answers((costs, year), chapter))
-
-
-def here(chapter: Chapter) -> str:
-    """The answer at the speed of this page, for a buyer of 2024."""
-    return in_words.answer_in_words(chapter.lines.here)
+    return in_words.turns(question(chapter, costs, year), along(chapter, costs, year))
 
 
 def comparable(chapter: Chapter) -> str:
     """In how many samples the two costs are nearly equal, at the speed of this page."""
-    given = chapter.inputs
-    near = []
-    for costs in ("maker", "buyer"):
-        question = question_and_answers((costs, 2024), chapter)[0]
-        values = draw(question, given.samples, given.seed)
-        here = answers(question, [given.target_speed], values)[0]
-        near.append(here.comparable(ABOUT_TOLERANCE))
-    maker, buyer = map(in_words.odds, near)
+    place = speeds(chapter).index(chapter.inputs.target_speed)
+    maker, buyer = (
+        in_words.odds(along(chapter, costs, 2024)[place].comparable(ABOUT_TOLERANCE))
+        for costs in ("maker", "buyer")
+    )
     return (
         f"At {chapter.words.target_speed} the costs lie within "
         f"{shown(ABOUT_TOLERANCE, 'share')} of each other in {maker} with a maker's costs on both "
@@ -86,8 +95,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "as above: a buyer of 2024": {},
     "a maker's costs": {"costs": "maker"},
     "prices of 2026": {"year": 2026},
-    "answers of 256 tokens": {"output_tokens": 256},
-    "answers of 2,048 tokens": {"output_tokens": 2048},
+    "short chats, as MLPerf has them": {
+        "context_length": "mlperf_llama2_70b.max_input_tokens",
+        "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
+    },
+    **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
     "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
 }
 """What would change the answer: a field of the question, or a row in the place of a range."""
@@ -95,30 +107,43 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def what_would_change_it(chapter: Chapter) -> HTML:
     """The speeds at which the word changes, as one thing after the other is otherwise."""
-    base = question_and_answers(("buyer", 2024), chapter)[0]
     rows = []
     for name, change in CHANGES.items():
-        fields = {key: of for key, of in change.items() if "." not in key}
-        question = replace(base, **fields)
-        values = draw(question, chapter.inputs.samples, chapter.inputs.seed)
+        asked = replace(question(chapter), **_fields(change))
+        values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
         values |= {
             key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
         }
-        along = answers(question, SPEEDS, values)
+        found = answers(asked, SPEEDS, values)
         rows.append(
             {
                 "What is otherwise": name,
-                "GPUs lead up to (token/s)": first_speed(along, "GPU", last=True),
-                "SRAM leads from (token/s)": first_speed(along, "SRAM"),
-                "Nobody can from (token/s)": first_speed(along, "nobody can"),
+                "GPUs lead up to (token/s)": first_speed(found, "GPU", last=True),
+                "SRAM leads from (token/s)": first_speed(found, "SRAM"),
+                "Nobody can from (token/s)": first_speed(found, "nobody can"),
             }
         )
     return chapter.table(pd.DataFrame(rows).replace(np.inf, np.nan))
 
 
+LENGTHS = ("context_length", "output_tokens")
+
+
+def _fields(change: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a question that change; lengths by their rows."""
+    found = {
+        key: np.ceil(value(of)) if key in LENGTHS and isinstance(of, str) else of
+        for key, of in change.items()
+        if "." not in key
+    }
+    if isinstance(change.get("context_length"), str):
+        found["context_length"] += found["output_tokens"]
+    return found
+
+
 def cost_against_speed(chapter: Chapter) -> HTML:
     """The answer at any speed: cost of both kinds with their bands, and the sentence."""
-    start = min(SPEEDS, key=lambda speed: abs(np.log(speed / chapter.inputs.target_speed)))
+    start = float(chapter.inputs.target_speed)
     scenes = {
         f"{costs}-{year}": _scene(label, along(chapter, costs, year))
         for label, costs, year in SCENES
@@ -137,7 +162,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         stepped.Step(
             one.speed,
             str(shown(one.speed, "token/s")),
-            in_words.VERDICTS[one.word],
+            in_words.headline(one),
             in_words.sentence(one),
         )
         for one in found
@@ -154,7 +179,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         .mark_text(align="left", dx=4, dy=-8, fontWeight="bold")
         .encode(*places, text="kind:N", color=told["color"].legend(None)),
         stepped.rule_at(SPEED.channel(alt.X, "at")),
-        title="Cheap tokens come from GPUs, fast tokens from SRAM",
+        title="What a token costs at each speed",
         description=(
             "Median cost of a million tokens against the speed of every user, hardware "
             f"{label}, with the range of nine samples in ten as a band. {steps[0].sentence} "
@@ -181,8 +206,8 @@ def costs_of(one: Answer) -> list[dict[str, Any]]:
     """The range of a token's cost on each kind that can give the speed in most samples."""
     found = []
     for kind, cost in zip(KINDS, (one.sram, one.gpu), strict=True):
-        if np.isfinite(cost).mean() > 0.5:
-            low, middle, high = 1e6 * quantiles(cost, (0.05, 0.5, 0.95))
+        if mostly(cost):
+            low, middle, high = 1e6 * quantiles(cost, NINE_IN_TEN)
             found.append({"x": one.speed, "kind": kind, "low": low, "y": middle, "high": high})
     return found
 
@@ -212,7 +237,8 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("measured_ratio", "measured throughput", "what MLPerf measured on the H100"),
     ("short_ratio", "the same requests", "Groq's requests as short as MLPerf's"),
     ("host_ratio", "a host for the GPU", "a GPU's part of a DGX"),
-    ("equal_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
+    ("short_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
+    ("equal_speed_ratio", "long requests", "the article's lengths again, on both"),
     ("electricity_ratio", "electricity", "the power of both over their lives"),
     ("listed_ratio", "list price", "what a single Groq card costs in a shop"),
     ("median_ratio", "all uncertain", "every input a range; the median"),
@@ -252,7 +278,7 @@ def waterfall(chapter: Chapter) -> HTML:
             alt.Chart(data)
             .mark_text(align="left", dx=5, color=colour("text"))
             .encode(x.channel(alt.X, "end"), place, text="text:N"),
-            title="Most corrections speak for the GPU; equal speed takes most of it back",
+            title="From the article's ratio to the answer, a correction at a time",
             description=(
                 "Bars on a logarithmic axis, one a correction, each from the ratio before it to "
                 "the ratio after it: "

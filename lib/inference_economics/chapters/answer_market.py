@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import altair as alt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.answer.odds import Answer, asked
+from inference_economics.answer.odds import Answer, asked, mostly, quantiles
+from inference_economics.answer.ranges import Costs
 from inference_economics.catalog.market import offers
 from inference_economics.chapters.answer import (
     COST,
@@ -15,7 +18,7 @@ from inference_economics.chapters.answer import (
     SPEED,
     along,
     costs_of,
-    question_and_answers,
+    question,
 )
 from inference_economics.formulas.equal_speed import price_with_input
 from reckoner.declare.units import shown
@@ -29,6 +32,7 @@ SELLERS = {
     "wafer": Style("4", shape="triangle-up"),
     "dataflow": Style("3", shape="diamond"),
 }
+SIDES: tuple[Costs, ...] = ("buyer", "maker")
 NAMED = {"gpu": "GPUs", "sram": "Groq", "wafer": "Cerebras", "dataflow": "SambaNova"}
 
 
@@ -50,43 +54,53 @@ def sold(chapter: Chapter) -> pd.DataFrame:
         for offer in offers()
         if offer.row.size_class == "70B" and offer.row.speed_kind == "measured"
     )
-    found = [asked(question_and_answers(("buyer", 2024), chapter)[0], list(rows["speed"]))]
-    rows["cost"] = [_median(one, kind) for one, kind in zip(*found, rows["kind"], strict=True)]
+    for (year, of_year), costs in product(rows.groupby("year"), SIDES):
+        found = asked(question(chapter, costs, int(str(year))), list(of_year["speed"]))
+        rows.loc[of_year.index, costs] = list(map(_median, found, of_year["kind"]))
     return rows
 
 
 def _median(one: Answer, kind: str) -> float:
-    """What a token costs a buyer in the median, where most samples reach the speed."""
+    """What a token costs in the median, where most samples reach the speed."""
     cost = {"sram": one.sram, "gpu": one.gpu}.get(kind, np.array([np.inf]))
-    return float(np.median(cost)) if np.isfinite(cost).mean() > 0.5 else np.nan
+    return float(quantiles(cost, [0.5])[0]) if mostly(cost) else np.nan
 
 
 def below_cost(chapter: Chapter) -> str:
-    """Who asks less than the tokens cost a buyer of the hardware, and what that says."""
-    rows = sold(chapter).dropna(subset="cost")
-    factor = rows["price"] / rows["cost"]
+    """Who asks less than the tokens cost a buyer, who is faster than computed, what that says."""
+    rows = sold(chapter)
     sentences = []
     for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
-        known = factor[rows["kind"] == kind]
-        if len(known):
-            ends = [str(shown(end, "ratio")) for end in (known.min(), known.max())]
-            below = int((known < 1).sum())
-            span = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+        factor = (rows["price"] / rows["buyer"])[rows["kind"] == kind].dropna()
+        if len(factor):
+            low, high = shown(factor.min(), "ratio"), shown(factor.max(), "ratio")
+            below = int((factor < 1).sum())
             sentences.append(
-                f"{name} asked {span} times what we compute for a buyer of the hardware, less in "
-                f"{below or 'none'} of {len(known)} cases."
+                f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
+                f"less in {below or 'none'} of {len(factor)} cases."
             )
-    maker = asked(question_and_answers(("maker", 2024), chapter)[0], list(rows["speed"]))
-    own = pd.Series(map(_median, maker, rows["kind"]), index=rows.index)
-    dear = rows["price"] / own
-    sram = dear[rows["kind"] == "sram"].dropna()
-    if len(sram):
+    sentences.append(_too_fast(rows[rows["buyer"].isna() & rows["kind"].isin(["gpu", "sram"])]))
+    dear = (rows["price"] / rows["maker"])[rows["kind"] == "sram"].dropna()
+    if len(dear):
         sentences.append(
-            "Against what its cards cost to make, Groq's lowest price is "
-            f"{shown(sram.min(), 'ratio')} times the cost: room for a margin that a buyer of its "
-            "cards would not have."
+            "Against what its hardware costs to make, Groq's lowest price is "
+            f"{shown(dear.min(), 'ratio')} times the cost."
         )
     return " ".join(sentences)
+
+
+def _too_fast(rows: pd.DataFrame) -> str:
+    """The offers on chips that compete whose speed most samples do not reach."""
+    if rows.empty:
+        return ""
+    names = ", ".join(
+        f"{seller} at {shown(speed, 'token/s')} in {year}"
+        for seller, speed, year in zip(rows["seller"], rows["speed"], rows["year"], strict=True)
+    )
+    return (
+        f"Faster than most of our samples allow were {names}: either they guess tokens ahead, or "
+        "our model is refuted there."
+    )
 
 
 def picture(chapter: Chapter) -> HTML:
@@ -145,7 +159,7 @@ def picture(chapter: Chapter) -> HTML:
                 "Price of": rows["year"],
                 "Speed (token/s)": rows["speed"],
                 "Price with input (USD per million)": 1e6 * rows["price"],
-                "Computed cost (USD per million)": 1e6 * rows["cost"],
+                "Computed cost (USD per million)": 1e6 * rows["buyer"],
             }
         ),
     )  # fmt: skip

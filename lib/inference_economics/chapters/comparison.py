@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics import inputs
 from inference_economics.answer.odds import answers, samples_of
-from inference_economics.answer.question import Question
-from inference_economics.answer.ranges import SHEET
+from inference_economics.answer.question import Question, of_article
 from inference_economics.answer.words import odds
 from inference_economics.catalog import Chip
 from inference_economics.formulas.margins import cost_per_token_of_life
@@ -29,10 +29,6 @@ LIMITS = {
     "compute": Style("3", shape="square"),
     "given limit": Style("4", shape="triangle-up"),
 }
-
-
-OUTPUT_TOKENS = SHEET.parameters.base({})["output_tokens"]
-LATEST = 2026
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,8 @@ def fastest_and_cheapest(chapter: Chapter) -> str:
 def verdict(chapter: Chapter) -> str:
     """Which of the three is the cheapest, if enough is known of them, by the one answer."""
     given = chapter.inputs
-    question = Question(given.model, given.context_length, OUTPUT_TOKENS, "buyer", LATEST)
+    work = {"model": given.model, "context_length": given.context_length}
+    question = replace(of_article(year=inputs.LAST_YEAR), **work)
     chips = {slot: vars(given)[f"chip_{slot}"] for slot in SLOTS}
     known = {slot for slot, chip in chips.items() if _competes(chip, question)}
     if len(known) < 2:

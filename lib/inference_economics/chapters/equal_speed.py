@@ -17,7 +17,7 @@ from inference_economics.answer.question import Question
 from inference_economics.catalog import value
 from inference_economics.machines import published
 from inference_economics.machines.clusters import interval
-from inference_economics.machines.frontier import SPEEDS, Machine, frontier
+from inference_economics.machines.frontier import SPEEDS, Machine
 from inference_economics.worksheets.equal_speed import conclude
 from reckoner.declare.units import shown
 from reckoner.show.charts import Axis, Style, figure, lines, rules, table, told_apart
@@ -37,8 +37,7 @@ def as_published(chapter: Chapter) -> bool:
 
 def question(chapter: Chapter) -> Question:
     """What the one answer is asked: this page's work, for a buyer of the article's year."""
-    given = chapter.inputs
-    return Question(given.model, given.context_length, given.output_tokens, "buyer", 2024)
+    return Question.of_work(chapter.inputs, "buyer", 2024)
 
 
 def _sram(chapter: Chapter) -> str:
@@ -170,15 +169,6 @@ def published_against_frontiers(chapter: Chapter) -> HTML:
     )
 
 
-def way(machine: Machine, speed: float) -> tuple[float, float]:
-    """Requests and cards of the cheapest way to give a speed."""
-    options = frontier(machine.options)
-    index = int(np.searchsorted(options.speed, speed * machine.time_ratio))
-    if index == len(options.speed):
-        return math.nan, math.nan
-    return options.batch_size[index], options.cards[index]
-
-
 def by_speed(chapter: Chapter) -> HTML:
     """A row for each speed, with the cheapest way to run each chip."""
     sram, hbm = chapter.lines.sram, chapter.lines.hbm
@@ -188,8 +178,8 @@ def by_speed(chapter: Chapter) -> HTML:
     rows["SRAM (USD/Mtoken)"] = [sram.cost(speed) * 1e6 for speed in speeds]
     rows["GPU (USD/Mtoken)"] = [hbm.cost(speed) * 1e6 for speed in speeds]
     rows["Answer"] = [found.word for found in asked(question(chapter), list(speeds))]
-    rows[["Requests on SRAM", "Cards"]] = [way(sram, speed) for speed in speeds]
-    rows[["Requests on GPUs", "GPUs"]] = [way(hbm, speed) for speed in speeds]
+    rows[["Requests on SRAM", "Cards"]] = [sram.way(speed) for speed in speeds]
+    rows[["Requests on GPUs", "GPUs"]] = [hbm.way(speed) for speed in speeds]
     return chapter.table(rows.replace(math.inf, math.nan))
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 
 from inference_economics.answer.odds import asked
-from inference_economics.answer.words import answer_in_words, turns
+from inference_economics.answer.words import answer_in_words, turns_of
 from inference_economics.chapters.equal_speed import (
     as_published,
     money,
     points,
     question,
     slower,
-    way,
 )
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
-from reckoner.declare.units import shown
+from reckoner.declare.units import shown, some
 from reckoner.show.notebook import Chapter
 
 
@@ -55,7 +54,7 @@ def the_answer(chapter: Chapter) -> str:
 
 def turns_of_answer(chapter: Chapter) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
-    return turns(question(chapter), asked(question(chapter)))
+    return turns_of(question(chapter))
 
 
 def within_interval(chapter: Chapter) -> str:
@@ -196,20 +195,16 @@ def full_batch(chapter: Chapter) -> str:
 def entry(chapter: Chapter) -> str:
     """What the cheapest tokens of each chip take."""
     given = chapter.inputs
-    requests, cards = way(chapter.lines.sram, 1e-9)
-    _, gpus = way(chapter.lines.hbm, 1e-9)
+    requests, cards = chapter.lines.sram.way(1e-9)
+    _, gpus = chapter.lines.hbm.way(1e-9)
     others = (
-        f"; the cheapest of GPUs take {_count(gpus, 'card')} for "
+        f"; the cheapest of GPUs take {some(gpus, 'card')} for "
         f"{chapter.shown(gpus * given.gpu_price, 'USD')}."
         if gpus > 0
         else "."
     )
     return (
-        f"The cheapest SRAM tokens come from {_count(cards, 'card')} for "
-        f"{shown(cards * given.card_price, 'USD')} and {_count(requests, 'request')} at once"
+        f"The cheapest SRAM tokens come from {some(cards, 'card')} for "
+        f"{shown(cards * given.card_price, 'USD')} and {some(requests, 'request')} at once"
         f"{others}"
     )
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"

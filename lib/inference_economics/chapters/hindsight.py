@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics import catalog
-from inference_economics.answer.odds import asked
+from inference_economics import catalog, inputs
 from inference_economics.answer.question import of_article
-from inference_economics.answer.words import turns
+from inference_economics.answer.words import turns_of
 from inference_economics.catalog import own
 from inference_economics.formulas.hindsight import racks_for, sweep_time
 from inference_economics.formulas.prefill_caching import mean_input_price
@@ -378,6 +377,6 @@ def tally(chapter: Chapter) -> str:
 
 
 def answer_today() -> str:
-    """The one answer for the article's work, with the prices of 2026."""
-    question = of_article(year=2026)
-    return f"With the prices of 2026: {turns(question, asked(question))}."
+    """The one answer for the article's work, with the latest prices."""
+    year = inputs.LAST_YEAR
+    return f"With the prices of {year}: {turns_of(of_article(year=year))}."

@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from inference_economics import catalog
 from inference_economics.catalog import Model, own
+from inference_economics.chapters import room
 from inference_economics.formulas import capacity
 from inference_economics.formulas import kv_cache as cache_of
 from reckoner.show.charts import SOLID, Axis, Names, Style, bars, dots, lines, points, texts
@@ -65,6 +66,11 @@ def cache_by_scheme(chapter: Chapter) -> HTML:
         height=260,
         data=places.set_axis(["Attention", "Cache (GB)", "Size", "The model"], axis=1),
     )
+
+
+def room_of_schemes(chapter: Chapter) -> HTML:
+    """The room with a batch of conversations in it, under each of the schemes."""
+    return room.of_schemes(chapter, _caches(chapter), own.attention(chapter.inputs.model.key))
 
 
 def sharing(chapter: Chapter) -> str:
@@ -165,6 +171,12 @@ def corrected(chapter: Chapter) -> HTML:
 def shaped() -> list[Model]:
     """The models of the catalog whose shape is known."""
     return [catalog.model(key) for key in catalog.models("hidden_size", *cache_of.NEEDS)]
+
+
+def some_of(models: list[Model], most: int = 2) -> str:
+    """The names of the first models, and whether there are others."""
+    named = " and ".join(model.name for model in models[:most])
+    return f"{named}, among others," if len(models) > most else named
 
 
 def every_model(chapter: Chapter) -> pd.DataFrame:

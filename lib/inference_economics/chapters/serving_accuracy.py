@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import altair as alt
 import pandas as pd
 from IPython.display import HTML
@@ -174,9 +176,9 @@ def errors(chapter: Chapter) -> HTML:
         for name, kind in (("dense", False), ("mixtures", True))
     }
     unseen = counted("unseen")
-    groups |= {f"unseen, {engine_name(key)}": rows for key, rows in unseen.groupby("backend")}
+    groups |= {f"unseen, {engine_name(str(key))}": rows for key, rows in unseen.groupby("backend")}
     for column in ("system", "key"):
-        groups |= {f"unseen, {names()[key]}": rows for key, rows in unseen.groupby(column)}
+        groups |= {f"unseen, {names()[str(key)]}": rows for key, rows in unseen.groupby(column)}
     for name, rows in groups.items():
         found = accuracy.summary(rows)
         lines.append(
@@ -223,16 +225,17 @@ def most_missed(chapter: Chapter) -> str:
     table = validate.left_out()
     table = table[(table["left"] == "series") & (table["rows"] >= FEW)]
     worst = table.sort_values("mean", ascending=False).head(MISSES)
-    said = []
-    for row in worst.itertuples():
-        key, system, engine, release, precision, harness = str(row.series).split("|")
+    said, share = [], partial(chapter.shown, unit="share")
+    for row in worst.to_dict("records"):
+        key, system, engine, release, precision, harness = str(row["series"]).split("|")
         known = names()
         said.append(
             f"- {known[key]} in {precision} on {known[system]}, {engine_name(engine)} "
             f"{release or 'of a release that is not said'}, {harness} harness: "
-            f"{chapter.shown(row.mean, 'share')} off in the mean, "
-            f"{'too slow' if row.bias > 0 else 'too fast'} a prediction; "
-            f"{chapter.shown(row.coverage, 'share')} of its {row.rows} runs lie in the interval."
+            f"{share(row['mean'])} off in the mean, "
+            f"{'too slow' if row['bias'] > 0 else 'too fast'} a prediction; "
+            f"{share(row['coverage'])} of its {row['rows']} runs "
+            "lie in the interval."
         )
     return "\n".join(said)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics.answer import words as in_words
-from inference_economics.answer.odds import Answer, answers
+from inference_economics.answer.odds import SPEEDS, Answer, answers
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import COSTS, Costs, Range, Vector
 from inference_economics.answer.sensitivity import break_evens, indices
@@ -21,7 +21,11 @@ from reckoner.show.charts import Axis, Names, Style, figure, lines, rules, spans
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-SPEED = Axis("Speed of every user (token/s)", log=True, scale={"nice": False, "domain": [5, 1000]})
+SPEED = Axis(
+    "Speed of every user (token/s)",
+    log=True,
+    scale={"nice": False, "domain": [SPEEDS[0], SPEEDS[-1]]},
+)
 OUTCOMES = ("SRAM is cheaper", "GPUs are cheaper", "neither can")
 EVEN_SPEEDS = (10.0, 25.0, 50.0, 75.0, 100.0)
 
@@ -269,7 +273,7 @@ class Study:
                     Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
                     {str(name): Style(c, dash) for name, c, dash in looks},
                 ),
-                title="Whose costs are counted moves the crossing, not who leads at either end",
+                title="How often the SRAM cluster is the cheaper, by whose costs are counted",
                 description=(
                     "Lines of the share of samples in which SRAM is cheaper against speed, one "
                     f"for each kind of costs. {'. '.join(turns)}."

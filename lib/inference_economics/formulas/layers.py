@@ -223,3 +223,20 @@ def count_parameters(model: Model) -> tuple[Count, Count]:
     total = sum(embeddings(model).values()) + layers + norms(model)
     share = model.experts_per_token / model.experts if model.has("experts") else 1.0
     return total, total - (1 - share) * expert_weights(model)
+
+
+MOST_CHIPS = 64
+"""The largest group that a message names."""
+
+
+def splits(model: Model) -> list[float]:
+    """Chips that share a model's heads evenly; KV heads are split too, or copied."""
+    heads = [model.heads, *(model.values[name] for name in ("state_heads",) if model.has(name))]
+    kv_heads = [1.0 if model.has("kv_rank") else model.kv_heads]
+    kv_heads += [model.values[n] for n in ("windowed_kv_heads", "state_groups") if model.has(n)]
+    return [
+        float(chips)
+        for chips in range(1, MOST_CHIPS + 1)
+        if all(each % chips == 0 for each in heads)
+        and all(each % chips == 0 or chips % each == 0 for each in kv_heads)
+    ]

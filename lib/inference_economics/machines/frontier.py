@@ -88,6 +88,14 @@ class Machine:
             least = where(asked <= speed, seconds, least)
         return self.time_ratio * least
 
+    def way(self, target_speed: float) -> tuple[Count, Count]:
+        """Requests and cards of the cheapest way to give a speed; NaN above the top speed."""
+        known = frontier(self.options)
+        index = int(np.searchsorted(known.speed, target_speed * self.time_ratio))
+        if index == len(known.speed):
+            return np.nan, np.nan
+        return known.batch_size[index], known.cards[index]
+
     def cost(self, target_speed: TokensPerSecond) -> DollarsPerToken:
         """The least cost of a token at a speed or faster."""
         return cost_of_output_token(self.card_rate, self.card_seconds(target_speed))

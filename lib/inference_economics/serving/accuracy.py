@@ -105,8 +105,8 @@ def on_a100() -> pd.DataFrame:
         predicted_ms=1e3 * served.decode_time,
         datasheet_ms=1e3 * ideal.decode_time,
     )
-    table = table[served.running == table["batch"]]
-    return table.assign(error=table["predicted_ms"] / table["measured_ms"] - 1)
+    held: pd.DataFrame = table[served.running == table["batch"]]
+    return held.assign(error=held["predicted_ms"] / held["measured_ms"] - 1)
 
 
 @cache

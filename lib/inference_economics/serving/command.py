@@ -12,10 +12,11 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.catalog import Chip, MissingConstantError, Model, Record
 from inference_economics.catalog.own import CHIP_FILE, MODEL_FILE, chip, model
+from inference_economics.formulas.layers import splits
 from inference_economics.serving.engines import ENGINES, PRECISIONS
 from inference_economics.serving.model import NEEDS_OF_CHIP
 from inference_economics.serving.predict import PREDICTED, calibrated, predict
-from inference_economics.serving.rows import NEEDED, model_of, splits
+from inference_economics.serving.rows import NEEDED, model_of
 from inference_economics.serving.runs import layout, models_of_runs
 from inference_economics.serving.shape import NEEDS_OF_MODEL, shape_of
 from reckoner.declare.given import Table, read_table

@@ -214,7 +214,8 @@ def series_of(rows: pd.DataFrame, logs: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby([*levels.SERIES, "experts"], sort=True)
     medians = groups[[*levels.QUANTITIES]].median()
     sizes = groups["configuration"].agg(rows="size", configurations="nunique")
-    return sizes.join(medians).reset_index()[list(levels.Level.model_fields)]
+    joined: pd.DataFrame = sizes.join(medians).reset_index()[list(levels.Level.model_fields)]
+    return joined
 
 
 def spread_of(known: pd.DataFrame, logs: pd.DataFrame, rows: pd.DataFrame) -> list[levels.Spread]:
@@ -302,7 +303,7 @@ def _write(path: Path, rows: Sequence[BaseModel]) -> None:
 def level_rows(table: pd.DataFrame) -> list[levels.Level]:
     """Series as they are stored."""
     rounded = table.round(dict.fromkeys(levels.QUANTITIES, 4))
-    return [levels.Level(**row) for row in rounded.to_dict("records")]
+    return [levels.Level.model_validate(row) for row in rounded.to_dict("records")]
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,8 @@ def constant(quantity: str, chip: Chip, engine: str = "", form: str = "") -> flo
         engine: whose kernels, where that matters.
         form: format of the weights or the cache, where it matters.
     """
-    return read(
-        f"{chip.key}.{quantity}", _constant(quantity, chip.key, "fp4_compute" in chip.values,
-        engine, form),
-    )  # fmt: skip
+    value = _constant(quantity, chip.key, "fp4_compute" in chip.values, engine, form)
+    return float(read(f"{chip.key}.{quantity}", value))
 
 
 @cache
@@ -108,7 +106,9 @@ SERVED = ("h100_sxm", "h200_sxm", "b200_sxm")
 
 @cache
 def _rows() -> list[dict[str, Any]]:
-    return reached().to_dict("records")
+    return [
+        {str(name): value for name, value in row.items()} for row in reached().to_dict("records")
+    ]
 
 
 def _fitted(times: Vector, start: list[float], of: Callable[[Vector], Vector]) -> Vector:
@@ -134,7 +134,7 @@ def _gemm(table: pd.DataFrame) -> Found:
     sizes = table[["n", "k"]]
     table = table[(sizes >= 1024).all(axis=1) & (sizes <= 16384).all(axis=1)]
     table = table[table["gemm_dtype"].isin(GEMM) & (table["n"] * table["k"] >= 2**23)]
-    for (system, form, engine), rows in table.groupby(["system", "gemm_dtype", "engine"]):
+    for (system, form, engine), rows in _groups(table, "system", "gemm_dtype", "engine"):
         chip, own = catalog.chip(system), GEMM[form]
         if own == "fp4" and not chip.has("fp4_compute"):
             continue
@@ -153,7 +153,7 @@ def _experts(table: pd.DataFrame) -> Found:
     table = table[table["distribution"].str.startswith("power_law")]
     table = table[~table["kernel"].str.contains("situ|nongated")]
     table = table.assign(form=table["moe_dtype"].map(EXPERTS))
-    for (system, form, engine), rows in table.groupby(["system", "form", "engine"]):
+    for (system, form, engine), rows in _groups(table, "system", "form", "engine"):
         chip = catalog.chip(system)
         if form == "mxfp4" and chip.has("fp4_compute"):
             rows = rows[rows["moe_dtype"] == "w4a8_mxfp4_mxfp8"]
@@ -176,20 +176,18 @@ def _experts(table: pd.DataFrame) -> Found:
 def _decode(table: pd.DataFrame) -> Found:
     groups = table["num_heads"] / table["num_key_value_heads"]
     plain = (table["window_size"].fillna(0) == 0) & (table["head_dim"] == 128) & (groups >= 4)
-    for (system, form, engine), rows in table[plain].groupby(
-        ["system", "kv_cache_dtype", "engine"]
-    ):
+    for (system, form, engine), rows in _groups(table[plain], "system", "kv_cache_dtype", "engine"):
         size = 1 if form == "fp8" else WIDE
         elements = 2 * rows["batch_size"] * (rows["step"] + 1) * rows["num_key_value_heads"] * 128
         moved = elements.to_numpy(float) * size / catalog.chip(system).memory_bandwidth
-        share, _ = _fitted(_seconds(rows), [0.8, 1e-5], lambda x, t=moved: t / x[0] + x[1])
+        share, _ = _fitted(_seconds(rows), [0.8, 1e-5], partial(_read, moved))
         yield system, engine, "fp8" if size == 1 else "bf16", {"cache_share": share}, len(rows)
 
 
 def _prefill(table: pd.DataFrame) -> Found:
     plain = (table["window_size"].fillna(0) == 0) & (table["head_dim"] == 128)
     table = table[plain & (table["isl"] >= 2048) & (table["attn_dtype"] == "bfloat16")]
-    for (system, engine), rows in table.groupby(["system", "engine"]):
+    for (system, engine), rows in _groups(table, "system", "engine"):
         pairs = rows["batch_size"] * rows["isl"].astype(float) ** 2 * rows["num_heads"] * 128
         ideal = 2 * pairs.to_numpy(float) / catalog.chip(system).fp16_compute
         share = float(np.median(ideal / _seconds(rows)))
@@ -199,20 +197,33 @@ def _prefill(table: pd.DataFrame) -> Found:
 def _exchange(table: pd.DataFrame) -> Found:
     table = table[~table["kernel"].str.contains("eager")]
     table = table[table["message_size"].between(2**10, 2**26)]
-    for (system, engine), rows in table.groupby(["system", "engine"]):
+    for (system, engine), rows in _groups(table, "system", "engine"):
         if not catalog.chip(system).has("link_bandwidth"):
             continue
         n, size = (rows[name].to_numpy(float) for name in ("num_gpus", "message_size"))
         sent = size * WIDE / catalog.chip(system).link_bandwidth
-        found = _fitted(
-            _seconds(rows), [4e-6, 1e-5, 0.7],
-            lambda x, n=n, t=sent: np.minimum(
-                x[0] + (n - 1) * t / x[2], x[0] + x[1] + 2 * (n - 1) / n * t / x[2]
-            ),
-        )  # fmt: skip
+        found = _fitted(_seconds(rows), [4e-6, 1e-5, 0.7], partial(_faster_exchange, n, sent))
         found[1] += found[0]
         names = ("all_reduce_latency", "all_reduce_in_two", "link_share")
         yield system, engine, "", dict(zip(names, found, strict=True)), len(rows)
+
+
+def _read(ideal: Vector, sought: Vector) -> Vector:
+    """Time of a read, from the share of bandwidth and the floor that are sought."""
+    return np.asarray(ideal / sought[0] + sought[1])
+
+
+def _faster_exchange(chips: Vector, sent: Vector, sought: Vector) -> Vector:
+    """Time of an all-reduce, from both latencies and the share of the links that are sought."""
+    at_once = sought[0] + (chips - 1) * sent / sought[2]
+    in_two = sought[0] + sought[1] + 2 * (chips - 1) / chips * sent / sought[2]
+    return np.asarray(np.minimum(at_once, in_two))
+
+
+def _groups(table: pd.DataFrame, *names: str) -> Iterator[tuple[list[str], pd.DataFrame]]:
+    for key, rows in table.groupby([*names]):
+        assert isinstance(key, tuple)
+        yield [str(part) for part in key], rows
 
 
 def _seconds(rows: pd.DataFrame) -> Vector:

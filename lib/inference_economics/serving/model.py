@@ -39,6 +39,7 @@ from inference_economics.units import (
     BytesPerSecond,
     Count,
     FlopPerSecond,
+    Ratio,
     Seconds,
     Share,
     Tokens,
@@ -62,6 +63,7 @@ class Served:
     reduce_time: Seconds
     host_time: Seconds
     accepted: Tokens
+    series_level: Ratio
     decode_time: Seconds
     prefill_time: Seconds
     prefill_per_token: Seconds
@@ -131,8 +133,10 @@ def serve(run: Run, constants: Constants) -> Served:
     of_group = running / run.data_parallel
     accepted = accepted_tokens(run.drafted, constants.acceptance)
     parts = work.step(running, of_group)
-    names = ("matrix_time", "expert_time", "kv_time", "floor_time", "reduce_time", "host_time")
-    step = decode_time(*(parts[name] for name in names), accepted)
+    step = decode_time(
+        parts["matrix_time"], parts["expert_time"], parts["kv_time"], parts["floor_time"],
+        parts["reduce_time"], parts["host_time"], accepted,
+    )  # fmt: skip
     prefill = work.prefill()
     late, written = constants.prefill_after_first, run.output_tokens
     level = constants.series_level
@@ -146,6 +150,7 @@ def serve(run: Run, constants: Constants) -> Served:
     return Served(
         **parts,
         accepted=accepted,
+        series_level=level,
         decode_time=step,
         prefill_time=prefill,
         prefill_per_token=late * of_group * prefill / written,

@@ -114,7 +114,7 @@ def errors_without(left: str, table: pd.DataFrame, only: Collection[str] = ()) -
                         known=pd.concat([known, taught], ignore_index=True))
             ) if len(own) > CALIBRATING else own  # fmt: skip
             yield LeftOut(
-                left=left, group=name, series=series,
+                left=left, group=name, series=str(series),
                 experts=bool(own["experts"].iloc[0]), rows=len(own),
                 width=float(own["width"].mean()),
                 half=float(half.loc[own.index, "inside"].mean()),

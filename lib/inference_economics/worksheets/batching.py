@@ -181,8 +181,6 @@ LIVE = Live(
         Curve("cost", "SRAM cluster", "1"),
         Curve("gpu_cost", "GPU, the article's one figure", "2"),
         Curve("consumer_cost", "consumer card, the article's bound", "3"),
-        Curve("gpu_cost", "GPU, as the article has it", "2"),
-        Curve("consumer_cost", "consumer card, at most", "3"),
     ),
     unit="USD/(token/s)",
     unit_title="Capital cost (USD per token/s)",

@@ -30,9 +30,9 @@ def conclude(
     gqa_factor: Ratio = cache_of.gqa_factor(heads, kv_heads)
     kv_bytes_per_token: BytesPerToken = cache_of.model_kv_bytes_per_token(model, bytes_per_element)
     kv_cache: Bytes = cache_of.sequence_cache(model, kv_bytes_per_token, context_length)
-    gibibyte = catalog.value("gibibyte.size")
-    kv_cache_gib: Ratio = kv_cache / gibibyte
-    gib_excess: Share = gibibyte / si(1.0, "GB") - 1
+    kv_cache_gib: Ratio = kv_cache / catalog.value("gibibyte.size")
+    misread = kv_cache / si(1.0, "GiB") * si(1.0, "GB")
+    gib_excess: Share = kv_cache / misread - 1
     twice = cache_of.sequence_cache(model, kv_bytes_per_token, 2 * context_length)
     growth_at_twice: Ratio = twice / kv_cache
 
@@ -65,7 +65,7 @@ def conclude(
     oss = catalog.model("gpt_oss_120b")
     oss_token = cache_of.model_kv_bytes_per_token(oss, bytes_per_element)
     oss_cache: Bytes = cache_of.sequence_cache(oss, oss_token, context_length)
-    oss_full_cache: Bytes = cache_of.kv_cache(oss_token, context_length)
+    oss_full_cache: Bytes = cache_of.reserved_in_full(oss, context_length, bytes_per_element)
     oss_shortcut: Ratio = oss.hidden_size / (oss.heads * oss.head_dim)
     longest = catalog.model("llama31_70b")
     longest_cache: Bytes = cache_of.model_kv_cache(

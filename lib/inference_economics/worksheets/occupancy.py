@@ -17,7 +17,6 @@ from inference_economics.machines.pipeline import (
     peak_compute,
     spatial_pipeline,
 )
-from inference_economics.machines.published import published_speed, unexplained_by
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -122,32 +121,28 @@ def conclude(
     )
 
     # other clusters: of one request, of one card a stage, of one node
-    def smallest(batch: Count, width: Count, lost: Seconds) -> Pipeline:
+    def smallest(batch: Count, width: Count) -> Pipeline:
         cards = cards_for(model, chip, batch, *sizes)
-        return spatial_pipeline(model, chip, batch, cards, width, *sizes, *wires, *reached, lost)
+        return spatial_pipeline(
+            model, chip, batch, cards, width, *sizes, *wires, *reached, layer_floor
+        )
 
-    alone = smallest(1, tensor_parallel, layer_floor)
+    alone = smallest(1, tensor_parallel)
     alone_speed: TokensPerSecond = alone.speed
     alone_occupancy: Share = alone.occupancy
-    narrow = smallest(batch_size, 1, layer_floor)
-    narrow_hand_overs: Count = narrow.stages - 1
+    narrow_stages = smallest(batch_size, 1).stages
+    narrow_hand_overs: Count = narrow_stages - 1
     node: Count = catalog.value("groq_node.fully_connected_cards")
     node_wires = (node, *wires[1:])
     of_node = spatial_pipeline(model, chip, 1, node, node, *sizes, *node_wires)
     node_all_reduce: Seconds = of_node.all_reduce_time
 
-    # Groq's own speed for LLaMA-2 70B beside its bound, and this cluster if it lost as much
-    groq = published_speed("groq_llama2_70b.output_speed")
-    groq_cards: Count = groq.cards
-    groq_share: Share = groq.speed / groq.bound
-    groq_memory: Bytes = groq.cards * catalog.value("groq_lpu.memory")
-    groq_two_bytes: Bytes = 2 * catalog.value("llama2_70b.total_parameters")
-    groq_unexplained: Seconds = groq.unexplained
-    small_unexplained: Seconds = unexplained_by("groq_llama2_7b.output_speed")
-    experts_unexplained: Seconds = unexplained_by("groq_mixtral_8x7b.output_speed")
-    slowed = smallest(batch_size, tensor_parallel, groq.unexplained)
-    slowed_speed: TokensPerSecond = slowed.speed
-    slowed_throughput: TokensPerSecond = slowed.throughput
+    # the chips on which Groq ran LLaMA-2 70B
+    groq_cards: Count = catalog.value("groq_deployment.chips_llama2_70b")
+    groq_memory: Bytes = groq_cards * catalog.value("groq_lpu.memory")
+    groq_two_bytes: Bytes = weights_of(
+        catalog.value("llama2_70b.total_parameters"), catalog.value("bf16.bytes_per_parameter")
+    )
     return locals()
 
 

@@ -32,7 +32,7 @@ def conclude(
         "article.gpu_machine_gpus",
         "GPUs that split every layer",
         "The article's measured H100s were eight in one machine.",
-        low=1, high=8, whole=True,
+        low=1, high=8, whole=True, doubt=("model", inputs.uneven),
     ),
     concurrency: Count = inputs.given(
         "article.batch_size",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from inference_economics import inputs
-from inference_economics.answer.odds import SPEEDS, answers, first_speed, quantiles
-from inference_economics.answer.question import Question, draw
+from inference_economics.answer.odds import NINE_IN_TEN, SPEEDS, answers, first_speed, quantiles
+from inference_economics.answer.question import Question, cheapest_way, draw
 from inference_economics.answer.ranges import COSTS, SHEET, Costs
 from inference_economics.answer.sensitivity import break_evens, indices
 from inference_economics.catalog import Model
@@ -58,8 +58,9 @@ def conclude(
     decides = indices(question, here.part, first)
     even = {each.name: each.value for each in break_evens(question, [speed])}
     likely = answers(question, [speed], question.likely, GROWTH)[0]
-    sram_costs, gpu_costs = (quantiles(c, (0.05, 0.5, 0.95)) for c in (here.sram, here.gpu))
-    ratios = here.ratio((0.05, 0.5, 0.95))
+    sram_costs, gpu_costs = (quantiles(c, NINE_IN_TEN) for c in (here.sram, here.gpu))
+    ratios = here.ratio(NINE_IN_TEN)
+    sram_way, gpu_way = (cheapest_way(question, speed, in_sram) for in_sram in (True, False))
 
     rows: Count = len(here.part)
     inputs: Count = len(values)
@@ -77,6 +78,10 @@ def conclude(
     low_ratio: Ratio | None = float(ratios[0])
     high_ratio: Ratio | None = float(ratios[2])
     likely_ratio: Ratio | None = float(likely.ratio((0.5,))[0])
+    sram_requests: Count | None = sram_way[0]
+    sram_cards: Count | None = sram_way[1]
+    gpu_requests: Count | None = gpu_way[0]
+    gpu_cards: Count | None = gpu_way[1]
     gpu_until: TokensPerSecond = first_speed(along, "GPU", last=True)
     sram_from: TokensPerSecond = first_speed(along, "SRAM")
     nobody_from: TokensPerSecond = first_speed(along, "nobody can")

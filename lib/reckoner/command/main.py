@@ -51,9 +51,10 @@ Killed at any moment, the same command goes on where it was."""
 
 
 FAILED, STOPPED = 3, 130
-"""Exit codes: some points of a sweep failed; stopped by Ctrl-C. 0 is done, 2 a wrong argument."""
+"""Exit codes: some points of a sweep failed; stopped by Ctrl-C. The others are in `EXIT_CODES`."""
 EXIT_CODES = """\
     0    done
+    1    a row of a table that was given is wrong; nothing was made
     2    an argument, a file or a place is wrong; nothing was made
     3    the sweep is made, and some of its points failed
     130  stopped by Ctrl-C"""

@@ -173,14 +173,15 @@ def _row(path: Path, line: int, columns: Sequence[str], cells: Sequence[str]) ->
     filled = list(cells)
     while len(filled) > len(columns) and not filled[-1]:
         filled.pop()
-    if len(filled) != len(columns):
-        hint = ""
-        if len(filled) == len(columns) + 1:
-            hint = (
-                "; row names have no column of their own (R: row.names=FALSE), and a decimal "
-                "comma needs semicolons between the cells"
-            )
+    if len(filled) < len(columns):
         raise DataError(
-            f"{path}, line {line}: it has {len(filled)} cells, the header {len(columns)}{hint}"
+            f"{path}, line {line} (row {filled[0]!r}), column {columns[len(filled)]!r}: expected a "
+            f"string; the line has {len(filled)} cells, the header {len(columns)}"
+        )
+    if len(filled) > len(columns):
+        raise DataError(
+            f"{path}, line {line}: it has {len(filled)} cells, the header {len(columns)}; row "
+            "names need a column of their own (R: row.names=FALSE), and decimal commas semicolons "
+            "between the cells"
         )
     return dict(zip(columns, filled, strict=True))

@@ -86,8 +86,8 @@ class Parameter:
             default where a file of one's own says it.
         follows: the parameter chosen by name, and the quantity of the record chosen there, from
             which this number comes when it is not given; given, it replaces that quantity.
-        within: the parameter chosen by name, and the quantity of the record chosen there, beyond
-            which this number says what could not be.
+        doubt: the parameter chosen by name, and what tells in a sentence why this number cannot be
+            with the record chosen there; nothing if it can.
         power_of: the number of which only whole powers are allowed; 0 where all numbers are.
     """
 
@@ -109,7 +109,7 @@ class Parameter:
     numbers: tuple[Parameter, ...] = ()
     power_of: int = 0
     of_file: tuple[str, str] | None = None
-    within: tuple[str, str] | None = None
+    doubt: tuple[str, Callable[[Any, Any], str]] | None = None
 
     @property
     def type_name(self) -> str:
@@ -284,15 +284,11 @@ class Parameters:
         """How files of one's own were taken, and what could not be; a sentence each."""
         found = []
         for p in self:
-            if p.within is None or p.within[0] not in self.defaults:
+            if p.doubt is None or p.doubt[0] not in self.defaults:
                 continue
-            record = self[p.within[0]].base(checked[p.within[0]])
-            most = record.values.get(p.within[1])
-            if most is not None and checked[p.name] > most:
-                found.append(
-                    f"{p.name} {checked[p.name]:,} is more than {record.name} takes, {most:,.0f}: "
-                    "a what-if."
-                )
+            record = self[p.doubt[0]].base(checked[p.doubt[0]])
+            if why := p.doubt[1](record, checked[p.name]):
+                found.append(f"{p.name} {checked[p.name]:,}: {why}.")
         for choice in self:
             if not choice.is_file(checked[choice.name]):
                 continue

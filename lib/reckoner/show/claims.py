@@ -154,4 +154,4 @@ def sentences(headings: Iterable[str], rows: str) -> str:
 
 def cell(label: str, text: str, raw: bool = False) -> str:
     """A cell of such a table; `label` is its heading, for the card."""
-    return f'<td data-label="{label}">{text if raw else html.escape(text)}</td>'
+    return f'<td data-label="{label}">{text if raw else html.escape(text)}</td> '

@@ -66,10 +66,10 @@ class Explanations:
         }
 
     def page(self, title: str) -> str:
-        """The page of a chapter's numbers, as Markdown with HTML."""
+        """The page of a chapter's numbers, as Markdown with HTML; a search finds the chapter."""
         body = "\n".join(self.fragments().values())
         return (
-            f"# Numbers of *{title.partition(':')[0]}*\n\n"
+            f"---\nnosearch: true\n---\n\n# Numbers of *{title.partition(':')[0]}*\n\n"
             "Where each number of this chapter comes from: its formula, the same with numbers, and "
             "what went in, down to the rows of the data. In the chapter a click on a number opens "
             f"its entry in place.\n\n```{{raw}} html\n{body}\n```\n"

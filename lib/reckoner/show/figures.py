@@ -102,10 +102,14 @@ def spec_html(spec: dict[str, Any], table: pd.DataFrame) -> str:
         f'<div class="chart-{name}"{shown}>{_svg(spec, width)}</div>'
         for (name, width), shown in zip(WIDTHS.items(), ("", ' style="display: none"'), strict=True)
     )
+    return f'<div class="chart">{pictures}{data_html(table)}</div>'
+
+
+def data_html(table: pd.DataFrame) -> str:
+    """The data of a figure, to be unfolded below it."""
     return (
-        f'<div class="chart">{pictures}'
         '<details class="chart-data"><summary>Data of this figure</summary>'
-        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details></div>'
+        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details>'
     )
 
 
@@ -123,9 +127,9 @@ def table_html(table: pd.DataFrame) -> str:
     """A table with numbers as a reader wants them: four significant digits."""
     if not all(str(name).strip() for name in table.columns):
         raise FigureError(f"a table has a column without a heading: {list(table.columns)}")
-    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
+    head = " ".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
+    rows = "".join(  # the blanks keep words apart for the search
+        f"<tr>{' '.join(f'<td>{_cell(value)}</td>' for value in row)}</tr> "
         for row in table.itertuples(index=False)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -217,7 +217,7 @@ class Pages:
 
     def other_constants_table(self) -> str:
         """The constants of every subject that has no table of its own."""
-        named = {key for names in self.book.extras["subjects"] for key in names}
+        named = {key for names in self.book.extras.get("subjects", ()) for key in names}
         rows = [row for row in self.book.constants.values() if row.key not in named]
         return _constants_table(rows, with_subject=True)
 
@@ -281,7 +281,8 @@ def _row(tag: str, cells: Iterable[str], labels: Iterable[str] = ()) -> str:
     scope = ' scope="col"' if tag == "th" else ""
     names = [f' data-label="{label}"' for label in labels]
     parts = zip_longest(cells, names, fillvalue="")
-    return "<tr>" + "".join(f"<{tag}{scope}{name}>{cell}</{tag}>" for cell, name in parts) + "</tr>"
+    row = " ".join(f"<{tag}{scope}{name}>{cell}</{tag}>" for cell, name in parts)
+    return f"<tr>{row}</tr> "  # the blanks keep words apart for the search
 
 
 def _table(head: str, body: str, style: str = "") -> str:

@@ -7,11 +7,10 @@
       Object.assign(this, { root, create, loadVega, wrapped });
       this.data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
       this.said = root.querySelector(".stepped-answer");
-      this.scene = Object.keys(this.data.scenes)[0];
-      this.place = this.steps.findIndex(({ at }) => at === this.data.start);
-      this.readLink();
+      Object.assign(this, this.linked());
       this.buildControls();
       this.show();
+      addEventListener("hashchange", () => this.named && this.move(this.linked()));
       root.reckoner = { ready: () => this.draw() };
     }
 
@@ -35,7 +34,6 @@
       this.select = create("select", {
         id: `${root.id}-scene`, onchange: () => this.move({ scene: this.select.value }),
       }, ...options);
-      this.select.value = this.scene;
       const box = root.querySelector(".stepped-controls");
       box.append(create("label", { for: id }, this.data.label, " ", this.output), this.range);
       if (options.length > 1) box.append(create("label", { for: this.select.id }, this.data.choice), this.select);
@@ -48,25 +46,36 @@
       this.show();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => history.replaceState(null, "", `#${this.root.id}?at=${this.step.at}&scene=${this.scene}`), 150);
-      if (drawAgain && this.drawn) this.drawn = this.embed();
+      if (drawAgain) this.drawAgain();
       else this.view?.signal("at", this.step.at).runAsync();
     }
 
     show() {
-      const { word, sentence, shown } = this.step;
+      const { word, sentence, shown, picture } = this.step;
       this.said.replaceChildren(this.create("strong", {}, word), ` ${sentence}`);
       this.output.textContent = shown;
+      this.range.value = this.place;
+      this.select.value = this.scene;
       this.range.setAttribute("aria-valuetext", shown);
+      if (picture) this.root.querySelector(".drawing-parts").innerHTML = picture;
     }
 
-    /* A link names a place and a scene; what it does not know is left as it is. */
-    readLink() {
-      const [target, query] = location.hash.slice(1).split("?");
-      if (target !== this.root.id) return;
-      const asked = new URLSearchParams(query);
-      if (Object.hasOwn(this.data.scenes, asked.get("scene"))) this.scene = asked.get("scene");
-      const place = this.steps.findIndex(({ at }) => String(at) === asked.get("at"));
-      if (place >= 0) this.place = place;
+    get link() {
+      return location.hash.slice(1).split("?");
+    }
+
+    get named() {
+      return this.link[0] === this.root.id;
+    }
+
+    /* The place and the scene that a link names; what it does not know is as at first. */
+    linked() {
+      const asked = new URLSearchParams(this.named ? this.link[1] : "");
+      const { scenes, start } = this.data;
+      const scene = Object.hasOwn(scenes, asked.get("scene")) ? asked.get("scene") : Object.keys(scenes)[0];
+      const { steps } = scenes[scene];
+      const place = steps.findIndex(({ at }) => String(at) === asked.get("at"));
+      return { scene, place: place < 0 ? steps.findIndex(({ at }) => at === start) : place };
     }
 
     draw() {
@@ -74,7 +83,13 @@
       return this.drawn.then(() => this.view);
     }
 
+    /* One drawing after the other, so that the last one asked for stays. */
+    drawAgain() {
+      this.drawn = this.drawn?.then(() => this.embed());
+    }
+
     async embed() {
+      if (this.step.picture) return;
       const embed = await this.loadVega();
       if (!this.canvas) {
         this.canvas = this.create("div", { class: "live-canvas", role: "img" });
@@ -94,7 +109,8 @@
       };
       const { view } = await embed(this.canvas, given, { actions: false, renderer: "svg", tooltip: false });
       this.view?.finalize();
-      this.view = view;
+      this.view = view.signal("at", this.step.at);
+      await view.runAsync();
       this.canvas.querySelector("svg").setAttribute("aria-hidden", "true");
       this.canvas.setAttribute("aria-label", spec.description);
     }
@@ -103,7 +119,7 @@
       const width = this.canvas.clientWidth;
       if (width === 0 || width === this.width) return;
       clearTimeout(this.resizing);
-      this.resizing = setTimeout(() => this.embed(), 100);
+      this.resizing = setTimeout(() => this.drawAgain(), 100);
     }
   }
 

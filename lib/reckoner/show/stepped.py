@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from reckoner.show import figures
+from reckoner.show import drawing, figures
 
 AT = alt.param(name="at", value=0.0)
 """The slider's place in a chart: `rule_at` draws it, and other layers may ask for it."""
@@ -26,27 +26,30 @@ class Step:
         shown: the place as a reader sees it.
         word: the answer in a word or two.
         sentence: the answer in a sentence.
+        picture: a drawing of this place, in a scene that has no chart.
     """
 
     at: float
     shown: str
     word: str
     sentence: str
+    picture: str = ""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A chart with its data and what is said at each place of the slider.
+    """A chart or drawings with their data, and what is said at each place of the slider.
 
     Attributes:
         label: what is chosen with it, in a few words.
-        chart: the chart; a layer that depends on `AT` moves with the slider.
-        table: the charted data.
+        chart: the chart; a layer that depends on `AT` moves with the slider. None where each step
+            has a drawing of its own.
+        table: the data of the chart or of the drawings.
         steps: the places, rising; the same in every scene.
     """
 
     label: str
-    chart: alt.LayerChart
+    chart: alt.LayerChart | None
     table: pd.DataFrame
     steps: Sequence[Step]
 
@@ -87,20 +90,25 @@ class Stepped:
             '<div class="stepped-controls" hidden></div>'
             f'<p class="stepped-answer" role="status"><strong>{html.escape(step.word)}</strong> '
             f"{html.escape(step.sentence)}</p>"
-            f"{figures.spec_html(self._spec(first), first.table)}"
+            f"{self._still(first, step)}"
             f'<script type="application/json">{text}</script>'
             "</div>"
         )
 
+    def _still(self, scene: Scene, step: Step) -> str:
+        if scene.chart is None:
+            return drawing.with_data(step.picture, scene.table)
+        return figures.spec_html(self._spec(scene.chart), scene.table)
+
     def _scene(self, scene: Scene) -> dict[str, object]:
         return {
             "label": scene.label,
-            "spec": self._spec(scene),
+            "spec": self._spec(scene.chart) if scene.chart else None,
             "steps": [vars(step) for step in scene.steps],
         }
 
-    def _spec(self, scene: Scene) -> dict[str, object]:
-        spec: dict[str, object] = scene.chart.to_dict()
+    def _spec(self, chart: alt.LayerChart) -> dict[str, object]:
+        spec: dict[str, object] = chart.to_dict()
         spec["params"] = [{"name": AT.name, "value": self.start}]
         return spec
 

@@ -1,0 +1,39 @@
+"""What the pages without code may name, besides the chapters' results.
+
+The book knows this module by its name alone: no notebook depends on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inference_economics import catalog
+from inference_economics.answer.odds import asked
+from inference_economics.answer.question import of_article
+from inference_economics.answer.words import in_short, turns
+from inference_economics.catalog import value
+from inference_economics.chapters.kv_cache_models import layers_picture
+from inference_economics.hindsight.predictions import scored
+from reckoner.declare.units import shown
+
+
+def extras() -> dict[str, Any]:
+    """The names; "subjects" are the groups of keys whose constants have a table each."""
+    question = of_article()
+    along = asked(question)
+    return {
+        "catalog": catalog,
+        "subjects": (catalog.chip_names(), catalog.model_names()),
+        "scored": scored,
+        "decided": str(shown(value("answer.decided_share"), "share")),
+        "card_in_shop": _price("groq_card.price"),
+        "card_of_article": _price("article.groq_card_price"),
+        "in_short": in_short(along),
+        "turns_of_buyer": f"{turns(question, along)}.",
+        "layers_picture": layers_picture,
+    }
+
+
+def _price(address: str) -> str:
+    """A price for Markdown, in which a dollar sign alone would open mathematics."""
+    return f"\\{shown(value(address), 'USD')}"
