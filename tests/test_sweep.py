@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,7 @@ from reckoner.files import whole
 from reckoner.provenance import code_hash, provenance
 from reckoner.sweep.axes import axis
 from reckoner.sweep.chart import Picture
+from reckoner.sweep.cluster import client, work
 from reckoner.sweep.evaluate import evaluate
 from reckoner.sweep.parts import Parts, SweepError, as_file
 from reckoner.sweep.parts import read as read_chunk
@@ -470,6 +472,21 @@ def test_killing_a_worker_and_then_the_client_loses_nothing(tmp_path, cluster):
     assert undisturbed.run()
     assert pq.read_table(output).equals(pq.read_table(undisturbed.output))
     assert output.read_bytes() == undisturbed.output.read_bytes()
+
+
+def test_what_a_worker_sent_before_it_died_counts(cluster):
+    address, (_, first, _) = cluster
+    with client(address, 0) as found:
+        found.wait_for_workers(2)
+        pieces = [partial(str, number) for number in range(40)]
+        given = work(found, pieces)
+        came = [next(given)]
+        until(lambda: all(not tasks for tasks in found.processing().values()))
+        time.sleep(0.5)  # until the last of them is back here
+        first.kill()
+        until(lambda: len(found.nthreads()) == 1)
+        came += given
+    assert sorted(came) == sorted(map(str, range(40)))
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):

@@ -61,7 +61,8 @@ def _in_main_thread() -> bool:
 def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:
     """Have all pieces done, some ahead of the workers; what a dying worker held is done again.
 
-    Yields what each piece gives, as they are finished.
+    Yields what each piece gives, none a tuple, as they are finished. What has come back counts,
+    whatever becomes of the worker that sent it.
 
     Raises:
         SweepError: the cluster went away, or a piece killed every worker that took it.
@@ -72,8 +73,8 @@ def work(found: Client, pieces: Iterable[Callable[[], Any]]) -> Iterator[Any]:
     running = as_completed(handed_in, with_results=True, raise_errors=False)
     del handed_in  # or a worker would keep what these gave
     for future, result in running:
-        if future.status != "finished":
-            error = result[1] if isinstance(result, tuple) else result
+        error = result[1] if isinstance(result, tuple) else result
+        if isinstance(error, BaseException):
             why = f"{type(error).__name__}: {error}"
             raise SweepError(f"the cluster gave up: {why}. Run the same command again")
         future.release()
