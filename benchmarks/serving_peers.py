@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from inference_economics import catalog
-from inference_economics.serving.accuracy import book_rows, counted
+from inference_economics.chapters.serving_accuracy import counted
 from inference_economics.serving.engines import bytes_of, kv_bytes_of
 
 SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "head_dim", "ffn_size", "vocabulary")
@@ -116,7 +116,7 @@ print(json.dumps(found))
 
 def rows_to_predict() -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The unseen rows of dense models, and the same as plain values for the others."""
-    unseen = counted(book_rows(), "unseen")
+    unseen = counted("unseen")
     dense = unseen[~unseen["experts"]]
     plain = []
     for row in dense.to_dict("records"):

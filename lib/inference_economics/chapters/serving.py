@@ -12,6 +12,8 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.serving import engines, kernels
 from inference_economics.serving.constants import fitted_rows
+from inference_economics.serving.rooflines import products, reachable
+from reckoner.show.charts import Axis
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
@@ -34,6 +36,7 @@ LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
 
 PER_TOKEN = "Time per token (ms)"
+WORK = "Operations for each byte"
 
 
 def fits(chapter: Chapter) -> bool:
@@ -166,6 +169,54 @@ def rooflines(chapter: Chapter) -> HTML:
         "Between engines (±%)": 100 * wide["spread", "bandwidth_share"],
     }
     return chapter.table(pd.DataFrame(columns))
+
+
+def _curves() -> pd.DataFrame:
+    """What chips reach by their constants, at the operations for each byte of measured products."""
+    found = []
+    for (key, form), rows in kernels.groups(products(), "system", "format"):
+        work = rows["operations_per_byte"].to_numpy(float)
+        curve = reachable(catalog.chip(key), form, work)
+        found.append(rows.assign(fitted=curve))
+    return pd.concat(found)
+
+
+def measured_rooflines(chapter: Chapter) -> HTML:
+    """Products of matrices on six GPUs: the median of what was timed, and the fitted roofline."""
+    chips = {key: row.name for key, row in catalog.chip_names().items()}
+    table = pd.DataFrame(
+        {
+            "Chip": (found := _curves())["system"].map(chips),
+            "Format": found["format"],
+            WORK: found["operations_per_byte"],
+            "Measured (TFLOP/s)": found["reached"] / 1e12,
+            "Fitted (TFLOP/s)": found["fitted"] / 1e12,
+            "Timings": found["rows"],
+        }
+    )
+    ends = {"domain": [1, 20_000], "nice": False}
+    ticks = {"values": [1, 10, 100, 1000, 10_000], "format": ",~g"}
+    x = Axis("Work for each byte moved (operations)", True, ends, ticks).channel(alt.X, WORK)
+    y = Axis("Products (TFLOP/s)", log=True)
+    known = list(dict.fromkeys(table.sort_values("Fitted (TFLOP/s)")["Chip"][::-1]))
+    told = alt.Color("Chip:N", title=None, sort=known, legend=alt.Legend(columns=2))
+    dash = alt.StrokeDash("Format:N", sort=["bf16", "fp8", "fp4"], legend=None)
+    chart = alt.Chart(table)
+    return chapter.drawn(
+        chart.mark_line().encode(x, y.channel(alt.Y, "Fitted (TFLOP/s)"), told, dash),
+        chart.mark_point(filled=True, size=14).encode(
+            x, y.channel(alt.Y, "Measured (TFLOP/s)"), told
+        ),
+        title="Six GPUs follow their rooflines, each below its datasheet",
+        description=(
+            "Operations per second of matrix products against the operations for each byte that "
+            "they move, in 16, 8 and 4 bits, on logarithmic axes: dots are medians of timings, "
+            "lines the fitted rooflines. All rise in proportion and level off; in 16 bits the "
+            "dots lie on the lines, with fewer bits below them where they rise."
+        ),
+        height=300,
+        data=table,
+    )
 
 
 def point_on_a_curve(chapter: Chapter) -> str:

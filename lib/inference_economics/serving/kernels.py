@@ -127,25 +127,33 @@ def _roofline(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
         (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25 + x[2])  # fmt: skip
 
 
+def products(table: pd.DataFrame) -> pd.DataFrame:
+    """The products that are large enough to tell what a chip reaches, with the book's formats."""
+    sizes = table[["n", "k"]]
+    table = table[(sizes >= 1024).all(axis=1) & (sizes <= 16384).all(axis=1)]
+    table = table[table["gemm_dtype"].isin(GEMM) & (table["n"] * table["k"] >= 2**23)]
+    return table.assign(form=table["gemm_dtype"].map(GEMM))
+
+
+def work(rows: pd.DataFrame, form: str) -> tuple[Vector, Vector]:
+    """Bytes moved and operations done by each product."""
+    m, n, k = (rows[name].to_numpy(float) for name in "mnk")
+    size = catalog.value(f"{form}.bytes_per_parameter")
+    return (n * k + m * k) * size + m * n * WIDE, 2 * m * n * k
+
+
 Found = Iterator[tuple[str, str, str, dict[str, float], int]]
 
 
 def _gemm(table: pd.DataFrame) -> Found:
-    sizes = table[["n", "k"]]
-    table = table[(sizes >= 1024).all(axis=1) & (sizes <= 16384).all(axis=1)]
-    table = table[table["gemm_dtype"].isin(GEMM) & (table["n"] * table["k"] >= 2**23)]
-    for (system, form, engine), rows in _groups(table, "system", "gemm_dtype", "engine"):
-        chip, own = catalog.chip(system), GEMM[form]
-        if own == "fp4" and not chip.has("fp4_compute"):
+    for (system, form, engine), rows in groups(products(table), "system", "form", "engine"):
+        chip = catalog.chip(system)
+        if form == "fp4" and not chip.has("fp4_compute"):
             continue
-        m, n, k = (rows[name].to_numpy(float) for name in "mnk")
-        size = catalog.value(f"{own}.bytes_per_parameter")
-        moved = (n * k + m * k) * size + m * n * WIDE
-        found = _roofline(
-            moved / chip.memory_bandwidth, 2 * m * n * k / peak(chip, own), _seconds(rows)
-        )
+        moved, done = work(rows, form)
+        found = _roofline(moved / chip.memory_bandwidth, done / peak(chip, form), _seconds(rows))
         names = ("bandwidth_share", "compute_share")
-        yield system, engine, own, dict(zip(names, found[:2], strict=True)), len(rows)
+        yield system, engine, form, dict(zip(names, found[:2], strict=True)), len(rows)
 
 
 def _experts(table: pd.DataFrame) -> Found:
@@ -153,10 +161,12 @@ def _experts(table: pd.DataFrame) -> Found:
     table = table[table["distribution"].str.startswith("power_law")]
     table = table[~table["kernel"].str.contains("situ|nongated")]
     table = table.assign(form=table["moe_dtype"].map(EXPERTS))
-    for (system, form, engine), rows in _groups(table, "system", "form", "engine"):
+    for (system, form, engine), rows in groups(table, "system", "form", "engine"):
         chip = catalog.chip(system)
         if form == "mxfp4" and chip.has("fp4_compute"):
             rows = rows[rows["moe_dtype"] == "w4a8_mxfp4_mxfp8"]
+        if rows.empty:
+            continue
         tokens, chosen, experts = (
             rows[name].to_numpy(float) for name in ("num_tokens", "topk", "num_experts")
         )
@@ -174,9 +184,9 @@ def _experts(table: pd.DataFrame) -> Found:
 
 
 def _decode(table: pd.DataFrame) -> Found:
-    groups = table["num_heads"] / table["num_key_value_heads"]
-    plain = (table["window_size"].fillna(0) == 0) & (table["head_dim"] == 128) & (groups >= 4)
-    for (system, form, engine), rows in _groups(table[plain], "system", "kv_cache_dtype", "engine"):
+    sharing = table["num_heads"] / table["num_key_value_heads"]
+    plain = (table["window_size"].fillna(0) == 0) & (table["head_dim"] == 128) & (sharing >= 4)
+    for (system, form, engine), rows in groups(table[plain], "system", "kv_cache_dtype", "engine"):
         size = 1 if form == "fp8" else WIDE
         elements = 2 * rows["batch_size"] * (rows["step"] + 1) * rows["num_key_value_heads"] * 128
         moved = elements.to_numpy(float) * size / catalog.chip(system).memory_bandwidth
@@ -187,7 +197,7 @@ def _decode(table: pd.DataFrame) -> Found:
 def _prefill(table: pd.DataFrame) -> Found:
     plain = (table["window_size"].fillna(0) == 0) & (table["head_dim"] == 128)
     table = table[plain & (table["isl"] >= 2048) & (table["attn_dtype"] == "bfloat16")]
-    for (system, engine), rows in _groups(table, "system", "engine"):
+    for (system, engine), rows in groups(table, "system", "engine"):
         pairs = rows["batch_size"] * rows["isl"].astype(float) ** 2 * rows["num_heads"] * 128
         ideal = 2 * pairs.to_numpy(float) / catalog.chip(system).fp16_compute
         share = float(np.median(ideal / _seconds(rows)))
@@ -197,7 +207,7 @@ def _prefill(table: pd.DataFrame) -> Found:
 def _exchange(table: pd.DataFrame) -> Found:
     table = table[~table["kernel"].str.contains("eager")]
     table = table[table["message_size"].between(2**10, 2**26)]
-    for (system, engine), rows in _groups(table, "system", "engine"):
+    for (system, engine), rows in groups(table, "system", "engine"):
         if not catalog.chip(system).has("link_bandwidth"):
             continue
         n, size = (rows[name].to_numpy(float) for name in ("num_gpus", "message_size"))
@@ -220,7 +230,8 @@ def _faster_exchange(chips: Vector, sent: Vector, sought: Vector) -> Vector:
     return np.asarray(np.minimum(at_once, in_two))
 
 
-def _groups(table: pd.DataFrame, *names: str) -> Iterator[tuple[list[str], pd.DataFrame]]:
+def groups(table: pd.DataFrame, *names: str) -> Iterator[tuple[list[str], pd.DataFrame]]:
+    """The rows that share some columns, by their values there."""
     for key, rows in table.groupby([*names]):
         assert isinstance(key, tuple)
         yield [str(part) for part in key], rows
@@ -244,14 +255,18 @@ LARGEST = 1.05
 """A share above this is no measurement of the chip: the kernel found its data in a cache."""
 
 
+def table_of(folder: Path, name: str) -> pd.DataFrame:
+    """A table of timings, of chips of the catalog and by their keys there."""
+    table = pd.read_parquet(folder / f"{name}.parquet")
+    table = table.assign(system=table["system"].replace(SYSTEMS))
+    return table[table["system"].isin([*catalog.chip_names()])]
+
+
 def fit(folder: Path) -> pd.DataFrame:
     """The constants of every chip with tables in a folder, as they are stored."""
     found: list[dict[str, Any]] = []
     for name, of in TABLES.items():
-        table = pd.read_parquet(folder / f"{name}.parquet")
-        table = table.assign(system=table["system"].replace(SYSTEMS))
-        table = table[table["system"].isin([*catalog.chip_names()])]
-        for system, engine, form, constants, rows in of(table):
+        for system, engine, form, constants, rows in of(table_of(folder, name)):
             for quantity, value in constants.items():
                 if quantity in TIMES or value <= LARGEST:
                     whose = engine if quantity in OF_ENGINE and engine in ENGINES else ""
