@@ -46,6 +46,9 @@ def chip_of(name):
 
 def values(row, case):
     """The least, the most likely and the largest value, in base units."""
+    if row["distribution"] == "logstudent":
+        low, high = plain.interval(case)
+        return [low, case[row["name"]], high]
     return [value(row, row[column], case) for column in ("low", "likely", "high")]
 
 
@@ -62,7 +65,9 @@ def at(row, share, case):
     logarithmic = row["distribution"].startswith("log")
     low, likely, high = np.log(values(row, case)) if logarithmic else values(row, case)
     width = high - low
-    if row["distribution"].endswith("uniform"):
+    if row["distribution"] == "logstudent":
+        found = stats.t.ppf(share, 4, (low + high) / 2, width / 2 / stats.t.ppf(0.95, 4))
+    elif row["distribution"].endswith("uniform"):
         found = stats.uniform.ppf(share, low, width)
     else:
         found = stats.triang.ppf(share, (likely - low) / width, low, width)

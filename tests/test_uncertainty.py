@@ -86,7 +86,21 @@ def test_computed_ends_are_what_the_chapters_give():
     assert most == pytest.approx(unexplained["llmperf_groq.decode_speed"], rel=0.05)
     given = (CASE["engine"], CASE["model"], CASE["gpu"], CASE["bytes_per_parameter"])
     drawn = MACHINES["gpu_time_ratio"].at(np.array([0.05, 0.95]))
-    assert drawn == pytest.approx(clusters.interval(*given), abs=0.01)
+    assert drawn == pytest.approx(clusters.interval(*given), abs=0.001)
+
+
+def test_the_error_of_speed_is_that_of_the_question():
+    """A model that the measurements hold is known better than one they do not."""
+    shares = np.array([0.0, 0.05, 0.5, 0.95, 1.0])
+    found = {}
+    for key in ("llama2_70b", "llama31_70b"):
+        asked = Question(catalog.model(key), 4096, 1024, "buyer", 2024)
+        given = (CASE["engine"], asked.model, CASE["gpu"], CASE["bytes_per_parameter"])
+        row = asked.ranges["gpu_time_ratio"]
+        found[key] = row.at(shares)
+        assert found[key][[1, 3]] == pytest.approx(clusters.interval(*given))
+        assert (found[key][0], found[key][-1]) == row.bounds
+    assert found["llama31_70b"][3] < found["llama2_70b"][3]
 
 
 GOOD = {
@@ -161,7 +175,10 @@ def test_a_name_stands_once_for_costs_and_year(tmp_path):
 # Distributions
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: "-".join(filter(None, row.id)))
+BOUNDED = [row for row in rows() if row.distribution != "logstudent"]
+
+
+@pytest.mark.parametrize("row", BOUNDED, ids=lambda row: "-".join(filter(None, row.id)))
 def test_distribution_keeps_its_range(row):
     shares = np.linspace(0, 1, 1001)
     values = row.at(shares)
@@ -173,12 +190,18 @@ def test_distribution_keeps_its_range(row):
 
 
 def test_a_triangle_has_its_mean_and_its_peak():
-    row = MACHINES["gpu_time_ratio"]
+    row = MACHINES["chip_power"]
     values = row.at((np.arange(100_000) + 0.5) / 100_000)
     assert np.mean(values) == pytest.approx(sum(row.values) / 3, rel=1e-6)
     counts, edges = np.histogram(values, 60)
     peak = edges[np.argmax(counts)]
-    assert peak == pytest.approx(row.values[1], abs=0.03)
+    assert peak == pytest.approx(row.values[1], rel=0.03)
+
+
+def test_the_distribution_of_the_model_of_speed_is_that_of_scipy():
+    row, shares = BOUGHT.ranges["gpu_time_ratio"], np.linspace(0.01, 0.99, 99)
+    again_row = again.known("buyer", 2024)["gpu_time_ratio"]
+    np.testing.assert_allclose(row.at(shares), again.at(again_row, shares, CASE))
 
 
 @pytest.mark.parametrize("kind", ["uniform", "loguniform", "triangular", "logtriangular"])

@@ -21,6 +21,9 @@ from inference_economics.machines.frontier import Machine
 from inference_economics.quantities import formulary
 from inference_economics.units import Count, Tokens
 
+SPEED = "gpu_time_ratio"
+"""The input that is the error of the model of speed."""
+
 GROWTH = 1.3
 """From one batch size to the next in the samples: coarser than in the chapter `equal_speed`."""
 
@@ -58,7 +61,19 @@ class Question:
             other = ranges(self.sram_costs, self.year).items()
             found = {name: row for name, row in found.items() if not _of_sram(row)}
             found |= {name: row for name, row in other if _of_sram(row)}
-        return found
+        return found | self._speed_of(found)
+
+    def _speed_of(self, found: Mapping[str, Range]) -> dict[str, Range]:
+        """The error of the model of speed, for this model on the first GPU with a price."""
+        gpus = [row.chip for row in found.values() if row.chip and not is_sram(row.chip)]
+        if not gpus:
+            return {}
+        given = usual()
+        ends = clusters.interval(
+            given["engine"], self.model, catalog.chip(gpus[0]), given["bytes_per_parameter"]
+        )
+        low, high = map(str, ends)
+        return {SPEED: found[SPEED].model_copy(update={"low": low, "high": high})}
 
     @cached_property
     def contenders(self) -> tuple[str, ...]:

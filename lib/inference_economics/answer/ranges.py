@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
+from inference_economics.serving.levels import spread_between
 from inference_economics.worksheets import equal_speed
 from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import Text, UnitName, read_rows
@@ -20,7 +21,7 @@ SHEET = equal_speed.conclude
 """The worksheet whose inputs are drawn."""
 
 Vector = npt.NDArray[np.float64]
-Distribution = Literal["triangular", "logtriangular", "uniform", "loguniform"]
+Distribution = Literal["triangular", "logtriangular", "uniform", "loguniform", "logstudent"]
 Costs = Literal["maker", "buyer", "tenant"]
 COSTS: dict[Costs, str] = {
     "maker": "at cost, as a maker counts who uses its own chips",
@@ -54,7 +55,8 @@ class Range(BaseModel):
         high: its largest value.
         unit: the unit of numbers.
         distribution: how likely the values between are; the logarithmic ones are triangular or
-            uniform in the logarithm, the uniform ones take no notice of `likely`.
+            uniform in the logarithm, the uniform ones take no notice of `likely`. "logstudent" is
+            the distribution of the model of speed: `low` and `high` hold nine in ten, not all.
         reason: why from there to there.
         source: who says so.
     """
@@ -133,6 +135,8 @@ class Range(BaseModel):
     def at(self, share: Vector) -> Vector:
         """The values below which given shares of the distribution lie."""
         ends = np.array(self.values)
+        if self.distribution == "logstudent":
+            return np.clip(spread_between(ends[0], ends[2], share), *self.bounds)
         if self.distribution.startswith("log"):
             return np.array(np.exp(self._between(np.log(ends), share)))
         return self._between(ends, share)

@@ -180,6 +180,14 @@ def factor(width: Vector, level: float) -> Vector:
     return np.asarray(np.exp(width * student.ppf((1 + level) / 2, FREEDOM) * _SCALE))
 
 
+def spread_between(low: float, high: float, share: Vector) -> Vector:
+    """Values below which given shares lie of what is drawn, nine in ten of it between two ends."""
+    middle, half = np.log(low * high) / 2, np.log(high / low) / 2
+    return np.asarray(
+        np.exp(middle + half * student.ppf(share, FREEDOM) / student.ppf(0.95, FREEDOM))
+    )
+
+
 _SCALE = float(np.sqrt((FREEDOM - 2) / FREEDOM))
 """The deviation of a t distribution is larger than its unit."""
 
