@@ -440,7 +440,7 @@ def test_mixing_takes_other_prices_for_sram_alone():
     mixed = replace(BOUGHT, sram_costs="maker")
     own = question("maker", 2024).ranges
     for name, row in mixed.ranges.items():
-        assert row is (own if name.startswith("groq_lpu.") else BOUGHT.ranges)[name], name
+        assert row == (own if name.startswith("groq_lpu.") else BOUGHT.ranges)[name], name
     priced = {name for name in BOUGHT.ranges if name.startswith("groq_lpu.")}
     assert BOUGHT.ranges.keys() - priced <= mixed.ranges.keys()
     assert "groq_lpu.host_share" not in mixed.ranges

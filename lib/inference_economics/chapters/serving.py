@@ -73,8 +73,8 @@ def time_by_parts(chapter: Chapter) -> HTML:
     """What takes the time of a token, for rising numbers of requests in flight on four chips."""
     many = np.array(BATCHES, float)
     tables = []
-    for key in dict.fromkeys((chapter.inputs.chip.key, *CHIPS)):
-        chip = catalog.chip(key)
+    chips = {key: catalog.chip(key) for key in CHIPS}
+    for chip in ({chapter.inputs.chip.key: chapter.inputs.chip} | chips).values():
         swept = chapter.run.sheet(**{**chapter.run.inputs, "chip": chip, "concurrency": many})
         parts = {
             part: np.broadcast_to(1e3 * time, len(BATCHES))

@@ -86,7 +86,8 @@ def constant(quantity: str, chip: Chip, engine: str = "", form: str = "") -> flo
         form: format of the weights or the cache, where it matters.
     """
     value = _constant(quantity, chip.key, "fp4_compute" in chip.values, engine, form)
-    return float(read(f"{chip.key}.{quantity}", value))
+    found: float = read(f"{chip.key}.{quantity}", value)
+    return found
 
 
 @cache
