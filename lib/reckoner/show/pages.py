@@ -112,9 +112,10 @@ class Pages:
             "used_in": self.used_in,
             "tested_in": self.tested_in,
             "constants_table": self.constants_table,
-            "other_constants_table": self.other_constants_table,
+            "other_constants": self.other_constants,
             "summary_table": self.summary_table,
             "seen": _seen,
+            "find": FIND,
             "figure": self.figure,
             "live": lambda chapter: LiveFigure(self.book, self.book.live(chapter)).html(),
             "swept": self.swept,
@@ -215,20 +216,31 @@ class Pages:
         """Every constant of one subject with its source."""
         return _constants_table(row for row in self.book.constants.values() if row.key == key)
 
-    def other_constants_table(self) -> str:
-        """The constants of every subject that has no table of its own."""
+    def other_constants(self) -> str:
+        """The constants of every subject that has no table of its own, in a fold for each."""
         named = {key for names in self.book.extras.get("subjects", ()) for key in names}
-        rows = [row for row in self.book.constants.values() if row.key not in named]
-        return _constants_table(rows, with_subject=True)
+        folds: dict[str, list[Constant]] = {}
+        for row in self.book.constants.values():
+            if row.key not in named:
+                folds.setdefault(row.subject, []).append(row)
+        return "\n".join(
+            f'<details class="entry"><summary>{html.escape(subject)}: '
+            f"{', '.join(dict.fromkeys(_quantity(row) for row in rows))}</summary>"
+            f"{_constants_table(rows)}</details>"
+            for subject, rows in sorted(folds.items(), key=lambda item: item[0].lower())
+        )
 
-    def summary_table(self, names: Mapping[str, Any], quantities: tuple[str, ...]) -> str:
-        """One row for each named subject with a few of its constants."""
+    def summary_table(
+        self, prefix: str, names: Mapping[str, Any], quantities: tuple[str, ...]
+    ) -> str:
+        """One row for each named subject, linked to its entry, with a few of its constants."""
         head = _row("th", ["Name", *(q.replace("_", " ") for q in quantities)])
         body = ""
         for key, name in names.items():
             rows = [self.book.constants.get(f"{key}.{quantity}") for quantity in quantities]
             cells = [_scaled(row) if row else "–" for row in rows]
-            body += _row("td", [html.escape(name.name), *cells])
+            link = f'<a href="#{anchor(prefix, key)}">{html.escape(name.name)}</a>'
+            body += _row("td", [link, *cells])
         return _table(head, body)
 
 
@@ -238,27 +250,41 @@ def _for_markdown(chapter: str, concluded: Conclusions) -> dict[str, str]:
     return {n: linked(mark(f"{chapter}.{n}", t.replace("$", r"\$"))) for n, t in words.items()}
 
 
-def _constants_table(rows: Iterable[Constant], with_subject: bool = False) -> str:
+FIND = (
+    '<div class="find" hidden><label>Find <input type="search" placeholder="a name or a number">'
+    '</label> <output aria-live="polite"></output></div>'
+)
+"""A field that finds entries of a long page; the script `find.js` shows it."""
+
+
+def _quantity(row: Constant) -> str:
+    return row.quantity.replace("_", " ")
+
+
+def _constants_table(rows: Iterable[Constant]) -> str:
     headings = ["Quantity", "Value", "Seen", "Source", "Note"]
-    headings = ["Subject", *headings] if with_subject else headings
     head = _row("th", headings)
     body = ""
     for row in rows:
         cells = [
-            f'<span id="{row.id}">{row.quantity.replace("_", " ")}</span>',
+            f'<span id="{row.id}">{_quantity(row)}</span>',
             html.escape(row.words),
             _seen(row.verified),
             _source(row),
             html.escape(row.note),
         ]
-        cells = [html.escape(row.subject), *cells] if with_subject else cells
         body += _row("td", cells, headings)
     return _table(head, body, "claims")
 
 
+def anchor(prefix: str, key: str) -> str:
+    """The anchor of a subject's entry, as Sphinx makes it of its label."""
+    return f"{prefix}-{key}".replace("_", "-")
+
+
 def _scaled(row: Constant) -> str:
     """A constant in the unit that suits its size."""
-    return str(shown(row.si, base_unit(row.unit), 4))
+    return str(shown(row.si, base_unit(row.unit)))
 
 
 def _source(row: Constant) -> str:

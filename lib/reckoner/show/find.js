@@ -1,0 +1,59 @@
+/* Finds entries of a long reference page as one types, and opens the one that a link leads to. */
+(() => {
+  "use strict";
+
+  const NUMBER = /^-?[\d,]*\.?\d+$/;
+  const plain = (text) => text.toLowerCase().replace(/(\d),(?=\d{3})/g, "$1");
+
+  class Entry {
+    constructor(fold) {
+      this.fold = fold;
+      const section = fold.closest("section");
+      this.root = section.querySelectorAll("details.entry").length === 1 ? section : fold;
+      this.text = plain(this.root.textContent);
+      this.numbers = [...this.text.matchAll(/\d+(?:\.\d+)?/g)].map(([digits]) => Number(digits));
+    }
+
+    holds(word) {
+      if (this.text.includes(word)) return true;
+      if (!NUMBER.test(word)) return false;
+      const half = 0.5 * 10 ** -(word.split(".")[1] || "").length;
+      return this.numbers.some((number) => Math.abs(number - Number(word)) <= half);
+    }
+
+    show(words) {
+      const found = words.every((word) => this.holds(word));
+      this.root.hidden = !found;
+      return found;
+    }
+  }
+
+  function start(box) {
+    const entries = [...document.querySelectorAll("details.entry")].map((fold) => new Entry(fold));
+    const field = box.querySelector("input");
+    const said = box.querySelector("output");
+    box.hidden = false;
+    field.addEventListener("input", () => {
+      const words = plain(field.value).split(/\s+/).filter(Boolean);
+      const found = entries.filter((entry) => entry.show(words));
+      for (const entry of entries) entry.fold.open = words.length > 0 && found.length <= 3 && found.includes(entry);
+      said.textContent = words.length ? `${found.length} of ${entries.length}` : "";
+    });
+  }
+
+  function openTarget() {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    const own = target.closest("section").querySelectorAll(":scope > details.entry");
+    const fold = target.closest("details.entry") || (own.length === 1 && own[0]);
+    if (!fold || fold.open) return;
+    fold.open = true;
+    target.scrollIntoView();
+  }
+
+  const box = document.querySelector(".find");
+  if (!box) return;
+  start(box);
+  openTarget();
+  addEventListener("hashchange", openTarget);
+})();
