@@ -183,3 +183,15 @@ def test_search_finds_a_chapter(visit):
         a.get_attribute("href") for a in tab.query_selector_all("ul.search li a")
     )
     assert tab.faults == []
+
+
+@by_chapter
+def test_a_shared_link_shows_what_its_page_is_about(page):
+    tags = {
+        tag.get("property", tag.get("name")): tag["content"]
+        for tag in soup(page).select("meta[property^='og:'], meta[name='description']")
+    }
+    assert headings(page, "h1")[0] in tags["og:title"]
+    assert tags["description"] == tags["og:description"]
+    assert tags["description"].split()[0] in soup(page).select_one("article p").get_text()
+    assert (SITE / tags["og:image"]).is_file() and tags["og:image:alt"]

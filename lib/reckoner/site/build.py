@@ -109,6 +109,7 @@ def stage(book: Book) -> None:
     for script in Path(live.__file__).parent.glob("*.js"):
         shutil.copy2(script, static / script.name)
     (static / "vega.js").write_text(vega_script(), encoding="utf-8")
+    (static / "cover.png").write_bytes(preview((static / "cover.svg").read_text("utf-8")))
     pages = Pages(book, executed=EXECUTED)
     for page in sorted(Path("book").glob("*.md")):
         (SOURCE / page).write_text(pages.render(page), encoding="utf-8")
@@ -129,6 +130,15 @@ def write_numbers(book: Book, pages: Pages, folder: Path, scripts: Path) -> None
     cited = {row for text in texts for row in re.findall(r"catalog\.html#(\w+)", text)}
     (scripts / "catalog.js").write_text(rows_script(book, cited), encoding="utf-8")
     (scripts / "ledger.js").write_text(claims_script(book), encoding="utf-8")
+
+
+def preview(drawing: str) -> bytes:
+    """A drawing as a picture for previews of links: in the colours of light pages, on white."""
+    fallback = re.compile(r"var\(--[\w-]+, *([^()]*)\)")
+    while fallback.search(drawing):
+        drawing = fallback.sub(r"\1", drawing)
+    paper = '<rect width="100%" height="100%" fill="white"/>'
+    return vlc.svg_to_png(re.sub(r"(<svg[^>]*>)", rf"\1{paper}", drawing, count=1), scale=2)
 
 
 def vega_script() -> str:
