@@ -62,6 +62,13 @@ def test_the_parameters_cell_is_the_declaration(chapter):
 
 
 @by_chapter
+def test_no_code_stands_on_a_page_unless_it_is_asked_for(chapter):
+    for cell in nbformat.read(NOTEBOOKS[chapter], as_version=4).cells:
+        if cell.cell_type == "code":
+            assert {"remove-input", "hide-input"} & {*cell.metadata.tags}, cell.id
+
+
+@by_chapter
 def test_papermill_explains_the_parameters(chapter):
     papermill = Path(sys.executable).with_name("papermill")
     command = [str(papermill), "--help-notebook", str(NOTEBOOKS[chapter])]

@@ -13,7 +13,7 @@ from inference_economics import catalog
 from inference_economics.serving import engines, kernels
 from inference_economics.serving.constants import fitted_rows
 from inference_economics.serving.rooflines import products, reachable
-from reckoner.show.charts import Axis
+from reckoner.show.charts import Axis, Names, Style, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
@@ -28,10 +28,12 @@ PARTS = {
 }
 """What takes the time of a token: its name in a figure, in a sentence, and its result."""
 
+COLOURS = dict(zip(PARTS, map(Style, ("2", "6", "3", "5", "4", "axis", "1")), strict=True))
+
 CHIPS = ("h100_sxm", "h200_sxm", "b200_sxm", "gb300")
 """The four chips of the first picture."""
 
-BATCHES = (1, 4, 16, 64, 256)
+BATCHES = (1, 16, 256)
 LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
 
@@ -81,38 +83,36 @@ def time_by_parts(chapter: Chapter) -> HTML:
             for part, time in parts_of(swept).items()
         }
         tables.append(pd.DataFrame({"Chip": chip.name, "Requests in flight": BATCHES, **parts}))
-    table = pd.concat(tables[: len(CHIPS)], ignore_index=True)
-    bars = table.melt(["Chip", "Requests in flight"], var_name="Part", value_name=PER_TOKEN)
-    bars["Order"] = bars["Part"].map([*PARTS].index)
-    return chapter.figure(
+    table = pd.concat(tables[: len(CHIPS)], ignore_index=True).sort_values(
+        "Requests in flight", kind="stable"
+    )
+    runs = zip(table["Requests in flight"], table["Chip"], strict=True)
+    told = [f"{n} on {chip}" for n, chip in runs]
+    bars = table.assign(Run=told).melt(
+        ["Chip", "Requests in flight", "Run"], var_name="kind", value_name=PER_TOKEN
+    )
+    bars = bars[bars[PER_TOKEN] > 0]
+    bars["Order"] = bars["kind"].map([*PARTS].index)
+    present = {part: COLOURS[part] for part in PARTS if part in {*bars["kind"]}}
+    return chapter.drawn(
         alt.Chart(bars)
         .mark_bar(stroke=colour("text"), strokeWidth=0.5)
         .encode(
-            x=alt.X(
-                "Requests in flight:O", title="Requests in flight", axis=alt.Axis(labelAngle=0)
-            ),
-            y=alt.Y(f"sum({PER_TOKEN}):Q", title="Time per output token (ms)"),
-            color=alt.Color(
-                "Part:N",
-                title=None,
-                scale=alt.Scale(domain=[*PARTS]),
-                legend=alt.Legend(columns=2),
-            ),
+            Axis("Time per output token (ms)").channel(alt.X, f"sum({PER_TOKEN})"),
+            Names("Requests in flight", told, {"titlePadding": 14}).channel(alt.Y, "Run"),
+            told_apart(present)["color"].legend(alt.Legend(columns=2)),
             order="Order:Q",
-            facet=alt.Facet("Chip:N", columns=2, sort=list(dict.fromkeys(table["Chip"])),
-                            title=None),
-        )
-        .properties(
-            title="What takes the time of a token",
-            description=(
-                f"Stacked bars of the time per output token of {chapter.inputs.model.name} by what "
-                "takes it, for rising numbers of requests in flight, on four chips. Reading "
-                "weights and the least time of the layers are most of it for one request; the "
-                "engine, the exchanges and newcomers' prefill grow with the requests."
-            ),
         ),
-        table.rename(columns={part: f"{part} (ms)" for part in PARTS}),
-    )  # fmt: skip
+        title="What takes the time of a token",
+        description=(
+            f"Stacked bars of the time per output token of {chapter.inputs.model.name} by what "
+            "takes it, for rising numbers of requests in flight, on four chips. Reading weights "
+            "and the least time of the layers are most of it for one request; the engine, the "
+            "exchanges and newcomers' prefill grow with the requests."
+        ),
+        height=330,
+        data=table.rename(columns={part: f"{part} (ms)" for part in PARTS}),
+    )
 
 
 def largest_part(chapter: Chapter) -> str:
