@@ -74,9 +74,9 @@ class Worksheet:
     function: Callable[..., Lines]
 
     def __post_init__(self) -> None:
-        twice = self.units.keys() & inspect.signature(self.function).parameters.keys()
-        if twice:
-            raise self._fault(f"{', '.join(sorted(twice))} is both an input and a result")
+        for name in self.parameters.defaults.keys() & self.lines.keys():
+            line = "a result" if self.lines[name].unit else "a step"
+            raise self._fault(f"{name} is both an input and {line}; give one another name")
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -232,6 +232,6 @@ def worksheet(function: Callable[..., Lines]) -> Worksheet:
     """The worksheet that a function of declared inputs describes.
 
     Raises:
-        WorksheetError: a name is both input and result, stands twice, or has no unit.
+        WorksheetError: a name is both an input and a line, stands twice, or has no unit.
     """
     return Worksheet(function)
