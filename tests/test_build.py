@@ -158,3 +158,15 @@ def test_a_wrong_row_stops_the_build_of_this_book(tmp_path):
     assert failed.returncode != 0
     assert "chips.csv, line 2 (row 'C0001'), column 'value'" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_row_that_is_gone_stops_the_build_of_this_book(tmp_path):
+    shutil.copytree(ROOT / "lib", tmp_path / "lib")
+    claims = tmp_path / "lib" / "inference_economics" / "data" / "claims.csv"
+    lines = claims.read_text(encoding="utf-8").splitlines(keepends=True)
+    gone = next(line for line in lines if line.startswith("no-hbm-or-dram,"))
+    claims.write_text("".join(line for line in lines if line is not gone), encoding="utf-8")
+    failed = build(tmp_path, "inference_economics.book")
+    assert failed.returncode == 1 and not failed.stdout
+    assert failed.stderr.startswith("claims.csv: row 'no-hbm-or-dram' is missing; put it back")
+    assert failed.stderr.count("\n") == 1

@@ -150,7 +150,10 @@ def follower(eggs: Count = with_numbers) -> Lines:
 )
 def test_a_name_is_an_input_or_a_line_and_never_both(function, message):
     with pytest.raises(WorksheetError, match=f"{function.__name__}: {message}"):
-        worksheet(function)
+        _ = worksheet(function).parameters
+    if function is not follower:  # whose numbers are known once data are read
+        with pytest.raises(WorksheetError, match=message):
+            worksheet(function)
 
 
 NAMED = re.compile(r"[.,\"'{]([\w{}]+)")

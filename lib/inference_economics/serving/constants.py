@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics.quantities import DATA
 from inference_economics.serving.engines import ENGINES
 from inference_economics.units import Seconds, Share
-from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.tables import DataError, Number, Text, UnitName, read_rows
 from reckoner.declare.trace import read
-from reckoner.declare.units import si
+from reckoner.declare.units import same_dimension, si
 
 
 class ServingConstant(BaseModel):
@@ -33,11 +34,25 @@ class ServingConstant(BaseModel):
 
     name: Text
     engine: str
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
     unit: UnitName
     meaning: Text
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """What stands once in the file."""
+        return self.name, self.engine
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        unit = "s" if self.name in TIMES else "share"
+        if not same_dimension(self.unit, unit):
+            raise ValueError(f"unit: {self.unit!r} is no unit of {self.name}; write {unit!r}")
+        if not 0 <= self.low <= self.value <= self.high:
+            raise ValueError("value: does not lie between low and high, which are not negative")
+        return self
 
 
 @dataclass(frozen=True)
@@ -68,13 +83,21 @@ TIMES = ("stage_floor", "all_reduce_latency", "host_per_request")
 @cache
 def fitted_rows() -> tuple[ServingConstant, ...]:
     """The fitted constants with their intervals, as `fit` stored them."""
-    return tuple(read_rows(DATA / "serving_constants.csv", ServingConstant))
+    return tuple(read_rows(DATA / "serving_constants.csv", ServingConstant, unique=("id",)))
 
 
 @cache
 def fitted() -> Mapping[str, Constants]:
-    """The fitted constants of each engine."""
+    """The fitted constants of each engine.
+
+    Raises:
+        DataError: one has no row.
+    """
     values = {(row.name, row.engine): float(si(row.value, row.unit)) for row in fitted_rows()}
+    for name in (*OF_HARDWARE, *OF_ENGINE):
+        for engine in ENGINES if name in OF_ENGINE else ("",):
+            if (name, engine) not in values:
+                raise DataError(f"serving_constants.csv: no row {name!r}, engine {engine!r}")
     return {
         engine: Constants(
             *(values[name, ""] for name in OF_HARDWARE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from inference_economics.quantities import DATA
 from inference_economics.serving.engines import ENGINES
-from reckoner.declare.tables import Text, read_rows
+from reckoner.declare.tables import Number, read_rows
 
 
 class Residual(BaseModel):
@@ -22,11 +23,11 @@ class Residual(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Text
+    engine: Literal["trtllm", "vllm", "sglang"]
     experts: bool
-    output_time: float
-    first_token_time: float
-    request_time: float
+    output_time: Number
+    first_token_time: Number
+    request_time: Number
 
 
 @cache

@@ -30,6 +30,7 @@ from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
 from reckoner.show.explain import Explanations, claims_script, rows_script
 from reckoner.show.pages import PageError, Pages
+from reckoner.site import manifest
 from reckoner.site.reach import reach
 
 BUILD = Path("_build")
@@ -238,7 +239,9 @@ def declare(book: Book) -> None:
 
 
 def store(book: Book) -> None:
-    """Keep the executed notebooks as the stored ones, and the cover's picture as a file."""
+    """Keep the executed notebooks, the manifest of the data, and the cover's picture as a file."""
+    if book.data:
+        manifest.store(book.data)
     for name in book.chapters:
         shutil.copyfile(EXECUTED / f"{name}.ipynb", Path("notebooks") / f"{name}.ipynb")
     if book.cover:
@@ -266,7 +269,7 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
 
     Args:
         command: "book"; "store" writes the notebooks' parameters cells, runs the notebooks and
-            keeps their outputs; "metadata" checks the stored notebooks.
+            keeps their outputs; "metadata" checks the stored notebooks and the data's manifest.
         module: where the book is described.
     """
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -277,7 +280,10 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
         print(error, file=sys.stderr)
         return 1
     if command == "metadata":
-        return 0 if check_metadata(book) else 1
+        whole = book.data is None or plainly(manifest.check, book.data, True)
+        return 0 if check_metadata(book) and whole else 1
+    if command == "book" and book.data and not plainly(manifest.check, book.data):
+        return 1
     if command == "store":
         declare(book)
     wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
