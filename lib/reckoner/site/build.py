@@ -5,9 +5,15 @@ Run by `make book`. doit decides by content, not by date, what has to be done ag
 
 from __future__ import annotations
 
+from reckoner import stopping
+
+if __name__ == "__main__":
+    stopping.quietly()
+
 import csv
 import hashlib
 import importlib
+import multiprocessing
 import os
 import re
 import shutil
@@ -39,6 +45,8 @@ SOURCE = BUILD / "source"
 SITE = BUILD / "html"
 INDEX = SITE / "index.html"
 CLAIMS = BUILD / "claims.csv"
+PATIENCE = 5.0
+"""Seconds that a worker has to tidy up once it is told to stop."""
 
 
 class ContentChecker(FileChangedChecker):  # type: ignore[misc]
@@ -141,14 +149,15 @@ def vega_script() -> str:
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
-    done = subprocess.run(
-        [*command, "--path-output", ".", "-W", "--keep-going", "-q"],
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with stopping.stoppable():  # it ends jupyter-book, which is a process of its own
+        done = subprocess.run(
+            [*command, "--path-output", ".", "-W", "--keep-going", "-q"],
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)
         shutil.rmtree(SITE, ignore_errors=True)
@@ -284,10 +293,31 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
         return 0 if check_metadata(book) and whole else 1
     if command == "book" and book.data and not plainly(manifest.check, book.data):
         return 1
+    with stopping.alone(BUILD / "lock") as alone:
+        if not alone:
+            print(f"another build is at work in {BUILD.resolve()}; wait for it", file=sys.stderr)
+            return 1
+        try:
+            with stopping.stoppable(), stopping.scratch():
+                return make(book, command)
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from there", file=sys.stderr)
+            return stopping.STOPPED
+
+
+def make(book: Book, command: str) -> int:
+    """Do what is out of date for a command of `main`; no process of it outlasts this one."""
+    stopping.see_room()
+    stopping.children_follow()
     if command == "store":
         declare(book)
     wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
-    status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
+    try:
+        status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
+    finally:
+        for left in multiprocessing.active_children():
+            left.join(PATIENCE)
+            left.kill()
     if status == 0 and command == "store":
         store(book)
     elif status == 0:
