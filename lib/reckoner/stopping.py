@@ -76,6 +76,17 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _go_on(number: int, frame: FrameType | None) -> None:
+    """Take no notice."""
+
+
+def _stop_once(number: int, frame: FrameType | None) -> None:
+    """Stop, and do not stop the stopping: Ctrl-C reaches a child, and then its parent ends it."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _go_on)
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Within, SIGTERM stops as Ctrl-C does, so that what has to be tidied is."""
@@ -151,6 +162,8 @@ def children_follow() -> None:
 
     def begin() -> None:
         if os.getppid() == parent:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, _stop_once)
             threading.Thread(target=watch, daemon=True).start()
 
     os.register_at_fork(after_in_child=begin)

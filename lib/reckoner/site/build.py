@@ -13,6 +13,7 @@ if __name__ == "__main__":
 import csv
 import hashlib
 import importlib
+import logging
 import multiprocessing
 import os
 import re
@@ -309,6 +310,8 @@ def make(book: Book, command: str) -> int:
     """Do what is out of date for a command of `main`; no process of it outlasts this one."""
     stopping.see_room()
     stopping.children_follow()
+    for name in ("papermill", "traitlets"):  # what fails is an error of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if command == "store":
         declare(book)
     wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
