@@ -3,8 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -83,15 +86,95 @@ def write_notebook(folder, *sources):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "packing.ipynb")
 
 
-def build(folder, module="tiny.book"):
-    return subprocess.run(
+def begun(folder, module="tiny.book", temporary=None):
+    """A build as a process of its own group."""
+    found = {"PYTHONPATH": f"{folder / 'lib'}{os.pathsep}{ROOT / 'lib'}", "PATH": "/usr/bin:/bin"}
+    return subprocess.Popen(
         [sys.executable, "-m", "reckoner.site.build", "book", module],
         cwd=folder,
-        env={"PYTHONPATH": str(folder / "lib"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
+        env={**found, "HOME": str(folder), **({"TMPDIR": temporary} if temporary else {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
+
+
+def build(folder, module="tiny.book", temporary=None):
+    process = begun(folder, module, temporary)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def alive(process, temporary):
+    """The processes of a build that are still there, kernels included."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+    )
+    return [
+        line
+        for line in listed.stdout.splitlines()
+        if (line.split()[0] == str(process.pid) or temporary in line)
+        and not line.split()[1].startswith("Z")
+    ]
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
+
+
+ENDLESS = "from pathlib import Path\nimport time\nPath('begun').touch()\ntime.sleep(300)"
+
+
+@pytest.fixture
+def busy(tiny):
+    """A build whose notebook has begun and does not end by itself, and its temporary folder."""
+    write_notebook(tiny, *CELLS, ENDLESS)
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:  # a short path, as sockets need
+        process = begun(tiny, temporary=temporary)
+        try:
+            until(lambda: list(tiny.rglob("begun")) or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
+            yield tiny, process, temporary
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
+def test_a_build_that_is_stopped_says_so_in_one_line_and_leaves_nothing(busy, how):
+    _, process, temporary = busy
+    if how == "SIGTERM":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert said == "stopped; the same command goes on from there\n"
+    assert process.returncode == 130
+    until(lambda: not alive(process, temporary), 10)
+    assert os.listdir(temporary) == []
+
+
+def test_a_build_that_is_killed_leaves_no_process_and_the_next_one_tidies(busy):
+    folder, process, temporary = busy
+    process.kill()
+    process.wait()
+    until(lambda: not alive(process, temporary), 10)
+    assert os.listdir(temporary)
+    write_notebook(folder, *CELLS)
+    again = build(folder, temporary=temporary)
+    assert again.returncode == 0, again.stderr
+    assert os.listdir(temporary) == []
+
+
+def test_of_two_builds_in_one_folder_the_second_is_refused(busy):
+    folder, _, _ = busy
+    refused = build(folder)
+    assert refused.returncode == 1 and not refused.stdout
+    where = folder.resolve() / "_build"
+    assert refused.stderr == f"another build is at work in {where}; wait for it\n"
 
 
 def site(folder, page):
@@ -158,3 +241,15 @@ def test_a_wrong_row_stops_the_build_of_this_book(tmp_path):
     assert failed.returncode != 0
     assert "chips.csv, line 2 (row 'C0001'), column 'value'" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_row_that_is_gone_stops_the_build_of_this_book(tmp_path):
+    shutil.copytree(ROOT / "lib", tmp_path / "lib")
+    claims = tmp_path / "lib" / "inference_economics" / "data" / "claims.csv"
+    lines = claims.read_text(encoding="utf-8").splitlines(keepends=True)
+    gone = next(line for line in lines if line.startswith("no-hbm-or-dram,"))
+    claims.write_text("".join(line for line in lines if line is not gone), encoding="utf-8")
+    failed = build(tmp_path, "inference_economics.book")
+    assert failed.returncode == 1 and not failed.stdout
+    assert failed.stderr.startswith("claims.csv: row 'no-hbm-or-dram' is missing; put it back")
+    assert failed.stderr.count("\n") == 1

@@ -52,6 +52,12 @@ notebook = Path("notebooks/{0}.ipynb")
 assert execute(notebook, notebook)
 """
 """What `make notebooks` does, of one chapter."""
+STORE_MANIFEST = """
+from inference_economics.book import BOOK
+from reckoner.site import manifest
+manifest.store(BOOK.data)
+"""
+"""What it does of the data."""
 
 
 class Copy:
@@ -155,6 +161,7 @@ def test_a_chip(copy):
     ):
         row = f"C9{number:03},wafer_9,Wafer 9,{quantity},{value},{unit},no,nobody,nowhere,"
         copy.append(f"{LIBRARY}/data/chips.csv", row)
+    copy.run("-c", STORE_MANIFEST)
     check(copy, "a chip")
     assert "wafer_9" in copy.spacetime("params", "batching")
     assert copy.results("batching", chip="wafer_9")["weight_cards"] == 8  # 70 GB / 9 GB

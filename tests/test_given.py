@@ -1,9 +1,12 @@
 """Files that a person gives, and places that a person names: taken rightly, or one line."""
 
 import os
+import resource
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -15,11 +18,13 @@ from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
 from inference_economics.command import main
+from reckoner import stopping
 from reckoner.declare.given import DataError, read_json, read_table, read_toml
 from reckoner.declare.units import is_unit, meant_unit
 from reckoner.files import put, write_whole
 from reckoner.show.notebook import Chapter
 
+SPACETIME = (sys.executable, "-m", "inference_economics.command")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 HEAD = "model,system,backend,precision,isl,osl,concurrency,tp"
 ROW = "llama31_70b,h100_sxm,vllm,fp8,1024,1024,16,4"
@@ -187,7 +192,8 @@ def test_what_a_file_says_of_bytes_is_taken_unless_given(tmp_path):
     assert declared.changed({"model": path}, said) == {"model": path, "bytes_per_parameter": 2}
 
 
-def test_ctrl_c_is_one_line_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_stopped_is_one_line_and_says_how_to_go_on(tmp_path, how):
     run = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from inference_economics.command import main; main()"
@@ -199,17 +205,98 @@ def test_ctrl_c_is_one_line_and_says_how_to_go_on(tmp_path):
         [sys.executable, "-c", run, "sweep", "kv_cache", *given, "--at-once", "2000",
          "-o", str(tmp_path / "t.csv")],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     parts = tmp_path / "t.csv.parts"
     while not list(parts.glob("*.arrow")) and stopped.poll() is None:
         threading.Event().wait(0.05)
-    os.killpg(stopped.pid, 2)
+    os.killpg(stopped.pid, how)
     _, said = stopped.communicate(timeout=60)
     assert stopped.returncode == 130
     assert said.strip().splitlines()[-1] == (
         "Error: stopped; what is finished stays; the same command goes on from there"
     )
     assert "Traceback" not in said
+    assert not list(tmp_path.glob("reckoner-*"))
+
+
+def test_a_rerun_that_is_stopped_is_one_line_and_leaves_no_folder(tmp_path):
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:  # a short path, as sockets need
+        stopped = subprocess.Popen(
+            [*SPACETIME, "rerun", "uncertainty", "-o", str(tmp_path / "out")],
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "TMPDIR": temporary},
+        )  # fmt: skip
+        while not list(Path(temporary).glob("*/k*/k-*")) and stopped.poll() is None:
+            threading.Event().wait(0.05)
+        stopped.terminate()
+        _, said = stopped.communicate(timeout=60)
+        assert (stopped.returncode, said) == (130, "Error: stopped; nothing was written\n")
+        assert os.listdir(temporary) == [] and not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_before_the_command_begins_is_one_line():
+    code = "from reckoner import stopping; stopping.quietly(); raise KeyboardInterrupt"
+    stopped = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert stopped.stderr == "Error: stopped\n" and stopped.returncode in (130, -signal.SIGINT)
+
+
+def test_folders_of_killed_runs_are_removed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f"reckoner-{ended.pid}-a", f"reckoner-{os.getpid()}-b", "reckoner-mine"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+    with stopping.scratch() as folder:
+        assert tempfile.mkdtemp().startswith(str(folder))
+        assert os.environ["TMPDIR"] == str(folder)
+    assert {p.name for p in tmp_path.iterdir()} == {f"reckoner-{os.getpid()}-b", "reckoner-mine"}
+
+
+# Too little room
+
+
+def little(gigabytes):
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 1e9),) * 2)
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "given"),
+    [
+        (2.5, ("-p", "batch_size=1:64:log2")),  # no room to draw
+        (1.2, ("-p", "context_length=1:100000:9000", "-p", "batch_size=1:1000:1000",
+               "--at-once", "9000000")),
+    ],
+)  # fmt: skip
+def test_too_little_memory_is_one_line(tmp_path, gigabytes, given):
+    refused = subprocess.run(
+        [*SPACETIME, "sweep", "kv_cache", *given, "-o", str(tmp_path / "t.csv")],
+        preexec_fn=little(gigabytes), capture_output=True, text=True, check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert refused.returncode == 2 and not (tmp_path / "t.csv").exists()
+    assert refused.stderr.startswith("Error: the memory is too small for this")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("command", "output"), [(("predict", "-o", "/dev/full"), None), (("predict", "-o", "-"), "w"),
+                            (("params", "capacity"), "w")],
+)  # fmt: skip
+def test_a_full_disk_is_one_line(tmp_path, command, output):
+    rows = [str(written(tmp_path, f"{HEAD}\n{ROW}\n"))] if command[0] == "predict" else []
+    with Path("/dev/full").open("w") as full:
+        refused = subprocess.run(
+            [*SPACETIME, *command, *rows],
+            stdout=full if output else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert refused.returncode in (1, 2)
+    assert "No space left on device; " in refused.stderr
+    assert refused.stderr.startswith("Error: ") and refused.stderr.count("\n") == 1
 
 
 # Units, and names on a page

@@ -41,7 +41,7 @@ def claim(**cells):
 
 
 def row(value, verified=True):
-    cells = {"id": "A1", "key": "a", "subject": "A", "quantity": "b", "locator": "", "note": ""}
+    cells = {"id": "A1", "key": "a", "subject": "A", "quantity": "b", "locator": "p", "note": ""}
     return Constant(**cells, value=value, unit="USD", verified=verified, source="a source")
 
 

@@ -4,7 +4,9 @@
 rule on and off, with what transformers counted; `benchmarks/count_parameters.py` counts again.
 """
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -186,7 +188,14 @@ def test_serving_takes_every_shape(each):
         (changed(DEEPSEEK, first_k_dense_replace=62), "first_k_dense_replace: 62 is more"),
         (changed(DEEPSEEK, n_routed_experts=...), "num_local_experts: .* got None"),
         (changed(DEEPSEEK, num_experts=128), "num_experts, n_routed_experts: 128 and 256"),
-        (changed(DEEPSEEK, mlp_only_layers=[99]), "mlp_only_layers: expected numbers of layers"),
+        (changed(DEEPSEEK, mlp_only_layers=[99]), "mlp_only_layers: expected a list of numbers"),
+        (changed(DEEPSEEK, mlp_only_layers=0), "mlp_only_layers: expected a list .* got 0"),
+        (changed(DEEPSEEK, tie_word_embeddings="false"), "tie_word_embeddings: expected true or"),
+        (changed(LLAMA, layer_types=True), "layer_types: expected the kind of each layer"),
+        (changed(LLAMA, layer_types=[True] * 32), "layer_types: True is no kind of layer"),
+        (changed(NEMOTRON, hybrid_override_pattern=""), "hybrid_override_pattern: expected the"),
+        (changed(NEMOTRON, mamba_ssm_cache_dtype=["x"]), r"mamba_ssm_dtype: \['x'\] is none of"),
+        (changed(LLAMA, architectures=["LlamaForTokenClassification"], id2label=3), "id2label: "),
         (changed(NEMOTRON, hybrid_override_pattern="MX"), "hybrid_override_pattern: 'X'"),
     ],
 )  # fmt: skip
@@ -194,6 +203,38 @@ def test_a_field_that_cannot_be_is_named(config, message):
     with pytest.raises(DataError, match=message) as refused:
         config_json.described(config)
     assert "\n" not in str(refused.value)
+
+
+ODD = [
+    -1,
+    0,
+    1.5,
+    float("nan"),
+    10**400,
+    "3",
+    "false",
+    "",
+    True,
+    None,
+    [],
+    [1],
+    [None],
+    {},
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize(
+    "config", [LLAMA, DEEPSEEK, NEMOTRON, QWEN], ids=["llama", "deepseek", "nemotron", "qwen"]
+)
+def test_whatever_a_field_holds_is_counted_or_refused_in_one_line(config):
+    for name, value in itertools.product(config, ODD):
+        try:
+            found = config_json.described(changed(config, **{name: value})).values
+        except DataError as error:
+            assert re.match(r"\w+(, \w+)*: ", str(error)) and "\n" not in str(error)
+        else:
+            assert all(0 <= number < float("inf") for number in found.values()), (name, value)
 
 
 # Bytes

@@ -176,6 +176,15 @@ def test_the_file_to_open_leads_to_the_first_page(visit):
     assert tab.faults == []
 
 
+@pytest.mark.parametrize("words", ["constructor", "__proto__", "torus constructor"])
+def test_a_word_that_every_object_has_is_searched_like_any_other(visit, words):
+    tab = visit(f"search.html?q={words.replace(' ', '+')}")
+    tab.wait_for_selector(".search-summary:not(:empty)")
+    tab.wait_for_timeout(500)
+    assert tab.query_selector_all("ul.search li a") == []
+    assert tab.faults == []
+
+
 def test_search_finds_a_chapter(visit):
     tab = visit("search.html?q=torus")
     tab.wait_for_selector("ul.search li a")

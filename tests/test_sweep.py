@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import pickle
 import signal
 import subprocess
@@ -17,20 +18,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import frail
 from inference_economics.book import BOOK
+from inference_economics.command import main
 from other_parameters import OTHER_PARAMETERS
 from reckoner.declare.parameters import ParameterError
-from reckoner.files import whole
+from reckoner.files import whole, write_whole
 from reckoner.provenance import code_hash, provenance
 from reckoner.sweep.axes import axis
 from reckoner.sweep.chart import Picture
 from reckoner.sweep.cluster import client, work
 from reckoner.sweep.evaluate import evaluate
-from reckoner.sweep.parts import Parts, SweepError, as_file
+from reckoner.sweep.parts import DamagedError, Parts, SweepError, as_file
 from reckoner.sweep.parts import read as read_chunk
 from reckoner.sweep.pieces import make_chunk
 from reckoner.sweep.points import Sweep, columns
@@ -278,6 +281,23 @@ def test_a_chunk_is_read_as_it_was_written(tmp_path):
         assert again.equals(found) and again.schema.names == [*sweep.units, "error"]
 
 
+def test_a_chunk_of_which_any_byte_changed_is_none(tmp_path):
+    path = tmp_path / "chunk"
+    content = as_file(evaluate(swept("roots", {"x": "-2:9:12"}, book=frail.BOOK).task(0, "")))
+    for place in range(len(content)):
+        path.write_bytes(
+            content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :]
+        )
+        with pytest.raises(DamagedError, match="chunk is not as it was written"):
+            read_chunk(path)
+    for cut in (0, 1, 31, 32, 33, len(content) - 1):
+        path.write_bytes(content[:cut])
+        with pytest.raises(DamagedError, match="chunk is"):
+            read_chunk(path)
+    path.write_bytes(content)
+    assert read_chunk(path).num_rows == 12
+
+
 def test_a_worker_with_other_code_is_refused(tmp_path):
     task = swept("batching", GRID).task(0, "another")
     with pytest.raises(SweepError, match="other formulas or data"):
@@ -348,6 +368,80 @@ def test_a_folder_of_another_sweep_is_refused(tmp_path):
         Job(swept("kv_cache", {"batch_size": "1,8"}), output).run()
     with pytest.raises(SweepError, match="other chapter"):
         Job(swept("batching", {"batch_size": "1,7"}), output).run()
+
+
+def half_done(job):
+    """The sweep as a killed run leaves it: its plan, and every chunk but the last."""
+    with job.parts.locked():
+        for number in range(job.sweep.chunks - 1):
+            job._store(job._piece(number)())
+    return job.parts
+
+
+def flipped(content):
+    return content[:200] + bytes([content[200] ^ 4]) + content[201:]
+
+
+DAMAGES = {
+    "one bit": flipped, "empty": lambda content: b"", "cut": lambda content: content[:-9],
+    "zeros": lambda content: bytes(len(content)), "longer": lambda content: content + b"\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_damaged_chunk_is_made_again_and_said(tmp_path, capfd, damage, ending):
+    sweep = swept("batching", GRID, 30)
+    undisturbed = Job(sweep, tmp_path / f"undisturbed{ending}")
+    assert undisturbed.run()
+    job = Job(sweep, tmp_path / f"t{ending}")
+    parts = half_done(job)
+    kept, damaged = parts.path(0).stat().st_mtime_ns, parts.path(1)
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    capfd.readouterr()
+    resumed = Job(sweep, job.output)
+    looked = []
+    resumed.look = lambda batch: looked.append(parts.path(0).stat().st_mtime_ns)
+    assert resumed.run()
+    assert job.output.read_bytes() == undisturbed.output.read_bytes()
+    said = [line for line in capfd.readouterr().err.splitlines() if "computed again" in line]
+    assert len(said) == 1 and str(damaged) in said[0]
+    assert looked[-1] == kept  # what was whole was not made again
+
+
+OF_PLAN = {
+    "one bit": lambda text: text.replace(b"1,7", b"1,5"), "empty": lambda text: b"",
+    "cut": lambda text: text[:-9], "zeros": lambda text: bytes(len(text)),
+    "latin": lambda text: text + b"\xe4", "a list": lambda text: b"[]",
+    "a number": lambda text: b"3",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", OF_PLAN.values(), ids=OF_PLAN)
+def test_a_damaged_plan_is_one_line_that_says_what_to_do(tmp_path, damage):
+    given = ("sweep", "kv_cache", "-p", "batch_size=1,7", "-o", str(tmp_path / "t.csv"))
+    half_done(Job(swept("kv_cache", {"batch_size": "1,7"}), tmp_path / "t.csv"))
+    plan = tmp_path / "t.csv.parts" / "plan.json"
+    plan.write_bytes(damage(plan.read_bytes()))
+    refused = CliRunner().invoke(main, given, catch_exceptions=False)
+    assert refused.exit_code == 2 and refused.output.count("\n") == 1
+    assert f"{plan} is not as it was written" in refused.output
+    assert "remove the folder and its table" in refused.output
+
+
+def test_what_counts_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """A power cut leaves a file whole, or leaves none: it is flushed, and then its folder is."""
+    flushed, sync = [], os.fsync
+
+    def noting(number):
+        sync(number)
+        flushed.append((os.fstat(number).st_ino, sorted(os.listdir(tmp_path))))
+
+    monkeypatch.setattr(os, "fsync", noting)
+    write_whole(tmp_path / "a.csv", "1,2")
+    (content, before), (folder, after) = flushed
+    assert content == (tmp_path / "a.csv").stat().st_ino and folder == tmp_path.stat().st_ino
+    assert "a.csv" not in before and after == ["a.csv"]
 
 
 def test_a_table_of_unknown_origin_is_not_overwritten(tmp_path):

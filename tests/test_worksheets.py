@@ -1,6 +1,8 @@
 """What every worksheet must keep: units that add up, defaults that pass, results that are shown."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -13,10 +15,13 @@ from inference_economics.book import BOOK
 from inference_economics.quantities import DATA
 from inference_economics.serving import kernels
 from inference_economics.serving.constants import fitted_rows
+from inference_economics.units import Count
 from other_parameters import OTHER_PARAMETERS
+from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import read_rows
 from reckoner.declare.trace import reading
 from reckoner.declare.units import is_unit, quantity
+from reckoner.declare.worksheet import Lines, WorksheetError, worksheet
 
 ROOT = Path(__file__).parent.parent
 by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
@@ -114,6 +119,45 @@ def test_every_default_passes_its_own_check(chapter):
 @by_chapter
 def test_no_result_has_an_inputs_name(chapter):
     assert BOOK.units(chapter).keys() & {p.name for p in BOOK.parameters(chapter)} == set()
+
+
+EGGS = partial(Parameter, default=24.0, unit="count", label="eggs", help="", source="hens")
+
+
+def with_numbers(name):
+    """A choice that some numbers follow, which are inputs without standing in the signature."""
+    return replace(EGGS(name), numbers=(EGGS(f"{name}_boxed"),))
+
+
+def result(eggs: Count = EGGS) -> Lines:
+    eggs: Count = eggs / 2
+    return locals()
+
+
+def step(eggs: Count = EGGS) -> Lines:
+    eggs = eggs / 2
+    return locals()
+
+
+def follower(eggs: Count = with_numbers) -> Lines:
+    eggs_boxed: Count = eggs / 2
+    return locals()
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (result, "eggs is both an input and a result"),
+        (step, "eggs is both an input and a step"),
+        (follower, "eggs_boxed is both an input and a result"),
+    ],
+)
+def test_a_name_is_an_input_or_a_line_and_never_both(function, message):
+    with pytest.raises(WorksheetError, match=f"{function.__name__}: {message}"):
+        _ = worksheet(function).parameters
+    if function is not follower:  # whose numbers are known once data are read
+        with pytest.raises(WorksheetError, match=message):
+            worksheet(function)
 
 
 NAMED = re.compile(r"[.,\"'{]([\w{}]+)")

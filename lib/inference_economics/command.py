@@ -1,6 +1,12 @@
 """The command `spacetime`: chapters rerun and swept, measured runs predicted."""
 
+import sys
 from pathlib import Path
+
+from reckoner import stopping
+
+if __name__ == "__main__" or Path(sys.argv[0]).name == "spacetime":
+    stopping.quietly()
 
 from inference_economics.book import BOOK
 from inference_economics.serving.command import command as predict

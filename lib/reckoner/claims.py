@@ -11,13 +11,14 @@ rounded as coarsely, and the two lie within `ROUNDING_TOLERANCE` of each other. 
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from reckoner.declare.tables import Text
-from reckoner.declare.units import rounded, si
+from reckoner.declare.units import is_unit, rounded, si
 
 EQUAL_TOLERANCE = 0.01
 """Figures that lie within this share of each other are equal, however they are printed."""
@@ -47,6 +48,9 @@ TOLERANCES = {
 
 Agreement = Literal["equal", "rounded", "off"]
 Relation = Literal["=", ">", ">=", "<=", "between", "about", "text"]
+
+
+_FIGURE = re.compile(r"[0-9]+(\.[0-9]+)?(e-?[0-9]+)?(/[0-9]+)?")
 
 
 class Claim(BaseModel):
@@ -99,6 +103,23 @@ class Claim(BaseModel):
     decides: str
     put_right: str
     reason: str
+
+    @model_validator(mode="after")
+    def _figures_in_units(self) -> Claim:
+        if len(self.values) != len(self.units) or not self.values:
+            raise ValueError(f"value: {self.value!r} has not as many figures as units")
+        if (self.relation == "text") != (self.units == ["text"]):
+            raise ValueError("relation: text goes with the unit text; write both or neither")
+        if self.relation == "text":
+            return self
+        for text, unit in zip(self.values, self.units, strict=True):
+            if not _FIGURE.fullmatch(text) or not math.isfinite(_number(text)):
+                raise ValueError(f"value: {text!r} is no number such as 305, 1.8e6 or 1/400")
+            if not is_unit(unit):
+                raise ValueError(f"value_unit: unknown unit {unit!r}")
+        if not self.result and not self.facts:
+            raise ValueError("result: is empty; name a result, or a row under facts")
+        return self
 
     @property
     def values(self) -> list[str]:

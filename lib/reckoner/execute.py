@@ -26,9 +26,10 @@ def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> st
         Nothing, or the cell and the error that stopped it.
     """
     error = ""
-    with tempfile.TemporaryDirectory() as folder:
-        # The kernel listens in a folder of this run alone, not on a port open to others.
-        socket = {"transport": "ipc", "ip": f"{folder}/kernel"}
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        # The kernel listens in a folder of this run alone, not on a port open to others; its name
+        # is short, as the path of a socket has about a hundred characters.
+        socket = {"transport": "ipc", "ip": f"{folder}/k"}
         try:
             papermill.execute_notebook(
                 str(notebook),

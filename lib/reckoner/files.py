@@ -1,4 +1,4 @@
-"""Files that appear under their names only once they are whole."""
+"""Files that appear under their names only once they are whole and on the disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -16,7 +16,7 @@ STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A path in the same folder for a file that takes the name `path` once all went well.
+    """A path in the same folder for a file that takes the name `path` once all is on the disk.
 
     A link is written through, and a file that is there keeps its permissions.
 
@@ -33,12 +33,24 @@ def whole(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield partial
+        _to_disk(partial)
         if mode is not None:
             partial.chmod(stat.S_IMODE(mode))
         partial.replace(path)
+        with suppress(OSError):  # not every file system can do it for a folder
+            _to_disk(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would outlast a power cut."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def partials(path: Path) -> list[Path]:

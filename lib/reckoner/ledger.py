@@ -33,7 +33,7 @@ from reckoner.claims import (
     parts,
 )
 from reckoner.declare.tables import DataError
-from reckoner.declare.units import number, shown, si
+from reckoner.declare.units import number, same_dimension, shown, si
 from reckoner.judgement import AT_FAULT, Effect, Entry, Second, Verdict, by_odds
 
 
@@ -97,7 +97,21 @@ class Ledger:
         return {}
 
     def entries(self) -> list[Entry]:
-        """The judgement on every claim, in the order of the claims file."""
+        """The judgement on every claim, in the order of the claims file.
+
+        Raises:
+            DataError: a claim or a second verdict names what does not exist.
+        """
+        for row in self.again:
+            if row.id not in self._by_id:
+                raise DataError(
+                    f"second_verdicts.csv, row {row.id!r}, column 'id': there is no such claim"
+                )
+        for claim in self.claims:
+            for other in (*claim.parents, *parts(claim.decides)):
+                self._other(claim, other)
+            for address in parts(claim.facts):
+                self._fact(claim, "facts", address)
         return [self.entry(claim.id) for claim in self.claims]
 
     def entry(self, claim_id: str) -> Entry:
@@ -107,7 +121,7 @@ class Ledger:
             DataError: the claim names a claim, result, formula or fact that does not exist.
         """
         claim = self[claim_id]
-        concluded = self.conclude(claim.chapter)
+        concluded = self._concluded(claim, claim.chapter)
         verdict = self.verdict(claim_id)
         return Entry(
             claim,
@@ -117,14 +131,14 @@ class Ledger:
             self._reason(claim, concluded, verdict),
             self._effects(claim, verdict),
             self.slip(claim_id),
-            self._second(claim),
+            self._again(claim),
         )
 
     def verdict(self, claim_id: str) -> Verdict:
         """The verdict on one claim."""
         if claim_id not in self._judged:
             claim = self[claim_id]
-            self._judged[claim_id] = self._verdict(claim, self.conclude(claim.chapter))
+            self._judged[claim_id] = self._verdict(claim, self._concluded(claim, claim.chapter))
         return self._judged[claim_id]
 
     def slip(self, claim_id: str) -> str:
@@ -152,6 +166,12 @@ class Ledger:
     def computed_words(self, claim: Claim, concluded: Conclusions) -> str:
         """The figures that `concluded` has for the claim, for readers."""
         return ", ".join(self._figures(claim, concluded))
+
+    def _concluded(self, claim: Claim, chapter: str) -> Conclusions:
+        try:
+            return self.conclude(chapter)
+        except ValueError as error:
+            raise _fault(claim, "chapter", str(error)) from None
 
     def _verdict(self, claim: Claim, concluded: Conclusions) -> Verdict:
         if claim.kind in {"given", "outside"}:
@@ -205,8 +225,14 @@ class Ledger:
                 arguments[name] = self[self._other(claim, text[1:])].printed_values[-1]
             else:
                 value, _, unit = text.partition(" ")
-                arguments[name] = si(float(value), unit or "count")
-        return float(self.formula(claim.formula)(**arguments))
+                try:
+                    arguments[name] = si(float(value), unit or "count")
+                except (ValueError, ArithmeticError):
+                    raise _fault(claim, "printed_inputs", f"{text!r} is no number") from None
+        try:
+            return float(self.formula(claim.formula)(**arguments))
+        except (KeyError, TypeError) as error:
+            raise _fault(claim, "formula", str(error.args[0])) from None
 
     def _effects(self, claim: Claim, verdict: Verdict) -> tuple[Effect, ...]:
         if verdict in {"reproduced", "confirmed"}:
@@ -234,18 +260,25 @@ class Ledger:
         """A row's value in base units; a name of its own where it is no row's address."""
         return float(self._fact(claim, "put_right", source).si) if "." in source else source
 
+    def _again(self, claim: Claim) -> Second | None:
+        try:
+            return self._second(claim)
+        except DataError as error:
+            raise DataError(str(error).replace("claims.csv", "second_verdicts.csv", 1)) from None
+
     def _second(self, claim: Claim) -> Second | None:
         """The judgement by a later chapter: by odds, or within the share called comparable."""
         row = next((row for row in self.again if row.id == claim.id), None)
         if row is None:
             return None
-        concluded = self.conclude(row.chapter)
+        concluded = self._concluded(claim, row.chapter)
         cells = {"chapter": row.chapter, "result": row.result, "facts": row.facts}
         asked = claim.model_copy(update=cells)
         values = self._computed(asked, concluded)
         figure = self.computed_words(asked, concluded)
         if row.odds:
-            share = self._computed(asked.model_copy(update={"result": row.odds}), concluded)[0]
+            odds = asked.model_copy(update={"result": row.odds, "value_unit": "share"})
+            share = self._computed(odds, concluded)[0]
             figure += f", in {shown(share, 'share')} of the samples"
         else:
             near = claim.relation == "=" and all(
@@ -278,12 +311,17 @@ class Ledger:
         return f"printed {shown(size, 'share', 2)} too {'high' if share > 0 else 'low'}"
 
     def _computed(self, claim: Claim, concluded: Conclusions) -> list[float]:
-        missing = [name for name in claim.results if name not in concluded.units]
-        if missing:
-            raise _fault(claim, "result", f"chapter {claim.chapter} concludes no {missing[0]!r}")
-        if claim.results:
-            return [float(getattr(concluded.results, name)) for name in claim.results]
-        return [self._facts(claim)[0].si]
+        for name in claim.results:
+            if name not in concluded.units:
+                raise _fault(claim, "result", f"chapter {claim.chapter} concludes no {name!r}")
+        fact = None if claim.results else self._facts(claim)[0]
+        units = [fact.unit] if fact else [concluded.units[name] for name in claim.results]
+        for unit, found in zip(claim.units, units, strict=False):
+            if not same_dimension(unit, found):
+                raise _fault(claim, "value_unit", f"{unit!r} is no unit of what is in {found!r}")
+        if fact:
+            return [fact.si]
+        return [float(getattr(concluded.results, name)) for name in claim.results]
 
     def _facts(self, claim: Claim) -> list[Any]:
         addresses = parts(claim.facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any, Literal, Self
 
@@ -14,8 +15,8 @@ from inference_economics.quantities import DATA
 from inference_economics.serving.levels import spread_between
 from inference_economics.worksheets import equal_speed
 from reckoner.declare.parameters import Parameter
-from reckoner.declare.tables import Text, UnitName, read_rows
-from reckoner.declare.units import si
+from reckoner.declare.tables import Text, UnitName, Year, read_rows
+from reckoner.declare.units import same_dimension, si
 
 SHEET = equal_speed.conclude
 """The worksheet whose inputs are drawn."""
@@ -65,7 +66,7 @@ class Range(BaseModel):
 
     name: Text
     costs: Costs | Literal[""]
-    year: str
+    year: Year
     label: Text
     low: Text
     likely: Text
@@ -88,8 +89,12 @@ class Range(BaseModel):
             low, likely, high = self.values
         except (KeyError, ValueError) as error:
             raise ValueError(f"low, likely or high: {error}") from None
+        units = {"host_share": "share", "rent": "USD/hour"}
+        unit = units.get(self.quantity, "USD") if self.chip else SHEET.parameters[self.name].unit
+        if not same_dimension(self.unit, unit):
+            raise ValueError(f"unit: {self.unit!r} is no unit of {self.name}; write {unit!r}")
         least, most = self.bounds
-        if not least <= low <= likely <= high <= most or low == high:
+        if not least <= low <= likely <= high <= most or low == high or math.isinf(high):
             raise ValueError(
                 f"low: {self.low}, {self.likely}, {self.high} do not rise within the bounds of "
                 f"{self.name}"
@@ -130,6 +135,8 @@ class Range(BaseModel):
             return float(SHEET.parameters.base({})[self.name])
         if cell in catalog.constants():
             return catalog.value(cell)
+        if not cell[:1].isdigit():
+            raise ValueError(f"no constant {cell!r} in the data files")
         return float(si(float(cell), self.unit))
 
     def at(self, share: Vector) -> Vector:

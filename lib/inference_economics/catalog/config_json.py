@@ -167,6 +167,8 @@ class _Reader:
             return found
         if re.search(r"For(Sequence|Token)Classification$", name):
             known = fields.take("id2label")
+            if known is not None and not isinstance(known, Mapping):
+                raise DataError(f"id2label: expected labels by number; got {known!r:.80}")
             labels = fields.whole("num_labels", default=len(known) if known else 2)
             return found | {"outputs": labels}
         if name.endswith("Model"):
@@ -253,7 +255,7 @@ class _Reader:
             raise DataError("layer_types: this model_type has no layers with a state")
         found = {name: fields.whole(*names) for name, names in _STATE[row.state].items()}
         dtype = fields.take("mamba_ssm_dtype") or fields.take("mamba_ssm_cache_dtype")
-        if dtype is not None and dtype not in DTYPES:
+        if dtype is not None and (not isinstance(dtype, str) or dtype not in DTYPES):
             raise DataError(f"mamba_ssm_dtype: {dtype!r} is none of {', '.join(DTYPES)}")
         return found | {
             "state_layers": float(kinds.count("state")),

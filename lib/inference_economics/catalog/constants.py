@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from inference_economics.catalog.asked import asked
 from inference_economics.quantities import DATA
 from reckoner.declare.parameters import nearest
-from reckoner.declare.tables import Constant, DataError, Text, read_rows
+from reckoner.declare.tables import Constant, DataError, Text, Year, read_rows
 from reckoner.declare.trace import read
 
 FILES = ("chips", "models", "prices", "history", "served", "hindsight", "serving")
@@ -33,7 +33,7 @@ class ChipName(BaseModel):
     key: Text
     name: Text
     maker: Text
-    year: str
+    year: Year
     memory_kind: Text
 
 
@@ -54,7 +54,7 @@ class ModelName(BaseModel):
     key: Text
     name: Text
     maker: Text
-    year: str
+    year: Year
     attention: Text
 
 
@@ -174,6 +174,12 @@ def chip_names() -> dict[str, ChipName]:
 def chip_aliases() -> dict[str, str]:
     """The keys of the chips that have a shorter name, by that name."""
     rows = read_rows(DATA / "chip_aliases.csv", ChipAlias, unique=("alias",))
+    for row in rows:
+        if row.key not in chip_names():
+            raise DataError(
+                f"chip_aliases.csv, row {row.alias!r}, column 'key': no chip {row.key!r} in "
+                "chip_names.csv"
+            )
     return {row.alias: row.key for row in rows}
 
 

@@ -91,15 +91,18 @@ class Fields:
     def places(self, name: str, layers: int) -> list[int] | None:
         """A list of numbers of layers; None where it is absent."""
         value = self.take(name)
-        wrong = [] if value is None else value if not isinstance(value, list) else [
-            each for each in value
+        if value is None:
+            return None
+        wrong = [
+            each for each in (value if isinstance(value, list) else [value])
             if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < layers
         ]  # fmt: skip
-        if wrong:
+        if wrong or not isinstance(value, list):
             raise DataError(
-                f"{name}: expected numbers of layers from 0 to {layers - 1}; got {wrong!r:.80}"
+                f"{name}: expected a list of numbers of layers from 0 to {layers - 1}; "
+                f"got {value!r:.80}"
             )
-        return None if value is None else list(value)
+        return list(value)
 
     def one_of(self, name: str, known: Sequence[Any], layers: int) -> list[Any]:
         """A list with one of the known words for each layer; empty where it is absent."""

@@ -38,8 +38,10 @@ class Kinds:
             kinds = [self._by_rule(i) for i in range(int(fields.whole("num_hidden_layers")))]
             return self._ended(kinds)
         listed = fields.take(name)
-        for kind in listed if isinstance(listed, list | str) else [listed]:
-            if not isinstance(kind, str | int) or kind not in _KINDS:
+        if not isinstance(listed, list | str) or not listed:
+            raise DataError(f"{name}: expected the kind of each layer; got {listed!r:.80}")
+        for kind in listed:
+            if isinstance(kind, bool) or not isinstance(kind, str | int) or kind not in _KINDS:
                 raise DataError(f"{name}: {kind!r} is no kind of layer that is understood")
         kinds = [_KINDS[kind] for kind in listed]
         count = int(fields.whole("num_hidden_layers", default=len(kinds)))

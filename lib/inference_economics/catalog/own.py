@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pint
 from pydantic import ValidationError
 
 from inference_economics import catalog
@@ -22,7 +21,7 @@ from inference_economics.formulas.layers import count_parameters
 from reckoner.declare.given import read_json, read_toml
 from reckoner.declare.parameters import OwnFile, nearest
 from reckoner.declare.tables import Constant, DataError, fault_of
-from reckoner.declare.units import quantity
+from reckoner.declare.units import same_dimension
 
 CHIP_FILE = OwnFile((".toml",), "a file that describes a chip", lambda path: None)
 MODEL_FILE = OwnFile(
@@ -192,20 +191,13 @@ def _row(subject: str, name: str, row: Any, units: Mapping[str, str], positive: 
     except ValidationError as error:
         column, message = fault_of(error)
         raise DataError(f"{column}: {message}; found {row.get(column)!r}") from None
-    if not _same_dimension(constant.unit, units[name]):
+    if not same_dimension(constant.unit, units[name]):
         raise DataError(f"unit: {constant.unit!r} is no unit of it; write {units[name]!r}")
     if not math.isfinite(constant.si) or (positive and constant.si <= 0):
         raise DataError(f"value: must be more than 0, and finite; is {constant.value}")
     if not positive and constant.unit == "count" and constant.si != round(constant.si):
         raise DataError(f"value: must be a whole number; is {constant.value}")
     return constant
-
-
-def _same_dimension(unit: str, other: str) -> bool:
-    try:
-        return bool(quantity(1.0, unit).dimensionality == quantity(1.0, other).dimensionality)
-    except (pint.errors.PintError, ValueError):
-        return False
 
 
 @cache

@@ -65,6 +65,9 @@ class Prediction(BaseModel):
     def _open_until(self) -> Prediction:
         if bool(self.measure) == bool(self.when):
             raise ValueError("when: says what would decide a prediction that has no measure")
+        for name in ("relation", "against"):
+            if bool(getattr(self, name)) != bool(self.measure):
+                raise ValueError(f"{name}: goes with a measure; fill both or neither")
         return self
 
     @property

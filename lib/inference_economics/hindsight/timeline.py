@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA
@@ -28,14 +30,20 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Text
-    chart: Text
-    date: str = Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")
+    chart: Literal["speed", "price", "cache", "rental", "company"]
+    date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$")
     date_seen: bool
     fact: Text
     maker: Text
     model: str
-    kind: str
+    kind: Text
     note: str
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.fact not in catalog.constants():
+            raise ValueError(f"fact: no constant {self.fact!r} in the data files")
+        return self
 
     @property
     def row(self) -> Constant:

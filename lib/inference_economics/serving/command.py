@@ -19,6 +19,7 @@ from inference_economics.serving.predict import PREDICTED, calibrated, predict
 from inference_economics.serving.rows import NEEDED, model_of
 from inference_economics.serving.runs import layout, models_of_runs
 from inference_economics.serving.shape import NEEDS_OF_MODEL, shape_of
+from reckoner import stopping
 from reckoner.declare.given import Table, read_table
 from reckoner.declare.parameters import OwnFile, nearest
 from reckoner.declare.tables import Constant, DataError, read_rows
@@ -321,7 +322,10 @@ def command(
         put(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except DataError as error:
         raise click.ClickException(str(error)) from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
+        stopping.leave_output()
         why = f"{error.filename or output}: {error.strerror or error}"
         raise click.ClickException(f"{why}; give another name or folder") from None
     outside = int((table["outside"] != "").sum())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
@@ -16,9 +16,9 @@ from inference_economics.serving import kernels, levels
 from inference_economics.serving.engines import ENGINES, forms_of
 from inference_economics.units import Bytes, Count, Ratio, Seconds, Share
 from reckoner.declare.numeric import where
-from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.tables import DataError, Number, Text, UnitName, read_rows
 from reckoner.declare.trace import read
-from reckoner.declare.units import si
+from reckoner.declare.units import same_dimension, si
 
 
 class ServingConstant(BaseModel):
@@ -38,11 +38,35 @@ class ServingConstant(BaseModel):
 
     name: Text
     engine: str
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
     unit: UnitName
     meaning: Text
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """What stands once in the file."""
+        return self.name, self.engine
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        unit = OF_SERVER.get(self.name, "")
+        if not same_dimension(self.unit, unit):
+            raise ValueError(f"unit: {self.unit!r} is no unit of {self.name}; write {unit!r}")
+        if not 0 <= self.low <= self.value <= self.high:
+            raise ValueError("value: does not lie between low and high, which are not negative")
+        return self
+
+
+OF_SERVER = {
+    "bandwidth_factor": "ratio", "compute_factor": "ratio", "expert_compute_factor": "ratio",
+    "expert_floor_share": "share", "new_chip_floor": "ratio", "latent_overhead": "s",
+    "routing_spread": "share", "acceptance": "share", "cache_factor": "ratio",
+    "layer_overhead": "s", "mixture_overhead": "s", "step_overhead": "s",
+    "host_per_request": "s", "prefill_after_first": "share", "first_overhead": "s",
+}  # fmt: skip
+"""The constants that are fitted on servers, and the unit of each."""
 
 
 @dataclass(frozen=True)
@@ -143,20 +167,25 @@ def combined(chip: Mapping[str, Any], server: Mapping[str, Any], mixed: Any) -> 
 @cache
 def fitted_rows() -> tuple[ServingConstant, ...]:
     """The fitted constants with their intervals, as `fit` stored them."""
-    return tuple(read_rows(DATA / "serving_constants.csv", ServingConstant))
+    return tuple(read_rows(DATA / "serving_constants.csv", ServingConstant, unique=("id",)))
 
 
 @cache
 def fitted() -> Mapping[str, Mapping[str, float]]:
-    """The constants fitted on servers, by engine and name."""
-    return {
-        engine: {
-            row.name: float(si(row.value, row.unit))
-            for row in fitted_rows()
-            if row.engine in ("", engine)
-        }
+    """The constants fitted on servers, by engine and name.
+
+    Raises:
+        DataError: one has no row.
+    """
+    values = {(row.name, row.engine): float(si(row.value, row.unit)) for row in fitted_rows()}
+    found = {
+        engine: {name: value for (name, of), value in values.items() if of in ("", engine)}
         for engine in ENGINES
     }
+    for engine, known in found.items():
+        for name in OF_SERVER.keys() - known.keys():
+            raise DataError(f"serving_constants.csv: no row {name!r}, engine {engine!r}")
+    return found
 
 
 def constants_of(

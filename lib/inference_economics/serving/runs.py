@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,8 @@ from inference_economics import catalog
 from inference_economics.quantities import DATA
 from inference_economics.serving.engines import BLANK_PRECISION
 from inference_economics.serving.levels import MAKER, PUBLIC, SERIES
-from reckoner.declare.tables import Text, read_rows
+from reckoner.declare.given import read_table
+from reckoner.declare.tables import DataError, Text, read_rows
 
 RUNS = DATA / "measured" / "serving_h100_h200.csv"
 LATER_RUNS = DATA / "measured" / "serving_2026.csv"
@@ -39,6 +43,13 @@ MEASURED = ("ttft_ms", "tpot_ms")
 CONFIGURATION = ("model", "system", "backend", "precision", "chips", "isl", "osl")
 """What a configuration is: its runs, which differ in concurrency, stay in one part."""
 
+TEXTS_OF_RUNS = ("id", "model", "system", "backend", "precision", "provenance")
+NUMBERS_OF_STATIC = (
+    "batch", "tp", "isl", "osl", "out_tok_s", "mem_gb", "ftl_ave_s", "ftl_min_s", "ftl_max_s",
+    "tok_p50_s", "tok_p75_s", "tok_p95_s", "tok_p99_s",
+)  # fmt: skip
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.IGNORECASE)
+
 PARTS = 3
 """One configuration in so many is kept from the fit."""
 
@@ -59,6 +70,12 @@ class ModelOfRuns(BaseModel):
 def models_of_runs() -> Mapping[str, ModelOfRuns]:
     """The models of the measurements by their names there."""
     rows = read_rows(DATA / "serving_models.csv", ModelOfRuns, unique=("name",))
+    for row in rows:
+        if row.key not in catalog.model_names():
+            raise DataError(
+                f"serving_models.csv, row {row.name!r}, column 'key': no model {row.key!r} in "
+                "model_names.csv"
+            )
     return {row.name: row for row in rows}
 
 
@@ -67,9 +84,34 @@ def read_runs(path: str) -> pd.DataFrame:
 
     Args:
         path: a CSV file with the columns of the measurements.
+
+    Raises:
+        DataError: a column is missing or a cell is wrong; the message names file, line and column.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    numbers = [c for c in frame.columns if c in {*INPUTS[4:], *MEASURED, "batch_size", "pp"}]
+    numbers = (*INPUTS[4:], *MEASURED, "batch_size", "pp")
+    blank = {"precision", "concurrency", "batch_size", "pp", *INPUTS[8:], *MEASURED}
+    return _read(Path(path), TEXTS_OF_RUNS, numbers, blank)
+
+
+def _read(
+    path: Path, texts: Sequence[str], numbers: Sequence[str], blank: Container[str] = ()
+) -> pd.DataFrame:
+    """A table of which some columns are text and some are numbers, none of them negative."""
+    table = read_table(path)
+    if not table.rows:
+        raise DataError(f"{path.name}: it has a header and no row")
+    for column in (*texts, *numbers):
+        if column not in table.columns:
+            raise DataError(f"{path.name}, line 1, column {column!r}: it is missing")
+        for row in table.rows:
+            cell, where = row.cells[column], f"{path.name}, line {row.line}, column {column!r}"
+            if not cell and column not in blank:
+                raise DataError(f"{where}: it is empty")
+            if column in numbers and cell and not _is_number(cell):
+                raise DataError(f"{where}: expected a number from 0; found {cell!r}")
+            if not (cell.isascii() and cell.isprintable()):
+                raise DataError(f"{where}: it has a character that is not plain; found {cell!a}")
+    frame = pd.DataFrame([row.cells for row in table.rows], columns=list(table.columns))
     for column in numbers:
         frame[column] = pd.to_numeric(frame[column].replace("", None))
     return frame
@@ -166,6 +208,10 @@ def key_of(name: str) -> str:
     return known.key if known else name
 
 
+def _is_number(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell)) and math.isfinite(float(cell))
+
+
 @cache
 def _runs() -> pd.DataFrame:
     tables = [read_runs(str(path)) for path in (RUNS, LATER_RUNS)]
@@ -217,7 +263,7 @@ def static_runs() -> pd.DataFrame:
 
     Rows of more than one output token, of models that the catalog has, with column `key`.
     """
-    table = pd.read_csv(STATIC_RUNS)
+    table = _read(STATIC_RUNS, ("model", "gpu", "dtype", "framework"), NUMBERS_OF_STATIC)
     table = table.assign(key=table["model"].str.replace("-", "_"))
     return table[table["key"].isin(catalog.model_names()) & (table["osl"] > 1)]
 

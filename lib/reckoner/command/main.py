@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from reckoner import stopping
 from reckoner.book import Book
 from reckoner.declare.parameters import Parameter, ParameterError, nearest
 from reckoner.declare.tables import DataError
@@ -50,14 +51,14 @@ _SWEEP = """Evaluate a chapter at many points; a row of the table for each.
 Killed at any moment, the same command goes on where it was."""
 
 
-FAILED, STOPPED = 3, 130
-"""Exit codes: some points of a sweep failed; stopped by Ctrl-C. The others are in `EXIT_CODES`."""
+FAILED = 3
+"""Exit code: some points of a sweep failed. The others are in `EXIT_CODES`."""
 EXIT_CODES = """\
     0    done
     1    a row of a table that was given is wrong; nothing was made
     2    an argument, a file or a place is wrong; nothing was made
     3    the sweep is made, and some of its points failed
-    130  stopped by Ctrl-C"""
+    130  stopped, by Ctrl-C or SIGTERM"""
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -73,9 +74,9 @@ class Plain(click.ClickException):
 
 
 class Stopped(Plain):
-    """Ctrl-C, in one line."""
+    """Ctrl-C or SIGTERM, in one line."""
 
-    exit_code = STOPPED
+    exit_code = stopping.STOPPED
 
 
 class Commands(click.Group):
@@ -83,19 +84,28 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopping.stoppable(), stopping.scratch():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Stopped("stopped; nothing was written") from None
         except click.UsageError as error:
             raise Plain(f"{error.format_message().rstrip('.')}; see --help") from None
-        except (DataError, ParameterError, OSError) as error:
-            raise Plain(_said(error)) from None
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            why = stopping.of_memory(error)
+            if not why and not isinstance(error, DataError | ParameterError | OSError):
+                raise
+            stopping.leave_output()
+            raise Plain(why or _said(error)) from None
 
 
 def _said(error: Exception) -> str:
     """An error in one line: of the system, the place and why."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}; give another name or folder"
+    if isinstance(error, OSError) and error.strerror:
+        return f"the output: {error.strerror}; send it to another place"
     return str(error)
 
 
@@ -208,9 +218,7 @@ def _command(
 
         try:
             work(**arguments)
-        except (
-            ParameterError, DataError, SweepError, RerunError, PageFailedError, OSError,
-        ) as error:  # fmt: skip
+        except (ParameterError, DataError, SweepError, RerunError, PageFailedError) as error:
             raise Plain(_said(error)) from None
         except KeyboardInterrupt:
             raise Stopped(f"stopped; {stopped}") from None

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from reckoner.declare.given import DataError as DataError
 from reckoner.declare.given import Given, read_table
@@ -22,7 +31,15 @@ def _known_unit(unit: str) -> str:
     return unit
 
 
+def _plain_number(cell: object) -> object:
+    if isinstance(cell, str) and not (cell.isascii() and "_" not in cell):
+        raise ValueError("write the number with digits, a point and an exponent alone")
+    return cell
+
+
 Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
+Year = Annotated[str, Field(pattern=r"^([0-9]{4})?$")]
 UnitName = Annotated[str, Field(min_length=1), AfterValidator(_known_unit)]
 
 
@@ -48,7 +65,9 @@ class Constant(BaseModel):
     key: Text
     subject: Text
     quantity: Text
-    value: Annotated[float | str, Field(union_mode="left_to_right")]
+    value: Annotated[
+        Annotated[float, BeforeValidator(_plain_number)] | Text, Field(union_mode="left_to_right")
+    ]
     unit: UnitName
     verified: bool
     source: Text
@@ -57,6 +76,8 @@ class Constant(BaseModel):
 
     @model_validator(mode="after")
     def _number_where_a_unit_is(self) -> Constant:
+        if self.verified and not self.locator:
+            raise ValueError("locator: is empty; a verified figure says where it was seen")
         if self.unit in {"text", "date"}:
             return self
         if not isinstance(self.value, float):
@@ -110,6 +131,8 @@ def read_rows(path: Path, row_type: type[Row], unique: tuple[str, ...] = ()) -> 
             f"{path.name}, header: expected the columns {', '.join(expected)}; "
             f"found {', '.join(table.columns)}"
         )
+    if not table.rows:
+        raise DataError(f"{path.name}: it has a header and no row")
     rows = [_checked(path, given, row_type) for given in table.rows]
     lines = [given.line for given in table.rows]
     for column in unique:
@@ -119,6 +142,13 @@ def read_rows(path: Path, row_type: type[Row], unique: tuple[str, ...] = ()) -> 
 
 def _checked(path: Path, given: Given, row_type: type[Row]) -> Row:
     name = next(iter(given.cells.values()))
+    for column, cell in given.cells.items():
+        for mark in cell:
+            if mark != "\n" and unicodedata.category(mark).startswith("C"):
+                raise DataError(
+                    f"{path.name}, line {given.line} (row {name!r}), column {column!r}: it has a "
+                    f"character that is not seen, U+{ord(mark):04X}; remove it"
+                )
     try:
         return row_type.model_validate(given.cells)
     except ValidationError as error:

@@ -116,6 +116,14 @@ def quantity(value: Any, unit: str) -> Any:
     return units.Quantity(value, units.Quantity(1.0, unit).to_base_units().units)
 
 
+def same_dimension(unit: str, other: str) -> bool:
+    """Whether two units measure the same kind of thing; false where one is none."""
+    try:
+        return bool(quantity(1.0, unit).dimensionality == quantity(1.0, other).dimensionality)
+    except (pint.errors.PintError, ValueError):
+        return False
+
+
 def unit_of(annotation: Any) -> str:
     """The unit that an annotation such as ``Annotated[Any, "B/s"]`` carries.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -74,16 +74,25 @@ class Worksheet:
     function: Callable[..., Lines]
 
     def __post_init__(self) -> None:
-        twice = self.units.keys() & inspect.signature(self.function).parameters.keys()
-        if twice:
-            raise self._fault(f"{', '.join(sorted(twice))} is both an input and a result")
+        self._refuse_twice(inspect.signature(self.function).parameters)
+
+    def _refuse_twice(self, inputs: Iterable[str]) -> None:
+        for name in {*inputs} & self.lines.keys():
+            line = "a result" if self.lines[name].unit else "a step"
+            raise self._fault(f"{name} is both an input and {line}; give one another name")
 
     @cached_property
     def parameters(self) -> Parameters:
-        """The inputs, in the order of the signature."""
+        """The inputs, in the order of the signature; it reads the data that they come from.
+
+        Raises:
+            WorksheetError: a number that follows a choice has the name of a line.
+        """
         signature = inspect.signature(self.function)
         declared = [p.default(name) for name, p in signature.parameters.items()]
-        return Parameters(tuple(each for p in declared for each in (p, *p.numbers)))
+        found = Parameters(tuple(each for p in declared for each in (p, *p.numbers)))
+        self._refuse_twice(found.defaults)
+        return found
 
     @cached_property
     def lines(self) -> dict[str, Line]:
@@ -232,6 +241,6 @@ def worksheet(function: Callable[..., Lines]) -> Worksheet:
     """The worksheet that a function of declared inputs describes.
 
     Raises:
-        WorksheetError: a name is both input and result, stands twice, or has no unit.
+        WorksheetError: a name is both an input and a line, stands twice, or has no unit.
     """
     return Worksheet(function)

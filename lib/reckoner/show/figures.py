@@ -18,6 +18,7 @@ import altair as alt
 import pandas as pd
 import vl_convert as vlc
 
+from reckoner import stopping
 from reckoner.declare.units import number
 from reckoner.show.marks import linked, plain
 
@@ -190,6 +191,7 @@ def _svg(spec: dict[str, Any], width: int) -> str:
     }
     if width == WIDTHS["narrow"]:
         sized["config"]["legend"]["direction"] = "vertical"
+    stopping.see_room()
     svg = vlc.vegalite_to_svg(json.dumps(sized))
     name = hashlib.sha256(f"{width}{json.dumps(spec, sort_keys=True)}".encode()).hexdigest()[:8]
     svg = re.sub(r'id="([^"]+)"', rf'id="c{name}-\1"', svg)

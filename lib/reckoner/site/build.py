@@ -5,9 +5,16 @@ Run by `make book`. doit decides by content, not by date, what has to be done ag
 
 from __future__ import annotations
 
+from reckoner import stopping
+
+if __name__ == "__main__":
+    stopping.quietly()
+
 import csv
 import hashlib
 import importlib
+import logging
+import multiprocessing
 import os
 import re
 import shutil
@@ -30,6 +37,7 @@ from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
 from reckoner.show.explain import Explanations, claims_script, rows_script
 from reckoner.show.pages import PageError, Pages
+from reckoner.site import manifest
 from reckoner.site.reach import reach
 
 BUILD = Path("_build")
@@ -38,6 +46,8 @@ SOURCE = BUILD / "source"
 SITE = BUILD / "html"
 INDEX = SITE / "index.html"
 CLAIMS = BUILD / "claims.csv"
+PATIENCE = 5.0
+"""Seconds that a worker has to tidy up once it is told to stop."""
 
 
 class ContentChecker(FileChangedChecker):  # type: ignore[misc]
@@ -150,14 +160,15 @@ def vega_script() -> str:
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
-    done = subprocess.run(
-        [*command, "--path-output", ".", "-W", "--keep-going", "-q"],
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with stopping.stoppable():  # it ends jupyter-book, which is a process of its own
+        done = subprocess.run(
+            [*command, "--path-output", ".", "-W", "--keep-going", "-q"],
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)
         shutil.rmtree(SITE, ignore_errors=True)
@@ -248,7 +259,9 @@ def declare(book: Book) -> None:
 
 
 def store(book: Book) -> None:
-    """Keep the executed notebooks as the stored ones, and the cover's picture as a file."""
+    """Keep the executed notebooks, the manifest of the data, and the cover's picture as a file."""
+    if book.data:
+        manifest.store(book.data)
     for name in book.chapters:
         shutil.copyfile(EXECUTED / f"{name}.ipynb", Path("notebooks") / f"{name}.ipynb")
     if book.cover:
@@ -276,7 +289,7 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
 
     Args:
         command: "book"; "store" writes the notebooks' parameters cells, runs the notebooks and
-            keeps their outputs; "metadata" checks the stored notebooks.
+            keeps their outputs; "metadata" checks the stored notebooks and the data's manifest.
         module: where the book is described.
     """
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -287,11 +300,37 @@ def main(command: str = "book", module: str = "inference_economics.book") -> int
         print(error, file=sys.stderr)
         return 1
     if command == "metadata":
-        return 0 if check_metadata(book) else 1
+        whole = book.data is None or plainly(manifest.check, book.data, True)
+        return 0 if check_metadata(book) and whole else 1
+    if command == "book" and book.data and not plainly(manifest.check, book.data):
+        return 1
+    with stopping.alone(BUILD / "lock") as alone:
+        if not alone:
+            print(f"another build is at work in {BUILD.resolve()}; wait for it", file=sys.stderr)
+            return 1
+        try:
+            with stopping.stoppable(), stopping.scratch():
+                return make(book, command)
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from there", file=sys.stderr)
+            return stopping.STOPPED
+
+
+def make(book: Book, command: str) -> int:
+    """Do what is out of date for a command of `main`; no process of it outlasts this one."""
+    stopping.see_room()
+    stopping.children_follow()
+    for name in ("papermill", "traitlets"):  # what fails is an error of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if command == "store":
         declare(book)
     wanted = {"book": ["notebook", "claims", "site"], "store": ["notebook"]}[command]
-    status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
+    try:
+        status = int(DoitMain(ModuleTaskLoader(tasks(book, Path("lib")))).run(["run", *wanted]))
+    finally:
+        for left in multiprocessing.active_children():
+            left.join(PATIENCE)
+            left.kill()
     if status == 0 and command == "store":
         store(book)
     elif status == 0:

@@ -4,7 +4,7 @@ A Sphinx extension. Once the pages are written, it
 
 - takes the theme's Font Awesome out of them, 1.5 MB of script and 0.5 MB of fonts: the icons are in
   the book's style sheet;
-- mends what its templates get wrong for readers who do not see the page;
+- mends what its templates get wrong for readers who do not see the page, and its search;
 - looks through every page and style sheet, and warns of whatever loads from another host.
 
 It looks at all pages after every build, not only at those just written, so that the second of two
@@ -43,6 +43,13 @@ _IN_STYLES = {
     r"(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}": "",
     r"/\*# sourceMappingURL=.*?\*/": "",
 }
+
+# The search looks words up in objects, which have a constructor that is no word of the index.
+_OWN_WORDS = r"""
+    const { hasOwnProperty } = Object.prototype;
+    const own = Object.assign(Object.create(null), { hasOwnProperty });
+    for (const words of [index.terms, index.titleterms]) Object.setPrototypeOf(words, own);"""
+_IN_SEARCH = {r"(setIndex: \(index\) => \{)(?=\s*Search\._index = index;)": rf"\1{_OWN_WORDS}"}
 
 _OTHER_HOST = re.compile(r"\s*(?:https?:|wss?:)?//", re.IGNORECASE)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
@@ -102,6 +109,9 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for pattern in UNUSED:
         for path in site.joinpath("_static").glob(pattern):
             rmtree(path) if path.is_dir() else path.unlink()
+    search = site / "_static" / "searchtools.js"
+    if search.exists() and "setPrototypeOf(words" not in _mended(search, _IN_SEARCH):
+        logger.warning("%s could not be mended", search.relative_to(site), type="offline")
     for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         page = path.suffix == ".html"
         text = _mended(path, _IN_PAGES if page else _IN_STYLES)

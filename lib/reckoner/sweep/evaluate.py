@@ -83,6 +83,8 @@ def _fill(
             found = conclude({**fixed, **numbers})
         for name, row in rows.items():
             row[:] = _one_each(name, getattr(found, name), size)
+    except MemoryError:
+        raise  # it is no point's
     except Exception as error:  # whatever a formula raises belongs to its point
         if size == 1:
             errors[start] = f"{type(error).__name__}: {error}"

@@ -43,7 +43,7 @@ def make_chunk(task: Task, path: Path, plan: str) -> Made:
     content = as_file(evaluate(task))
     beside = path.with_name("plan.json")
     if not beside.exists() or beside.read_text(encoding="utf-8") != plan:
-        return Made(task.number, content.to_pybytes())
+        return Made(task.number, content)
     write_whole(path, content)
     return Made(task.number)
 
@@ -63,7 +63,7 @@ def run_notebook(task: Task, text: str, parameters: Mapping[str, Any]) -> Made:
     if error:
         nothing = [pa.nulls(1, kind) for kind in found.schema.types[:-1]]
         found = pa.record_batch([*nothing, pa.array([error])], schema=found.schema)
-    return Made(task.number, as_file(found).to_pybytes(), kept)
+    return Made(task.number, as_file(found), kept)
 
 
 def refuse_other_code(task: Task) -> None:

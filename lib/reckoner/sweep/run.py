@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from reckoner.declare.parameters import ParameterError
 from reckoner.execute import cores
 from reckoner.files import write_whole
 from reckoner.provenance import code_hash, provenance
-from reckoner.sweep.parts import Parts, read
+from reckoner.sweep.parts import DamagedError, Parts, SweepError, read
 from reckoner.sweep.pieces import Made, make_chunk, run_notebook
 from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import Table, notebook_name
@@ -116,12 +117,26 @@ class Job:
                     newest = next(finished)
                     ready.add(newest)
                     bar.update(len(self.sweep.span(newest)))
-                found = read(self.parts.path(number))
+                found = self._read(number)
                 self.failed += len(found) - found.column("error").null_count
                 batch = self.table.batch(number, found)
                 self.look(batch)
                 yield batch
         finish()
+
+    def _read(self, number: int) -> pa.RecordBatch:
+        """A finished chunk; one that is not as it was written is made again."""
+        path = self.parts.path(number)
+        try:
+            return read(path)
+        except DamagedError as damage:
+            tqdm.write(f"{damage}; it is computed again", file=sys.stderr)
+        path.unlink(missing_ok=True)
+        self._store(self._piece(number)())
+        try:
+            return read(path)
+        except DamagedError as damage:
+            raise SweepError(f"{damage}, though it is new; use another disk") from None
 
     def _bar(self, missing: list[int]) -> Any:
         """The progress and the time left, on the error stream."""
