@@ -24,8 +24,11 @@ READERS = (
     ("catalog.constants", "model_names"), ("catalog.market", "offers"),
     ("hindsight.predictions", "predictions"), ("hindsight.timeline", "timeline", "speed"),
     ("serving.constants", "fitted_rows"), ("serving.constants", "fitted"),
-    ("serving.intervals", "residuals"), ("serving.runs", "models_of_runs"),
-    ("serving.runs", "_runs"), ("serving.runs", "static_runs"), ("answer.ranges", "rows"),
+    ("serving.levels", "known_levels"), ("serving.levels", "spreads"),
+    ("serving.kernels", "reached"), ("serving.rooflines", "products"),
+    ("serving.validate", "left_out"), ("serving.runs", "models_of_runs"),
+    ("serving.accuracy", "steps_of", "h100_sxm"), ("serving.accuracy", "steps_of", "h200_sxm"),
+    ("serving.runs", "measured_runs"), ("serving.runs", "static_runs"), ("answer.ranges", "rows"),
 )  # fmt: skip
 """Every function that reads a data file, in an order in which what is referred to comes first."""
 OF_DATA = {name: import_module(f"inference_economics.{name}") for name, *_ in READERS}
@@ -48,9 +51,9 @@ def data(tmp_path_factory):
         for module in OF_DATA.values():
             if hasattr(module, "DATA"):
                 patch.setattr(module, "DATA", folder)
-        for name in ("RUNS", "STATIC_RUNS"):
-            path = folder / getattr(OF_DATA["serving.runs"], name).relative_to(DATA)
-            patch.setattr(OF_DATA["serving.runs"], name, path)
+        for module in OF_DATA.values():
+            for name in {"RUNS", "LATER_RUNS", "STATIC_RUNS", "STORED"} & {*vars(module)}:
+                patch.setattr(module, name, folder / getattr(module, name).relative_to(DATA))
         yield folder
     forget()
 
@@ -174,9 +177,12 @@ CELLS = [
     ("ranges.csv", "low", "a.b"), ("ranges.csv", "name", "another"),
     ("serving_constants.csv", "value", "nan"), ("serving_constants.csv", "low", "9"),
     ("serving_constants.csv", "unit", "W"), ("serving_constants.csv", "engine", "another"),
-    ("serving_models.csv", "key", "another"), ("serving_residuals.csv", "engine", "another"),
-    ("serving_residuals.csv", "output_time", "nan"), ("timeline.csv", "fact", "another"),
-    ("timeline.csv", "chart", "another"), ("timeline.csv", "date", "2024-1"),
+    ("serving_models.csv", "key", "another"), ("serving_levels.csv", "backend", "another"),
+    ("serving_levels.csv", "output_time", "nan"), ("serving_chips.csv", "value", "inf"),
+    ("serving_chips.csv", "unit", "GX"), ("serving_spreads.csv", "deviation", "a.b"),
+    ("serving_products.csv", "reached", "1,000"), ("measured/gpu_h100_sxm.csv", "value", "x"),
+    ("timeline.csv", "fact", "another"), ("timeline.csv", "chart", "another"),
+    ("timeline.csv", "date", "2024-1"),
     ("quantities.csv", "symbol", ""), ("measured/serving_h100_h200.csv", "isl", "1,000"),
     ("measured/serving_h100_h200.csv", "tp", "inf"), ("measured/serving_h100_h200.csv", "isl", ""),
     ("measured/serving_h100_h200.csv", "model", ""),
@@ -210,7 +216,7 @@ def test_a_row_that_is_added_is_no_fault_until_the_manifest_is_to_be_whole(data)
     path = data / "chip_names.csv"
     path.write_text(path.read_text("utf-8") + added, "utf-8")
     manifest.check(data)
-    with pytest.raises(DataError, match=r"line 36 \(row 'wafer_9'\): it is new; run"):
+    with pytest.raises(DataError, match=r"line \d+ \(row 'wafer_9'\): it is new; run"):
         manifest.check(data, new=True)
     shutil.copy(DATA / "chip_names.csv", path)
 

@@ -12,7 +12,7 @@ from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
 from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
-from inference_economics.serving.runs import runs, static_runs
+from inference_economics.serving.runs import read_measured, runs, static_runs
 
 LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
@@ -109,6 +109,13 @@ def on_a100() -> pd.DataFrame:
     return held.assign(error=held["predicted_ms"] / held["measured_ms"] - 1)
 
 
+def steps_of(system: str) -> pd.DataFrame:
+    """What was timed on one of our own GPUs, as it stands in its file."""
+    numbers = ("batch", "context", "layers", "shards", "value")
+    path = DATA / "measured" / f"gpu_{system}.csv"
+    return read_measured(path, ("what", "unit"), numbers, {*numbers})
+
+
 @cache
 def on_own_gpus() -> pd.DataFrame:
     """Decoding steps that we timed ourselves, without engine and network, in milliseconds.
@@ -118,7 +125,7 @@ def on_own_gpus() -> pd.DataFrame:
     """
     tables = []
     for system in OWN_GPUS:
-        table = pd.read_csv(DATA / "measured" / f"gpu_{system}.csv")
+        table = steps_of(system)
         table = table[(table["what"] == "decode step") & (table["layers"] == 80)]
         tables.append(table.assign(system=system))
     table = pd.concat(tables, ignore_index=True)

@@ -22,7 +22,7 @@ from inference_economics import catalog
 from inference_economics.catalog import Chip
 from inference_economics.quantities import DATA
 from inference_economics.serving.engines import ENGINES, peak
-from reckoner.declare.tables import Text, UnitName, read_rows
+from reckoner.declare.tables import Number, Text, UnitName, read_rows
 from reckoner.declare.trace import read
 from reckoner.declare.units import si
 
@@ -62,8 +62,8 @@ class Reached(BaseModel):
     engine: str
     format: str
     quantity: Text
-    value: float
-    spread: float
+    value: Number
+    spread: Number
     unit: UnitName
     rows: int
 

@@ -9,6 +9,7 @@ is conditioned on all series that are known, and its interval holds what it has 
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import t as student
 
 from inference_economics.quantities import DATA
-from reckoner.declare.tables import Text, read_rows
+from reckoner.declare.tables import Number, Text, read_rows
 
 Vector = npt.NDArray[np.float64]
 
@@ -70,14 +71,14 @@ class Level(BaseModel):
 
     key: Text
     system: Text
-    backend: Text
+    backend: Literal["trtllm", "vllm", "sglang"]
     release: str
     precision: Text
     harness: Text
     experts: bool
     rows: int
     configurations: int
-    output_time: float
+    output_time: Number
     first_token_time: float
     request_time: float
 
@@ -97,7 +98,7 @@ class Spread(BaseModel):
     experts: bool
     quantity: Text
     part: Text
-    deviation: float
+    deviation: Number
 
 
 @cache

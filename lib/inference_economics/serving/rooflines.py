@@ -22,7 +22,7 @@ from inference_economics.quantities import DATA, formulary
 from inference_economics.serving import kernels
 from inference_economics.serving.engines import peak
 from inference_economics.units import FlopPerSecond
-from reckoner.declare.tables import Text, read_rows
+from reckoner.declare.tables import Number, Text, read_rows
 
 STORED = DATA / "serving_products.csv"
 
@@ -53,10 +53,10 @@ class Product(BaseModel):
 
     system: Text
     format: Text
-    operations_per_byte: float
-    reached: float
-    low: float
-    high: float
+    operations_per_byte: Number
+    reached: Number
+    low: Number
+    high: Number
     rows: int
 
 

@@ -90,13 +90,23 @@ def read_runs(path: str) -> pd.DataFrame:
     """
     numbers = (*INPUTS[4:], *MEASURED, "batch_size", "pp")
     blank = {"precision", "concurrency", "batch_size", "pp", *INPUTS[8:], *MEASURED}
-    return _read(Path(path), TEXTS_OF_RUNS, numbers, blank)
+    return read_measured(Path(path), TEXTS_OF_RUNS, numbers, blank)
 
 
-def _read(
+def read_measured(
     path: Path, texts: Sequence[str], numbers: Sequence[str], blank: Container[str] = ()
 ) -> pd.DataFrame:
-    """A table of which some columns are text and some are numbers, none of them negative."""
+    """A table of measurements, its numbers as numbers.
+
+    Args:
+        path: a CSV file.
+        texts: columns of text that it must have.
+        numbers: columns of numbers that it must have, none of them negative.
+        blank: those of both in which a cell may be empty.
+
+    Raises:
+        DataError: a column is missing or a cell is wrong; the message names file, line and column.
+    """
     table = read_table(path)
     if not table.rows:
         raise DataError(f"{path.name}: it has a header and no row")
@@ -212,9 +222,21 @@ def _is_number(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell)) and math.isfinite(float(cell))
 
 
+def measured_runs() -> list[pd.DataFrame]:
+    """The runs as they stand in their two files.
+
+    Raises:
+        DataError: a file is damaged, or a model has no row in serving_models.csv.
+    """
+    tables = [read_runs(str(path)) for path in (RUNS, LATER_RUNS)]
+    for name in sorted({name for table in tables for name in table["model"]} - {*models_of_runs()}):
+        raise DataError(f"serving_models.csv: no row {name!r}, a model of the measured runs")
+    return tables
+
+
 @cache
 def _runs() -> pd.DataFrame:
-    tables = [read_runs(str(path)) for path in (RUNS, LATER_RUNS)]
+    tables = measured_runs()
     frame = pd.concat(tables, ignore_index=True)
     frame = frame.assign(**layout(frame).astype(int))
     frame["requests"] = frame["concurrency"].fillna(frame["batch_size"])
@@ -263,7 +285,7 @@ def static_runs() -> pd.DataFrame:
 
     Rows of more than one output token, of models that the catalog has, with column `key`.
     """
-    table = _read(STATIC_RUNS, ("model", "gpu", "dtype", "framework"), NUMBERS_OF_STATIC)
+    table = read_measured(STATIC_RUNS, ("model", "gpu", "dtype", "framework"), NUMBERS_OF_STATIC)
     table = table.assign(key=table["model"].str.replace("-", "_"))
     return table[table["key"].isin(catalog.model_names()) & (table["osl"] > 1)]
 
