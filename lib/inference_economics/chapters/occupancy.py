@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from inference_economics import catalog
 from inference_economics.formulas.batching import requests_held
 from inference_economics.formulas.capacity import parameter_count
 from inference_economics.formulas.kv_cache import model_kv_cache
@@ -21,6 +22,7 @@ from inference_economics.machines.pipeline import (
     token_times,
 )
 from inference_economics.machines.published import Published, published
+from inference_economics.serving.accuracy import OWN_GPUS, lost_in_layer
 from inference_economics.worksheets.occupancy import conclude
 from reckoner.declare.units import shown, some
 from reckoner.show import charts
@@ -348,6 +350,18 @@ def when_full(run: Published, length: float) -> tuple[float, float]:
     given |= {"tensor_parallel": run.tensor_parallel}
     del given["asked_speed"]
     return batch, spatial_pipeline(**given).speed
+
+
+def lost_on_gpus(chapter: Chapter) -> str:
+    """What our own GPUs lose in each layer, beside the cluster."""
+    said = " and ".join(
+        f"{chapter.shown(lost_in_layer(key), 's', 2)} on an {catalog.chip_names()[key].name}"
+        for key in OWN_GPUS
+    )
+    return (
+        f"GPUs lose as much: with one request, an eighth of this model leaves {said}, timed by us "
+        "and without any engine. There it is the launch of small kernels, one after the other."
+    )
 
 
 def most_to_lose(chapter: Chapter) -> str:

@@ -313,7 +313,7 @@ def told(chapter: Chapter) -> str:
     parts = parts_of_gpus(both.gpus)
     longest = max(parts, key=lambda part: parts[part])
     return (
-        f"{text} A step of the GPUs takes {shown(both.gpus.decode_time, 's')}, none of it "
+        f"{text} A step of the GPUs takes {shown(sum(parts.values()), 's')}, none of it "
         f"unexplained but some of it fitted, and the longest part is {longest}: "
         f"{shown(parts[longest], 's')}. They have one more task, to read the prompts of newcomers "
         "({doc}`serving`), which is left out here as it is for the cluster."

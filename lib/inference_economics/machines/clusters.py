@@ -26,7 +26,8 @@ from inference_economics.machines.pipeline import (
     spatial_pipeline,
 )
 from inference_economics.quantities import formulary
-from inference_economics.serving.constants import LEVEL, constants_of
+from inference_economics.serving import constants
+from inference_economics.serving.constants import constants_of
 from inference_economics.serving.constants import interval as interval_of
 from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import run_on, serve
@@ -166,6 +167,9 @@ def gpu_options(
 
 
 ENGINE = "vllm"
+
+LEVEL = constants.LEVEL
+"""The share of measurements that an interval of the GPU's times is to hold."""
 
 
 def interval(

@@ -7,12 +7,15 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from inference_economics import catalog
+from inference_economics.formulas.capacity import parameter_count
 from inference_economics.quantities import DATA
 from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
 from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
 from inference_economics.serving.runs import read_measured, runs, static_runs
+from inference_economics.units import Seconds
 
 LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
@@ -114,6 +117,21 @@ def steps_of(system: str) -> pd.DataFrame:
     numbers = ("batch", "context", "layers", "shards", "value")
     path = DATA / "measured" / f"gpu_{system}.csv"
     return read_measured(path, ("what", "unit"), numbers, {*numbers})
+
+
+def lost_in_layer(system: str) -> Seconds:
+    """Time of each layer on one of our own GPUs that reading its weights does not take.
+
+    At the datasheet's bandwidth, with one request on the card's share of the model: what launch,
+    synchronization and small kernels leave, as a published speed leaves it of a cluster.
+    """
+    steps = steps_of(system)
+    alone = steps[(steps["what"] == "decode step") & (steps["layers"] == 80)]
+    alone = alone[(alone["batch"] == 1) & (alone["shards"] > 1)]
+    step = alone.sort_values("context").iloc[0]
+    model, chip = catalog.model("llama2_70b"), catalog.chip(system)
+    weights = parameter_count(model) * catalog.value("fp8.bytes_per_parameter") / step["shards"]
+    return float((step["value"] / 1e3 - weights / chip.memory_bandwidth) / step["layers"])
 
 
 @cache
