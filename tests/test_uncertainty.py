@@ -131,7 +131,7 @@ FAULTS = (
     ({"name": "groq_lqu.price"}, "name", "expected a chip and one of price"),
     ({"costs": ""}, "costs", "a price says whose it is and from which year on"),
     ({"year": ""}, "costs", "a price says whose it is and from which year on"),
-    ({"year": "lately"}, "costs", "from which year on"),
+    ({"year": "lately"}, "year", "should match"),
     ({"costs": "thief"}, "costs", "'maker', 'buyer' or 'tenant'"),
     ({"distribution": "normal"}, "distribution", "'triangular'"),
     ({"unit": "furlongs"}, "unit", "furlongs"),

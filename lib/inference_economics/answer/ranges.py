@@ -135,7 +135,7 @@ class Range(BaseModel):
             return float(SHEET.parameters.base({})[self.name])
         if cell in catalog.constants():
             return catalog.value(cell)
-        if not cell[:1].isdigit():
+        if not cell.removeprefix("-")[:1].isdigit():
             raise ValueError(f"no constant {cell!r} in the data files")
         return float(si(float(cell), self.unit))
 

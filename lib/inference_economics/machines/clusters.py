@@ -33,6 +33,7 @@ from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import run_on, serve
 from inference_economics.units import (
     Bytes,
+    Ratio,
     Tokens,
 )
 from reckoner.declare.numeric import where
@@ -137,7 +138,8 @@ def gpu_options(
 ) -> Options:
     """Ways to run GPUs: groups of each width with each number of requests, by `serving`.
 
-    Where not one request fits in memory, the speed is zero.
+    Where not one request fits in memory, the speed is zero. What a chip reaches depends on the
+    formats of weights and cache, so that each pair of sizes among arrays has its own constants.
 
     Args:
         model: the model.
@@ -150,7 +152,38 @@ def gpu_options(
         growth: from one batch size that is tried to the next.
     """
     lengths = {"context_length": context_length, "output_tokens": output_tokens}
+    pairs = _pairs(bytes_per_parameter, bytes_per_element)
+    ways = [_of_format(model, gpu, engine, *sizes, growth, **lengths) for sizes, _ in pairs]
+    if len(pairs) == 1:
+        return ways[0]
+    chosen = [mask for _, mask in pairs]
+    speed = np.select(chosen, [way.speed for way in ways])
+    seconds = np.select(chosen, [way.card_seconds for way in ways])
+    first = ways[0]
+    return Options(first.tensor_parallel, first.batch_size, first.cards, speed, seconds)
+
+
+def _pairs(weight: Any, element: Any) -> list[tuple[tuple[Any, Any], Any]]:
+    """The different sizes of a weight with those of an element, and where each pair stands."""
+    if not any(isinstance(size, np.ndarray) for size in (weight, element)):
+        return [((weight, element), True)]
+    weights, elements = np.broadcast_arrays(weight, element)
+    pairs = dict.fromkeys(zip(weights.ravel(), elements.ravel(), strict=True))
+    return [((one, other), (weights == one) & (elements == other)) for one, other in pairs]
+
+
+def _of_format(
+    model: Model,
+    gpu: Chip,
+    engine: str,
+    bytes_per_parameter: Bytes,
+    bytes_per_element: Bytes,
+    growth: float,
+    context_length: Tokens,
+    output_tokens: Tokens,
+) -> Options:
     sizes = {"bytes_per_parameter": bytes_per_parameter, "bytes_per_element": bytes_per_element}
+    lengths = {"context_length": context_length, "output_tokens": output_tokens}
     given = {"model": model, "gpu": gpu, **sizes, **lengths}
     width, batch = _grid(GPU_WIDTHS, GPU_LARGEST_BATCH, growth, given)
     run = run_on(
@@ -174,10 +207,18 @@ LEVEL = constants.LEVEL
 
 def interval(
     engine: str, model: Model, gpu: Chip, bytes_per_parameter: Bytes
-) -> tuple[float, float]:
+) -> tuple[Ratio, Ratio]:
     """True times of an output token over predicted ones: the ends of serving's interval."""
-    form = precision_of(bytes_per_parameter, gpu)
-    return interval_of(engine, model, gpu, form, LEVEL)["output_time"]
+    pairs = _pairs(bytes_per_parameter, 0.0)
+    ends = [
+        interval_of(engine, model, gpu, precision_of(size, gpu), LEVEL)["output_time"]
+        for (size, _), _ in pairs
+    ]
+    if len(pairs) == 1:
+        return ends[0]
+    chosen = [mask for _, mask in pairs]
+    low, high = (np.select(chosen, list(end)) for end in zip(*ends, strict=True))
+    return low, high
 
 
 REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output_tokens")
