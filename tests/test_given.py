@@ -235,6 +235,28 @@ def test_a_rerun_that_is_stopped_is_one_line_and_leaves_no_folder(tmp_path):
         assert os.listdir(temporary) == [] and not (tmp_path / "out").exists()
 
 
+def test_a_stop_that_is_swallowed_comes_again():
+    code = (
+        "import os, signal, time\n"
+        "from reckoner import stopping\n"
+        "stopping.AGAIN = 0.1\n"
+        "class Deaf:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(5)\n"
+        "try:\n"
+        "    with stopping.stoppable():\n"
+        "        Deaf()\n"
+        "        time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.stdout == "stopped\n" and "Exception ignored" in done.stderr
+
+
 def test_ctrl_c_before_the_command_begins_is_one_line():
     code = "from reckoner import stopping; stopping.quietly(); raise KeyboardInterrupt"
     stopped = subprocess.run(

@@ -24,6 +24,8 @@ STOPPED = 130
 """The exit code of what was stopped, by Ctrl-C or by SIGTERM."""
 ROOM = 70_000_000_000
 """Addresses, in bytes, that what draws the pictures sets aside; hardly any of it is memory."""
+AGAIN = 15.0
+"""Seconds after which what was told to stop, and has not, is told again."""
 _FOLDER = re.compile(r"reckoner-(\d+)-\w+")
 _OUT_OF_MEMORY = re.compile(
     r"can't start new thread|failed to map segment|cannot allocate memory|unable to allocate",
@@ -73,6 +75,7 @@ def _said(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
     raise KeyboardInterrupt
 
 
@@ -89,15 +92,20 @@ def _stop_once(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Within, SIGTERM stops as Ctrl-C does, so that what has to be tidied is."""
+    """Within, SIGTERM stops as Ctrl-C does, so that what has to be tidied is.
+
+    A destructor or a callback that is just running swallows it; then it comes once more.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = {each: signal.signal(each, _stop) for each in (signal.SIGTERM, signal.SIGALRM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager
