@@ -113,10 +113,17 @@ def on_a100() -> pd.DataFrame:
 
 
 def steps_of(system: str) -> pd.DataFrame:
-    """What was timed on one of our own GPUs, as it stands in its file."""
+    """The decoding steps through all layers that were timed on one of our own GPUs."""
     numbers = ("batch", "context", "layers", "shards", "value")
     path = DATA / "measured" / f"gpu_{system}.csv"
-    return read_measured(path, ("what", "unit"), numbers, {*numbers})
+    table = read_measured(path, ("what", "unit"), numbers, {*numbers})
+    whole = table["layers"] == catalog.model(TIMED).layers
+    steps: pd.DataFrame = table[(table["what"] == "decode step") & whole]
+    return steps
+
+
+TIMED = "llama2_70b"
+"""The model whose shape was timed."""
 
 
 def lost_in_layer(system: str) -> Seconds:
@@ -126,10 +133,9 @@ def lost_in_layer(system: str) -> Seconds:
     synchronization and small kernels leave, as a published speed leaves it of a cluster.
     """
     steps = steps_of(system)
-    alone = steps[(steps["what"] == "decode step") & (steps["layers"] == 80)]
-    alone = alone[(alone["batch"] == 1) & (alone["shards"] > 1)]
+    alone = steps[(steps["batch"] == 1) & (steps["shards"] > 1)]
     step = alone.sort_values("context").iloc[0]
-    model, chip = catalog.model("llama2_70b"), catalog.chip(system)
+    model, chip = catalog.model(TIMED), catalog.chip(system)
     weights = parameter_count(model) * catalog.value("fp8.bytes_per_parameter") / step["shards"]
     return float((step["value"] / 1e3 - weights / chip.memory_bandwidth) / step["layers"])
 
@@ -141,15 +147,11 @@ def on_own_gpus() -> pd.DataFrame:
     The article's 70B model with 8-bit weights and cache, whole on one card or its share of eight.
     Nothing was fitted on them; the engine is taken for vLLM, its own time and exchanges for none.
     """
-    tables = []
-    for system in OWN_GPUS:
-        table = steps_of(system)
-        table = table[(table["what"] == "decode step") & (table["layers"] == 80)]
-        tables.append(table.assign(system=system))
+    tables = [steps_of(system).assign(system=system) for system in OWN_GPUS]
     table = pd.concat(tables, ignore_index=True)
     rows = pd.DataFrame(
         {
-            "model": "llama2_70b", "system": table["system"], "backend": "vllm",
+            "model": TIMED, "system": table["system"], "backend": "vllm",
             "precision": "fp8", "isl": table["context"] - 1, "osl": 2.0,
             "concurrency": table["batch"], "tp": table["shards"], "kv_cache": "fp8",
             "memory_share": 1e6,
