@@ -44,16 +44,14 @@
   function openTarget() {
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
-    const own = target.closest("section").querySelectorAll(":scope > details.entry");
-    const fold = target.closest("details.entry") || (own.length === 1 && own[0]);
-    if (!fold || fold.open) return;
-    fold.open = true;
-    target.scrollIntoView();
+    const own = target.closest("section")?.querySelectorAll(":scope > details");
+    const closed = [target.closest("details"), own?.length === 1 && own[0]].filter((fold) => fold && !fold.open);
+    for (const fold of closed) fold.open = true;
+    if (closed.length) target.scrollIntoView();
   }
 
   const box = document.querySelector(".find");
-  if (!box) return;
-  start(box);
+  if (box) start(box);
   openTarget();
   addEventListener("hashchange", openTarget);
 })();

@@ -19,6 +19,7 @@ from reckoner.show import charts, figures
 from reckoner.show.claims import cell, claims_table, printed, sentences
 from reckoner.show.live import LiveFigure
 from reckoner.show.marks import linked, mark, plain
+from reckoner.show.trial import Trial
 
 
 class Chapter:
@@ -47,6 +48,7 @@ class Chapter:
         checked = parameters.check({p.name: given[p.name] for p in parameters if p.name in given})
         self.book = book
         self.name = name
+        self._checked = checked
         self.by_default = checked == parameters.defaults
         self.run = book.run(name, checked)
         self.inputs = SimpleNamespace(**self.run.inputs)
@@ -89,6 +91,19 @@ class Chapter:
     def changed(self, **inputs: Any) -> SimpleNamespace:
         """What the chapter concludes when some of this run's inputs are others, in base units."""
         return self.run.sheet(**{**self.run.inputs, **inputs})
+
+    def tried(self, **inputs: Any) -> Trial:
+        """What the chapter concludes with other inputs, in the units of its parameters."""
+        return Trial(self.book, self.name, self._checked, inputs)
+
+    def answer(self, text: str) -> Markdown:
+        """The chapter's answer in two sentences, below its question."""
+        return self.say(f":::{{div}} answer\n{text.strip()}\n:::")
+
+    def try_it(self, trial: Trial, question: str, answer: str, then: str = "") -> Markdown:
+        """Something to try at the chapter's end, its answer folded; `then` says where to go on."""
+        parts = (str(self.say(text).data) for text in (question, answer, then))
+        return Markdown(trial.markdown(*parts))
 
     def worked(self, line: str, formula: str | None = None) -> Markdown:
         """The formula that gave a line its value: in symbols, in numbers, and its result.

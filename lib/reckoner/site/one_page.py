@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 _EXTENSIONS = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "reckoner.site.mathml"]
+_EXTENSIONS += ["reckoner.site.fold"]
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 _STYLE = """
 html { font: 1.05rem/1.6 system-ui, "Liberation Sans", Arial, sans-serif; color: var(--chart-text);
@@ -126,7 +127,8 @@ def _settings(cited: bool) -> dict[str, Any]:
         "nb_execution_mode": "off",
         "nb_render_markdown_format": "myst",
         "myst_enable_extensions": [
-            "amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath", "html_image",
+            "amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath",
+            "html_image",
         ],
         "numfig": True,
         "bibtex_bibfiles": ["references.bib"] if cited else [],

@@ -1,0 +1,29 @@
+"""Sections that stay closed until they are asked for: those with `{.fold}` above their heading.
+
+A Sphinx extension. A reader opens one by its heading, a link into it opens it, and print shows it.
+"""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+_BEFORE, _AFTER = '<details class="fold"><summary>', "</summary>"
+
+
+def fold(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Close each marked section, its heading left as what opens it."""
+    if app.builder.format != "html":
+        return
+    for section in list(doctree.findall(nodes.section)):
+        if "fold" in section["classes"]:
+            section["classes"].remove("fold")
+            section.insert(0, nodes.raw("", _BEFORE, format="html"))
+            section.insert(2, nodes.raw("", _AFTER, format="html"))
+            section.append(nodes.raw("", "</details>", format="html"))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Fold once the contents and the numbers of the sections are known."""
+    app.connect("doctree-resolved", fold)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
