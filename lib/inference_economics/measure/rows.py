@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from inference_economics import catalog
+from inference_economics.measure.counts import Counts
 from inference_economics.quantities import DATA
 from reckoner.declare.given import read_table
 from reckoner.declare.tables import DataError, Text, UnitName, read_rows
@@ -23,6 +25,9 @@ STORED = {
     "epyc_2_cores": DATA / "measured" / "cpu_epyc_2_cores.csv",
 }
 """The machines whose rows the book has: GPUs by their catalog keys, and a CPU."""
+
+SHAPE, FORMAT = "llama2_70b", "fp8"
+"""The model and the format of the stored files of cards."""
 
 IN_CACHE = "in cache"
 """Marks a bandwidth of data that fit a cache: not the memory's."""
@@ -162,6 +167,7 @@ def read_measured(path: Path) -> Machine:
                "memory", "limit", "cache", "core_cache"]  # fmt: skip
     frame[numbers] = frame[numbers].astype(float)
     if columns == PLAIN:
+        _fill(frame)
         return Machine(_named_in_note(path, frame), "cuda", frame)
     names = frame["machine"].unique()
     if len(names) > 1:
@@ -169,6 +175,16 @@ def read_measured(path: Path) -> Machine:
             f"{path}, column 'machine': {', '.join(names)}; a file holds one machine: split it"
         )
     return Machine(str(names[0]), str(frame["device"].iloc[0]), frame)
+
+
+def _fill(frame: pd.DataFrame) -> None:
+    """What goes without saying in the stored files of cards: the shape, and 8 bits a number."""
+    counts = Counts(catalog.model(SHAPE), 1, 1, catalog.value(f"{FORMAT}.bytes_per_parameter"))
+    steps = frame["what"].isin(["decode step", "projections of a layer"])
+    frame.loc[steps | frame["what"].str.startswith("prefill"), "precision"] = FORMAT
+    products = frame["what"] == "projections of a layer"
+    frame.loc[products, "bytes"] = counts.weight_bytes
+    frame.loc[products, "operations"] = 2 * counts.parameters * frame.loc[products, "batch"]
 
 
 def _named_in_note(path: Path, frame: pd.DataFrame) -> str:
