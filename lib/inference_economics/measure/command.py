@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import psutil
 
+from inference_economics import catalog
 from inference_economics.catalog.own import model as model_of
 from inference_economics.measure import bandwidth, card, products
 from inference_economics.measure.cuda import Card, why_not
@@ -17,6 +18,7 @@ from inference_economics.measure.steps import NO_TIME, QUICK, Plan, Steps
 from inference_economics.measure.timing import by_clock, repeated
 from reckoner import stopping
 from reckoner.command.main import Stopped
+from reckoner.declare.parameters import nearest
 from reckoner.files import is_stream
 
 SECONDS, QUICK_SECONDS = 600.0, 60.0
@@ -70,8 +72,13 @@ def command(
     """
     try:
         model = model_of(key)
-    except KeyError as error:
-        raise click.UsageError(f"--model {key}: {error.args[0]}") from None
+    except KeyError:
+        known = [*catalog.model_names()]
+        hint = nearest(key, known) or ";"
+        raise click.UsageError(
+            f"--model {key}: no such model{hint} give the path of a file, or one of "
+            f"{', '.join(known)}"
+        ) from None
     where = device_of(device, memory)
     about = where.about(None if limit is None else limit * 1e9)
     rows = Rows(output, about)
@@ -85,6 +92,7 @@ def command(
         rows.add("memory free at start", where.room(), "B", note="what the kit may take")
         work(rows, parts, seconds or (QUICK_SECONDS if quick else SECONDS))
     except KeyboardInterrupt:
+        rows.save()
         raise Stopped(f"stopped; {len(rows.rows)} rows are in {output}") from None
     except OSError as error:
         stopping.leave_output()
