@@ -310,7 +310,6 @@ def measured(tmp_path, monkeypatch):
     from inference_economics.measure import command, products
 
     monkeypatch.setattr(command, "QUICK", SHORT)
-    monkeypatch.setattr(command, "QUICK_SWEEP", 1e6)
     monkeypatch.setattr(command, "QUICK_READINGS", 2)
     monkeypatch.setattr(products, "QUICK_SIZE", 64)
     (tmp_path / "tiny.toml").write_text(TOML, encoding="utf-8")

@@ -23,10 +23,8 @@ from reckoner.files import is_stream
 
 SECONDS, QUICK_SECONDS = 600.0, 60.0
 """That the kit takes by default, and in a quick run."""
-SWEEP, QUICK_SWEEP = 2e9, 4e8
-"""Bytes that a repeat of reading takes, about."""
-READINGS, QUICK_READINGS = 9, 5
-"""Repeats of reading."""
+READINGS, QUICK_READINGS = 41, 15
+"""Repeats of reading, which are short: what else runs disturbs few of them."""
 LOOK, QUIET = 0.5, 0.1
 """Seconds for which the machine is watched, and the share of its cores that may be at work."""
 COPIED = 256 * 2**20
@@ -160,7 +158,7 @@ def _reading(rows: Rows, where: Processor, quick: bool, until: float) -> None:
     about, many = rows.about, where.cores()
     sizes = bandwidth.sizes(about.cache, about.core_cache, many, where.room() / 2)
     repeats = QUICK_READINGS if quick else READINGS
-    with bandwidth.readers(QUICK_SWEEP if quick else SWEEP) as readers:
+    with bandwidth.readers() as readers:
         for size in [*sizes[::-2], *sizes[-2::-2]]:
             if time.perf_counter() > until:
                 raise Left(f"no time for the steps between; {NO_TIME}")
