@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from inference_economics.catalog import Chip, Model
+from inference_economics.serving.constants import OF_CHIP, spread_name
 from inference_economics.serving.engines import BLANK_PRECISION
 from inference_economics.serving.levels import (
     QUANTITIES,
@@ -128,8 +129,17 @@ def computed(
 ) -> tuple[Run, Served]:
     """How rows go by the formulas alone, without the level of their series."""
     run, chip = run_of(rows, chips, models)
+    return run, _served(run, rows, chip, values)
+
+
+def _served(
+    run: Run,
+    rows: pd.DataFrame,
+    chip: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, float]] | None,
+) -> Served:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return run, serve(run, constants_of(rows["backend"], chip, values))
+        return serve(run, constants_of(rows["backend"], chip, values))
 
 
 def named_series(rows: pd.DataFrame, models: Mapping[str, Model]) -> pd.DataFrame:
@@ -207,13 +217,15 @@ def predict(
         MissingConstantError: a chip or model lacks a quantity.
     """
     rows = rows.assign(precision=rows["precision"].fillna(""))
-    run, served = computed(rows, chips, models, values)
+    run, chip = run_of(rows, chips, models)
+    served = _served(run, rows, chip, values)
     series = named_series(rows, models or {})
     fits = _weights(run) < run.memory * run.tensor_parallel * run.data_parallel
     out, faster = rows.copy(), _if_guessing(rows, run, chips, models, values, served)
-    factors = {}
+    factors, unknown = {}, unknown_kernels(rows, run, chip, values)
     for quantity in QUANTITIES:
         middle, width = drawn(series, quantity, known)
+        width = np.hypot(width, unknown[quantity])
         bound = factor(width, level)
         low = np.exp(middle) * np.minimum(1 / bound, faster / factor(width, _BELOW))
         factors[quantity] = (np.exp(middle), low, np.exp(middle) * bound)
@@ -230,6 +242,35 @@ def predict(
     out["seen"] = seen(series, known)
     out["outside"] = outside(rows, run, models or {})
     return out
+
+
+def unknown_kernels(
+    rows: pd.DataFrame,
+    run: Run,
+    chip: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, float]] | None = None,
+) -> dict[str, np.ndarray[Any, Any]]:
+    """What each row's times gain in width, by quantity, where nobody measured its chip's kernels.
+
+    Each constant is moved by its spread, and the changes of the logarithm add up as variances. A
+    chip with tables gains nothing, nor one whose user measured it.
+
+    Args:
+        rows: runs, as `predict` takes them.
+        run: the same as arrays.
+        chip: what their chips reach, and how far that may lie off; both of `run_of`.
+        values: constants of each engine, if not the fitted ones.
+    """
+    found = {quantity: np.zeros(len(rows)) for quantity in QUANTITIES}
+    moved = [name for name in OF_CHIP if chip[spread_name(name)].any()]
+    middle = _served(run, rows, chip, values) if moved else None
+    for name in moved:
+        further = {**chip, name: chip[name] * np.exp(chip[spread_name(name)])}
+        other = _served(run, rows, further, values)
+        for quantity, width in found.items():
+            change = np.log(getattr(other, quantity) / getattr(middle, quantity))
+            found[quantity] = np.hypot(width, np.nan_to_num(change))
+    return found
 
 
 _BELOW = 0.5
