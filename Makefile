@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 	2>/dev/null && command -v $(name))))
 BIN := .venv/bin
 
-.PHONY: book test lint format notebooks serve lock clean environment
+.PHONY: book test lint format notebooks diff lock clean environment
 
 book: environment
 	@$(BIN)/python -u -m reckoner.site.build
@@ -23,6 +23,11 @@ format: environment
 # Run every notebook and store it with its outputs, after a change that moves numbers.
 notebooks: environment
 	@$(BIN)/python -u -m reckoner.site.build store
+
+# What moved since a commit, as Markdown: results, verdicts, figures, sentences. `make diff BASE=main`
+BASE ?= HEAD
+diff: environment
+	@$(BIN)/python -m reckoner.site.moved since $(BASE)
 
 # The marker that holds for every supported machine says nothing, so it is left out.
 lock:
