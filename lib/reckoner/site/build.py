@@ -159,6 +159,8 @@ def vega_script() -> str:
 
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
+    for style in SITE.glob("_static/mystnb.*.css"):  # or its links are not those of a first build
+        style.unlink()
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
     with stopping.stoppable():  # it ends jupyter-book, which is a process of its own
         done = subprocess.run(
