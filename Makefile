@@ -55,6 +55,10 @@ audit: environment
 release: book
 	@$(BIN)/python -u -m reckoner.site.editions
 
+# Every benchmark, with its peers; what is found stands in benchmarks/results.csv and in the book. PARTS= names some.
+bench: book
+	@$(BIN)/python -u benchmarks/run.py $(PARTS)
+
 clean:
 	rm -rf _build
 
