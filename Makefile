@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 	2>/dev/null && command -v $(name))))
 BIN := .venv/bin
 
-.PHONY: book test lint format notebooks serve lock clean environment
+.PHONY: book test lint format notebooks diff lock audit release bench clean environment
 
 book: environment
 	@$(BIN)/python -u -m reckoner.site.build
@@ -24,12 +24,40 @@ format: environment
 notebooks: environment
 	@$(BIN)/python -u -m reckoner.site.build store
 
+# What moved since a commit, as Markdown: results, verdicts, figures, sentences. `make diff BASE=main`
+BASE ?= HEAD
+diff: environment
+	@$(BIN)/python -m reckoner.site.moved since $(BASE)
+
+# The newest packages, each with the hashes of its files. UPGRADE= keeps the versions that are locked.
 # The marker that holds for every supported machine says nothing, so it is left out.
+UPGRADE ?= --upgrade
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header \
-		--no-annotate --upgrade --extra test pyproject.toml \
-	| sed -E "s/python_full_version < '3.14'( and )?//; s/( and )?\(sys_platform == 'darwin' or sys_platform == 'linux'\)//; s/ ; $$//" \
-		> requirements.txt
+	@test -x $(BIN)/uv || $(MAKE) environment
+	@cp requirements.txt .venv/lock.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header \
+		--no-annotate --generate-hashes $(UPGRADE) --extra test pyproject.toml -o .venv/lock.txt
+	@sed -E "s/python_full_version < '3.14'( and )?//; s/( and )?\(sys_platform == 'darwin' or sys_platform == 'linux'\)//; s/ ; +\\\\$$/ \\\\/" \
+		.venv/lock.txt > requirements.txt
+
+# Licences of the packages, then their known faults. It asks an index, so it needs a network. Left out of
+# the first: codespell (GPL) only reads, and axe-playwright-python (MIT) does not say its licence.
+LICENCES := Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation
+audit: environment
+	@test -x _build/audit/bin/pip-audit || { $(PYTHON) -m venv _build/audit; \
+		_build/audit/bin/pip install --disable-pip-version-check --quiet pip-audit pip-licenses; }
+	_build/audit/bin/pip-licenses --python $(BIN)/python --order license --partial-match \
+		--allow-only "$(LICENCES)" --ignore-packages codespell axe-playwright-python
+	_build/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.txt
+
+# The editions of a release, in _build/release: a folder for a USB stick, a PDF (Chromium prints it), the
+# source of the last commit, and their checksums.
+release: book
+	@$(BIN)/python -u -m reckoner.site.editions
+
+# Every benchmark, with its peers; what is found stands in benchmarks/results.csv and in the book. PARTS= names some.
+bench: book
+	@$(BIN)/python -u benchmarks/run.py $(PARTS)
 
 clean:
 	rm -rf _build
@@ -39,6 +67,6 @@ environment:
 	@cat requirements.txt pyproject.toml | cmp -s - .venv/installed-from || { set -e; \
 		echo "Making .venv from requirements.txt (a few minutes, once)"; \
 		$(PYTHON) -m venv --clear .venv; \
-		$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.txt; \
+		$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.txt; \
 		$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; \
 		cat requirements.txt pyproject.toml > .venv/installed-from; }

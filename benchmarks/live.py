@@ -16,6 +16,15 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from record import record
+
+WORST = {
+    "move": "a slider's move until its frame is painted, 95th percentile of 100",
+    "empty": "an empty frame timed the same way",
+    "paint": "first paint",
+    "script": "the chart script asked for",
+    "weight": "",
+}
 SITE = Path(__file__).parent.parent / "_build" / "html"
 MOVES = """async (moves) => {
   const root = document.querySelector('.live');
@@ -61,18 +70,18 @@ def compressed(path: Path) -> float:
     return len(gzip.compress(path.read_bytes(), 9)) / 1000
 
 
-def measure(opened: Browser, page: Path) -> None:
+def measure(opened: Browser, page: Path) -> dict[str, float]:
+    """Times in milliseconds, and the page's weight in KB."""
     tab = opened.new_page()
     tab.goto(page.as_uri())
     tab.wait_for_function("document.querySelector('.live')?.reckoner")
     times = tab.evaluate(MOVES, 100)
     paint, script = tab.evaluate(PAINT)
-    print(
-        f"{page.stem:18} a move {percentile(times['moved']):5.1f} ms, an empty frame "
-        f"{percentile(times['empty']):4.1f} ms; first paint {paint:4.0f} ms, chart script "
-        f"{script:4.0f} ms; {compressed(page):4.0f} KB"
-    )
     tab.close()
+    return {
+        "move": percentile(times["moved"]), "empty": percentile(times["empty"]),
+        "paint": paint, "script": script, "weight": compressed(page),
+    }  # fmt: skip
 
 
 def main(browser: str) -> None:
@@ -80,12 +89,17 @@ def main(browser: str) -> None:
     scripts = [*(SITE / "_static").rglob("*.js"), SITE / "searchindex.js"]
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        print("Moves and empty frames: 95th percentile of 100")
-        for page in pages:
-            if 'class="live"' in page.read_text(encoding="utf-8"):
-                measure(opened, page)
+        alive = [p for p in pages if 'class="live"' in p.read_text(encoding="utf-8")]
+        found = {page.stem: measure(opened, page) for page in alive}
         opened.close()
-    print(f"Scripts shared by all pages: {sum(map(compressed, scripts)):.0f} KB")
+    for name, measured in found.items():
+        print(f"{name:18}", ", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
+    worst = {key: max(measured[key] for measured in found.values()) for key in WORST}
+    record(f"{WORST['move']}, the slowest of {len(found)} pages", worst["move"], "ms")
+    for key in ("empty", "paint", "script"):
+        record(f"{WORST[key]}, the slowest page", worst[key], "ms")
+    record("a page with a live figure, compressed, the largest", worst["weight"], "KB", 250)
+    record("scripts shared by all pages, compressed", sum(map(compressed, scripts)), "KB", 450)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from record import record
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -37,11 +39,9 @@ def main(points: int) -> None:
             out = f"{place}/{batch}.ipynb"
             run("papermill", "notebooks/batching.ipynb", out, "-p", "batch_size", str(batch))
         plain = time.perf_counter() - start
-    share = swept / plain
-    print(
-        f"{points} points: papermill {plain:.0f} s, the sweep {swept:.0f} s, a share of {share:.2f}"
-    )
-    print(f"at most 0.6: {'holds' if share <= 0.6 else 'MISSED'}")
+    record(f"{points} notebooks by papermill, one after another", plain, "s")
+    record(f"{points} notebooks by a sweep with two processes", swept, "s")
+    record("a share of", swept / plain, "ratio", 0.6)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.chapters.serving_accuracy import counted
 from inference_economics.serving.engines import bytes_of, kv_bytes_of
+from record import record
 
 SHAPE = ("layers", "hidden_size", "heads", "kv_heads", "head_dim", "ffn_size", "vocabulary")
 
@@ -165,15 +166,13 @@ def main(python: str) -> None:
         "GenZ": ask(python, GENZ, plain),
         "aiconfigurator": ask(python, AICONFIGURATOR, plain),
     }
-    print(f"{'model':16}{'rows':>6}{'mean %':>9}{'median %':>10}{'signed %':>10}")
     for name, answers in found.items():
         numbers = pd.to_numeric(pd.Series(answers), errors="coerce").to_numpy()
         error = pd.Series(numbers / measured - 1).dropna()
         size = 100 * error.abs()
-        print(
-            f"{name:16}{len(error):>6}{size.mean():>9.1f}{size.median():>10.1f}"
-            f"{100 * error.mean():>10.1f}"
-        )
+        if len(error):
+            record(f"median error of {name}, {len(error)} unseen dense rows", size.median(), "%")
+            record(f"mean error of {name}, its sign kept", 100 * error.mean(), "%")
         refused = pd.Series([a for a in answers if isinstance(a, str)], dtype=object)
         for reason, count in refused.value_counts().head(2).items():
             print(f"    {count} rows refused: {reason}")

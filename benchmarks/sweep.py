@@ -36,6 +36,7 @@ import pyarrow.parquet as pq
 from inference_economics.book import BOOK
 from reckoner.sweep.evaluate import evaluate
 from reckoner.sweep.points import Sweep
+from record import record
 
 ROOT = Path(__file__).parent.parent
 CONTEXTS, PRICES = 200, 200
@@ -205,12 +206,6 @@ def llm_analysis() -> float | None:
     return float(lines[-1][1]) if lines else None
 
 
-def verdict(name: str, value: float, bound: float, unit: str, at_least: bool = False) -> None:
-    good = value >= bound if at_least else value <= bound
-    limit = f"{'at least' if at_least else 'at most'} {bound:g}{unit}"
-    print(f"{name}: {value:.2f}{unit} ({limit}: {'holds' if good else 'MISSED'})")
-
-
 def main(batches: int) -> None:
     points = batches * CONTEXTS * PRICES
     with tempfile.TemporaryDirectory() as place:
@@ -224,16 +219,20 @@ def main(batches: int) -> None:
         different = differences(columns, output)
     print(f"{points:,} points, {len(columns)} columns compared: ", end="")
     print("equal to the last bit" if not different else f"DIFFERENT in {', '.join(different)}")
-    print(f"by hand {hand:.1f} s; by hand and written {written:.1f} s; the sweep {seconds:.1f} s")
-    verdict("memory of all processes", most / 1e9, 2, " GB")
-    verdict("time against by hand, nothing written", seconds / hand, 3, " times")
-    verdict("time against by hand, table written", seconds / written, 3, " times")
+    record(f"{points:,} points by hand in NumPy, nothing written", hand, "s")
+    record("the same, and the table written", written, "s")
+    record(f"a sweep of {points:,} points, its start included", seconds, "s")
+    record("against by hand, nothing written", seconds / hand, "times")
+    record("against by hand, the table written", seconds / written, "times", 2)
+    record("columns that differ from those by hand", len(different), "count", 0)
+    record("memory of all its processes", most / 1e9, "GB", 2)
     one, mine = llm_analysis(), per_point(batches)
     if one is None:
         print("llm-analysis is not installed here (see LLM_ANALYSIS above): not compared")
     else:
-        print(f"llm-analysis {one * 1e6:.0f} µs a configuration; ours {mine * 1e9:.0f} ns a point")
-        verdict("faster per point than llm-analysis", one / mine, 1000, " times", True)
+        record("a point, in one process at work", mine * 1e9, "ns")
+        record("a configuration, llm-analysis", one * 1e6, "µs")
+        record("faster per point than llm-analysis", one / mine, "times", 1000, at_least=True)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def main(part: str) -> None:
     check_types_of_notebooks()
     if part == "lint":
         return
+    run("python", "-m", "reckoner.site.moved", "changelog")
     run("python", "-m", "reckoner.site.build")
+    run("python", "-m", "reckoner.site.moved", "stored")
     browser = get_browser()
     if browser is None:
         if os.environ.get("CI"):

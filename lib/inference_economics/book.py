@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference_economics import catalog
 from inference_economics.quantities import DATA, formulary
 from reckoner.book import Book
 from reckoner.claims import Again, Claim
 from reckoner.declare.tables import read_rows
-from reckoner.show.notebook import Chapter
+
+if TYPE_CHECKING:
+    from reckoner.show.notebook import Chapter
 
 CHAPTERS = (
     "capacity",
@@ -46,4 +48,6 @@ BOOK = Book(
 
 def open_chapter(name: str, given: Mapping[str, Any]) -> Chapter:
     """A chapter with the parameters of its notebook's parameters cell: pass `globals()`."""
+    from reckoner.show.notebook import Chapter  # what draws is not needed to compute
+
     return Chapter(BOOK, name, given)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 
@@ -25,6 +23,9 @@ def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> st
     Returns:
         Nothing, or the cell and the error that stopped it.
     """
+    import papermill  # a sweep without notebooks starts sooner for it
+    from papermill.exceptions import PapermillExecutionError
+
     error = ""
     with tempfile.TemporaryDirectory(prefix="k") as folder:
         # The kernel listens in a folder of this run alone, not on a port open to others; its name

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import t as student
 
 from inference_economics.quantities import DATA
 from reckoner.declare.tables import Number, Text, read_rows
@@ -178,15 +177,20 @@ def drawn(
 
 def factor(width: Vector, level: float) -> Vector:
     """What a time is divided and multiplied by to hold a share of what may be drawn."""
-    return np.asarray(np.exp(width * student.ppf((1 + level) / 2, FREEDOM) * _SCALE))
+    return np.asarray(np.exp(width * _quantile((1 + level) / 2) * _SCALE))
 
 
 def spread_between(low: float, high: float, share: Vector) -> Vector:
     """Values below which given shares lie of what is drawn, nine in ten of it between two ends."""
     middle, half = np.log(low * high) / 2, np.log(high / low) / 2
-    return np.asarray(
-        np.exp(middle + half * student.ppf(share, FREEDOM) / student.ppf(0.95, FREEDOM))
-    )
+    return np.asarray(np.exp(middle + half * _quantile(share) / _quantile(0.95)))
+
+
+def _quantile(share: Vector) -> Vector:
+    """Below what a share of what Student's distribution gives lies."""
+    from scipy.special import stdtrit  # half a second that a sweep of another chapter saves
+
+    return np.asarray(stdtrit(FREEDOM, share))
 
 
 _SCALE = float(np.sqrt((FREEDOM - 2) / FREEDOM))

@@ -37,7 +37,7 @@ from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
 from reckoner.show.explain import Explanations, claims_script, rows_script
 from reckoner.show.pages import PageError, Pages
-from reckoner.site import manifest
+from reckoner.site import manifest, results
 from reckoner.site.reach import reach
 
 BUILD = Path("_build")
@@ -159,6 +159,8 @@ def vega_script() -> str:
 
 def build_site() -> bool:
     """Build the site; a warning is a failure, and the next build says it again."""
+    for style in SITE.glob("_static/mystnb.*.css"):  # or its links are not those of a first build
+        style.unlink()
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
     with stopping.stoppable():  # it ends jupyter-book, which is a process of its own
         done = subprocess.run(
@@ -259,9 +261,10 @@ def declare(book: Book) -> None:
 
 
 def store(book: Book) -> None:
-    """Keep the executed notebooks, the manifest of the data, and the cover's picture as a file."""
+    """Keep executed notebooks, results, the manifest of the data, and the cover's picture."""
     if book.data:
         manifest.store(book.data)
+    results.store(book)
     for name in book.chapters:
         shutil.copyfile(EXECUTED / f"{name}.ipynb", Path("notebooks") / f"{name}.ipynb")
     if book.cover:

@@ -13,12 +13,12 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
-from docutils import nodes
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 _EXTENSIONS = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "reckoner.site.mathml"]
 _EXTENSIONS += ["reckoner.site.fold"]
@@ -91,6 +91,9 @@ def style_sheet(pages: Path) -> str:
 
 def _body(content: Any, pages: Path, cited: bool) -> str:
     """What Sphinx makes of the notebook."""
+    from sphinx.application import Sphinx  # nobody who only sweeps waits for it
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+
     bodies: list[str] = []
     with tempfile.TemporaryDirectory() as place, patch_docutils(), docutils_namespace():
         source, built = Path(place) / "source", Path(place) / "built"
@@ -137,6 +140,7 @@ def _settings(cited: bool) -> dict[str, Any]:
 
 def _as_text(notebooks: Path) -> Any:
     """A reference to what is on another page, as the text it would have there."""
+    from docutils import nodes
 
     def resolve(app: Sphinx, env: Any, node: Any, inner: Any) -> Any:
         target = str(node.get("reftarget", ""))
