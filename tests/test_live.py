@@ -15,7 +15,8 @@ from inference_economics.answer import words as in_words
 from inference_economics.answer.odds import asked
 from inference_economics.answer.question import of_article
 from inference_economics.book import BOOK
-from reckoner.show.live import LiveFigure
+from reckoner.declare.units import shown, turned
+from reckoner.show.live import PLACES, LiveFigure
 from reckoner.show.marks import plain
 
 FIGURES = {c: LiveFigure(BOOK, live) for c in BOOK.chapters if (live := BOOK.live(c))}
@@ -82,9 +83,9 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
     start = {name: defaults[name] for name in known}
     states = [{**start, **state} for state in bounds(figure)]
     states += [random_state(figure, chance) for _ in range(STATES)]
-    for state, shown in zip(states, tab.evaluate(VALUES, states), strict=True):
+    for state, values in zip(states, tab.evaluate(VALUES, states), strict=True):
         results = BOOK.conclude(chapter, state).results
-        for name, value in shown.items():
+        for name, value in values.items():
             expected = float(getattr(results, name))
             assert float(str(value).replace("Infinity", "inf")) == pytest.approx(
                 expected, rel=1e-9, nan_ok=True
@@ -96,18 +97,24 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
 def test_every_slider_moves_a_line_or_a_word(chapter):
     figure = FIGURES[chapter]
     live = figure.live
-    said = [name for name in BOOK.units(chapter) if f"{{{name}}}" in live.sentence]
+    named = {name for name, _ in PLACES.findall(live.sentence)}
+    said = [name for name in BOOK.units(chapter) if name in named]
 
-    def told(state):
+    points = figure.axis()[:: (len(figure.axis()) - 1) // 4]
+
+    def drawn(state):
         concluded = BOOK.conclude(chapter, state)
         given = vars(concluded.results) | BOOK.parameters(chapter).base(state)
-        words = concluded.words(digits=3)
-        return [given[c.result] for c in live.curves], [words[name] for name in said]
+        return [given[c.result] for c in live.curves]
+
+    def told(state):
+        words = BOOK.conclude(chapter, state).words(digits=3)
+        return [words[name] for name in said], [drawn({live.across: x} | state) for x in points]
 
     before = told({})
     for declared in figure.numbers:
         kind = type(declared.default)
-        ends = ({declared.name: kind(bound)} for bound in figure.bounds(declared))
+        ends = ({declared.name: kind(bound)} for bound in figure.track(declared))
         assert any(told(end) != before for end in ends), declared.name
 
 
@@ -121,6 +128,99 @@ def test_the_slider_of_the_axis_stays_on_it(visit, chapter):
     tab.wait_for_function(
         f"document.querySelector('.live').reckoner.state.{across} === {figure.live.span[1]}"
     )
+
+
+@by_chapter
+def test_a_track_holds_the_article_s_value_and_stays_within_the_bounds(chapter):
+    figure = FIGURES[chapter]
+    for declared in figure.numbers:
+        low, high = figure.track(declared)
+        assert declared.low <= low <= declared.default <= high <= declared.high, declared.name
+
+
+def test_the_axis_follows_a_value_typed_beyond_it(visit):
+    tab = opened(visit, "batching")
+    typed = tab.locator(".live-control", has=tab.locator("#live-batching-batch_size"))
+    typed.locator(".live-number").fill("1000000")
+    typed.locator(".live-number").press("Enter")
+    tab.wait_for_function("document.querySelector('.live').reckoner.state.batch_size === 1000000")
+    said = "document.querySelector('.live-sentence').innerText"
+    tab.wait_for_function(f"{said}.includes('1 million')")
+    inside = """() => {
+      const plot = document.querySelector('.live-canvas .mark-line path').getBoundingClientRect();
+      const rule = document.querySelector('.live-canvas .mark-rule line').getBoundingClientRect();
+      return rule.left <= plot.right + 1 && plot.width > 300;
+    }"""
+    tab.wait_for_function(inside)
+
+
+def test_a_refused_value_says_why(visit):
+    tab = opened(visit, "batching")
+    control = tab.locator(".live-control", has=tab.locator("#live-batching-batch_size"))
+    control.locator(".live-number").fill("2000000")
+    control.locator(".live-number").press("Enter")
+    refused = control.get_by_role("status").and_(tab.locator(".live-refused"))
+    expected = "2000000 is not a whole number from 1 to 1,000,000 (count)."
+    tab.wait_for_function(
+        "text => [...document.querySelectorAll('.live-refused')].some(e => e.innerText === text)",
+        arg=expected,
+    )
+    assert refused.inner_text() == expected
+    assert control.locator(".live-number").input_value() == "128"
+    tab.locator("#live-batching-batch_size").press("ArrowRight")
+    tab.wait_for_function("document.querySelector('.live').reckoner.state.batch_size > 128")
+    assert refused.inner_text() == ""
+
+
+def test_a_dragged_slider_takes_the_articles_value_near_it(visit):
+    tab = opened(visit, "batching")
+    slider = tab.locator("#live-batching-speed")
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    mark = tab.locator(".live-control", has=slider).locator(".live-mark").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] - 9, middle)
+    tab.mouse.down()
+    tab.mouse.move(mark["x"] + mark["width"] / 2 + 1, middle, steps=5)
+    tab.mouse.up()
+    tab.wait_for_function("document.querySelector('.live').reckoner.state.speed === 500")
+    before = tab.evaluate("document.querySelector('.live').reckoner.state.speed")
+    slider.press("ArrowRight")
+    tab.wait_for_function(f"document.querySelector('.live').reckoner.state.speed > {before}")
+
+
+def test_a_key_moves_a_slider_of_whole_numbers_every_time(visit):
+    tab = opened(visit, "serving", "?tensor_parallel=1")
+    slider = tab.locator("#live-serving-tensor_parallel")
+    for gpus in (2, 3, 4):
+        slider.press("ArrowRight")
+        tab.wait_for_function(
+            f"document.querySelector('.live').reckoner.state.tensor_parallel === {gpus}"
+        )
+
+
+def test_a_ratio_below_one_is_turned_over_as_in_the_library(visit):
+    tab = opened(visit, "batching", "?speed=5000")
+    ratio = BOOK.conclude("batching", {"speed": 5000.0}).results.cost_ratio
+    number, words = turned(ratio, "times as much as", "times cheaper than")
+    assert ratio < 1 and words == "times cheaper than"
+    tab.wait_for_timeout(100)
+    assert f"That is {shown(number, 'ratio')} {words} the GPU" in tab.inner_text(".live-sentence")
+
+
+def test_one_thing_is_not_said_as_many(visit):
+    tab = opened(visit, "serving", "?tensor_parallel=1")
+    tab.wait_for_timeout(100)
+    assert "on 1 GPU," in tab.inner_text(".live-sentence")
+
+
+@pytest.mark.parametrize("chapter", ["equal_speed", "batching"])
+def test_on_a_phone_the_picture_stays_in_sight_while_sliders_are_moved(visit, chapter):
+    tab = opened(visit, chapter, width=390)
+    for slider in tab.locator(".live-control input[type=range]").all():
+        slider.scroll_into_view_if_needed()
+        place = tab.locator(".live-canvas svg").bounding_box()
+        moved = slider.bounding_box()
+        assert place["y"] >= 0 and moved["y"] >= place["y"] + place["height"]
 
 
 def test_a_picked_chip_brings_its_numbers(visit):

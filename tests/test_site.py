@@ -1,5 +1,6 @@
 """The built site in a real browser, from the file system, with the network off."""
 
+import csv
 import re
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
@@ -114,6 +115,47 @@ def test_a_figure_is_described_pictured_and_tabulated(page):
             assert len(picture["aria-label"]) > 40
             assert picture.find_all("text")
         assert chart.select("details table tbody tr")
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem in {"index", *BOOK.chapters}], ids=str)
+def test_every_figure_is_to_take_away_and_to_cite(page):
+    for data in soup(page).select("details.chart-data"):
+        table, picture = ((SITE / page).parent / a["href"] for a in data.select(".take a"))
+        rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+        assert rows[0] == [head.get_text() for head in data.select("th")]
+        assert len(rows) == len(data.select("tr"))
+        drawn = picture.read_text(encoding="utf-8")
+        assert drawn.startswith("<svg") and "var(--" not in drawn
+        cited = data.select_one(".take").get_text()
+        figure = data.find_parent("figure")
+        if figure and (number := figure.select_one(".caption-number")):
+            assert number.get_text().strip().replace("Fig.", "Figure") in cited
+        assert "“" in cited and "Trading Space for Time, version " in cited
+
+
+# Copies of pages and papers, on hosts that are not theirs.
+MIRRORS = """approjects.co.za bestlkl.top docslib.org jiralog.com masterscheme.cn niidae.com
+proyectodescartes.org sgpjbg.com twc1.net vdocument.in vmvirtualmachine.com wingman.actor
+worddisk.com cryptocurrencylistings.com ownyourai.com"""
+
+
+@by_page
+def test_links_lead_to_hosts_with_a_name_of_their_own(page):
+    hosts = {urlparse(a["href"]).hostname or "" for a in soup(page).find_all("a", href=True)}
+    assert not [h for h in hosts if re.fullmatch(r"[\d.:]+", h) or h.endswith("example.com")]
+    assert not [h for h in hosts if any(h.endswith(mirror) for mirror in MIRRORS.split())]
+    assert not [h for h in hosts if h == "github.com"] or "github.com/example" not in str(
+        soup(page)
+    )
+
+
+def test_no_file_names_an_address_that_is_none():
+    root = SITE.parent.parent
+    for name in ("_config.yml", "CITATION.cff", "pyproject.toml", "README.md", "CONTRIBUTING.md"):
+        text = (root / name).read_text(encoding="utf-8")
+        assert not re.search(r"github\.com/(example|executablebooks)|example\.(org|com)", text), (
+            name
+        )
 
 
 def test_a_drawing_is_described_and_tabulated_and_its_slider_moves_it(visit):

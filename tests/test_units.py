@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reckoner.declare.units import _RULES, is_unit, number, rule, shown, si
+from reckoner.declare.units import _RULES, as_given, is_unit, number, rule, shown, si, turned
 from reckoner.show import live
 
 
@@ -134,3 +134,39 @@ def test_the_browser_shows_what_the_library_shows(browser):
 def test_signs_of_a_number_are_written_as_mathematics():
     assert shown(math.inf, "count").latex == r"\infty"
     assert shown(-0.0164, "share").latex == r"-1.64\,\%"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (3.35, "TB/s", "3.35 TB/s"),
+        (2.8e12, "B/s", "2.8 TB/s"),
+        (6000, "USD", "$6,000"),
+        (34.5, "USD", "$34.50"),
+        (1.739e6, "USD", "$1.739 million"),
+        (30, "USD/Mtoken", "$30 per million tokens"),
+        (1.2, "USD/hour", "$1.20 per hour"),
+        (0.0806, "USD/kWh", "$0.0806 per kWh"),
+        (1, "card", "1 card"),
+        (305, "card", "305 cards"),
+        (2725.7, "token/s", "2,725.7 token/s"),
+        (5, "year", "5 years"),
+        (2024, "year", "2024"),
+        (3, "us", "3 µs"),
+        (545, "percent", "545%"),
+        (725, "mm^2", "725 mm²"),
+        (64000, "count", "64,000"),
+        (200e6, "packet/s", "200 million"),
+    ],
+)
+def test_a_row_is_shown_in_its_sources_unit_as_people_write_it(value, unit, text):
+    assert as_given(value, unit) == text
+
+
+@pytest.mark.parametrize("ratio", [0.000151, 0.999, 1.0, 1.63, 0.0, math.inf])
+def test_a_ratio_below_one_is_turned_over(ratio):
+    number, words = turned(ratio, "more", "less")
+    if 0 < ratio < 1:
+        assert (number, words) == (1 / ratio, "less")
+    else:
+        assert (number, words) == (ratio, "more")

@@ -34,6 +34,7 @@ def given(
     *,
     low: float,
     high: float,
+    track: tuple[float, float] | None = None,
     unit: str = "",
     source: str = ARTICLE,
     whole: bool = False,
@@ -49,6 +50,7 @@ def given(
         help: one sentence more.
         low: smallest value allowed, in `unit`.
         high: largest value allowed.
+        track: see `Parameter`.
         unit: the unit in which a reader gives it; the row's if it is empty.
         source: where the default comes from; "row" or another row's address for that of the row.
         whole: whether it is a whole number.
@@ -72,7 +74,7 @@ def given(
             said = catalog.constants()[source].source if source in catalog.constants() else source
         compute = default if callable(default) else None
         return Parameter(
-            name, number, shown, label, help, said, low, high,
+            name, number, shown, label, help, said, low, high, track,
             address=address, compute=compute, power_of=power_of, of_file=of_file, doubt=doubt,
         )  # fmt: skip
 
@@ -170,85 +172,85 @@ MODEL_BYTES = given(
     "article.bytes_per_parameter",
     "bytes of one weight",
     "Half a byte for int4, one for int8 (the article), two for fp16; else what a file says.",
-    low=0.125, high=8.0, of_file=("model", "bytes_per_parameter"),
+    low=0.125, high=8.0, track=(0.25, 4.0), of_file=("model", "bytes_per_parameter"),
 )  # fmt: skip
 CACHE_BYTES = given(
     "article.bytes_per_element",
     "bytes of one element of the KV cache",
     "The article keeps the cache in int8 like the weights; a file may say another.",
-    low=0.125, high=8.0, of_file=("model", "bytes_per_element"),
+    low=0.125, high=8.0, track=(0.25, 4.0), of_file=("model", "bytes_per_element"),
 )  # fmt: skip
 CONTEXT = given(
     "llama2_70b.context_length",
     "tokens of one sequence, input and output together",
     "The article takes the longest context of LLaMA-2.",
-    unit="token", low=1, high=1e8, whole=True, doubt=("model", more_than_taken),
+    unit="token", low=1, high=1e8, track=(128, 1e6), whole=True, doubt=("model", more_than_taken),
 )  # fmt: skip
 BATCH = given(
     "article.batch_size",
     "sequences decoded together",
     "The batch size of the measurement that the article compares with.",
-    low=1, high=1e6, whole=True,
+    low=1, high=1e6, track=(1, 10_000), whole=True,
 )  # fmt: skip
 CARD_PRICE = given(
     "article.groq_card_price",
     "price of one SRAM card",
     "The article's rounded estimate.",
-    low=1.0, high=1e7,
+    low=1.0, high=1e7, track=(100.0, 1e5),
 )  # fmt: skip
 GPU_PRICE = given(
     "article.h100_price",
     "price of one GPU",
     "The article's price of an H100.",
-    low=1.0, high=1e7,
+    low=1.0, high=1e7, track=(1000.0, 2e5),
 )  # fmt: skip
 SPEED = given(
     "article.groq_output_speed",
     "output speed of every request on the cluster",
     "The article keeps it for every batch size.",
-    low=0.1, high=1e6,
+    low=0.1, high=1e6, track=(10.0, 1e4),
 )  # fmt: skip
 GPU_THROUGHPUT = given(
     "perplexity_h100.throughput_per_gpu",
     "throughput of one GPU",
     "Read by the article from a chart of Perplexity's: eight H100s at the same batch size.",
-    low=0.1, high=1e6,
+    low=0.1, high=1e6, track=(10.0, 1e4),
 )  # fmt: skip
 CARD_COST = given(
     "article.groq_card_cost",
     "cost price of one SRAM card",
     "The article's guess of what making it costs, without research and software.",
-    low=1.0, high=1e7,
+    low=1.0, high=1e7, track=(50.0, 2e4),
 )  # fmt: skip
 GPU_COST = given(
     "article.h100_cost",
     "cost price of one GPU",
     "The article's guess of what making it costs, without research and software.",
-    low=1.0, high=1e7,
+    low=1.0, high=1e7, track=(100.0, 5e4),
 )  # fmt: skip
 ELECTRICITY_PRICE = given(
     "electricity.us_industrial_2023",
     "price of electricity",
     "US industry, mean of 2023; the article names no price.",
-    source="row", low=0.001, high=2.0,
+    source="row", low=0.001, high=2.0, track=(0.01, 0.5),
 )  # fmt: skip
 OVERHEAD = given(
     "data_centre.pue_2023",
     "energy of the data centre per energy of its cards (PUE)",
     "Mean of a survey of 2023; the large clouds report less.",
-    source="row", low=1.0, high=5.0,
+    source="row", low=1.0, high=5.0, track=(1.0, 2.0),
 )  # fmt: skip
 LIFETIME = given(
     "server_life.amazon",
     "years that a card is used",
     "The large clouds write servers off over five to six years.",
-    source="row", unit="year", low=0.1, high=50.0,
+    source="row", unit="year", low=0.1, high=50.0, track=(1.0, 12.0),
 )  # fmt: skip
 CARD_POWER = given(
     "groq_lpu.power",
     "power of one SRAM card (TDP)",
     "Set it when you choose another chip; no document of the maker was seen for it.",
-    low=0.1, high=1e5,
+    low=0.1, high=1e5, track=(20.0, 2000.0),
 )  # fmt: skip
 LOAD = given(
     1.0,
@@ -260,13 +262,13 @@ HOP_LATENCY = given(
     "tpu_ici.hop_latency",
     "time to cross one link",
     "That of a TPU's link. For Groq no time of one hop was seen.",
-    source="row", unit="us", low=0.001, high=1000.0,
+    source="row", unit="us", low=0.001, high=1000.0, track=(0.05, 20.0),
 )  # fmt: skip
 LINK_BANDWIDTH = given(
     "groq_lpu.link_bandwidth_cabled",
     "bandwidth of all links of one card, each way",
     "That of the first Groq chip over cables; set it together with the chip.",
-    source="row", unit="GB/s", low=0.1, high=1e5,
+    source="row", unit="GB/s", low=0.1, high=1e5, track=(10.0, 2000.0),
 )  # fmt: skip
 BYTES_PER_ACTIVATION = given(
     "bf16.bytes_per_parameter",
@@ -296,7 +298,8 @@ LAYER_FLOOR = given(
     0.0,
     "further time in each layer that no limit here explains",
     "Zero for the limits alone. The chapter shows what published speeds leave for it.",
-    source="assumption: the chip's own limits alone", unit="us", low=0.0, high=1000.0,
+    source="assumption: the chip's own limits alone", unit="us",
+    low=0.0, high=1000.0, track=(0.0, 100.0),
 )  # fmt: skip
 YEAR = given(
     2024,

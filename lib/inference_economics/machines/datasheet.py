@@ -100,9 +100,9 @@ def offered() -> tuple[str, ...]:
 
 
 NUMBERS = {
-    "memory": ("GB", "memory of one card", 1e-3, 1e5),
-    "memory_bandwidth": ("TB/s", "memory bandwidth of one card", 1e-3, 1e5),
-    "compute_reached": ("TFLOP/s", "compute that one card reaches", 1e-2, 1e6),
-    "price": ("USD", "price of one card", 1.0, 1e7),
-    "speed_limit": ("token/s", "output speed of a request, at most", 0.1, FASTEST),
+    "memory": ("GB", "memory of one card", 1e-3, 1e5, (0.1, 1000.0)),
+    "memory_bandwidth": ("TB/s", "memory bandwidth of one card", 1e-3, 1e5, (0.1, 200.0)),
+    "compute_reached": ("TFLOP/s", "compute that one card reaches", 1e-2, 1e6, (1.0, 10_000.0)),
+    "price": ("USD", "price of one card", 1.0, 1e7, (100.0, 200_000.0)),
+    "speed_limit": ("token/s", "output speed of a request, at most", 0.1, FASTEST, (1.0, FASTEST)),
 }

@@ -190,8 +190,8 @@ LIVE = Live(
     ),
     choices=("model",),
     sentence=(
-        "At batch {batch_size} the cluster has {cards} cards and costs {cost}, which is "
-        "{cost_ratio} times the GPU's {gpu_cost}."
+        "At batch {batch_size} the cluster has {cards cards} and costs {cost}. That is "
+        "{cost_ratio:times as much as|times cheaper than} the GPU at {gpu_cost}."
     ),
     constants=(
         "groq_lpu.memory",

@@ -82,7 +82,7 @@ LIVE = Live(
     sliders=("gpu_price",),
     choices=("model",),
     sentence=(
-        "{model} at {bytes_per_parameter} a weight takes {weights}: {cards} cards for "
+        "{model} at {bytes_per_parameter} a weight takes {weights}: {cards cards} for "
         "{cluster_price}, or {gpus} of the GPU for {gpu_cluster_price}."
     ),
     constants=(

@@ -56,7 +56,7 @@ def offered(default: str) -> Any:
 
 
 def _number(choice: Parameter, quantity: str) -> Parameter:
-    unit, label, low, high = datasheet.NUMBERS[quantity]
+    unit, label, low, high, track = datasheet.NUMBERS[quantity]
     declared = Parameter(
         name=choice.name.replace("chip", quantity),
         default=low,
@@ -66,6 +66,7 @@ def _number(choice: Parameter, quantity: str) -> Parameter:
         source="the catalog; for Groq's card and the H100, the article",
         low=low,
         high=high,
+        track=track,
         follows=(choice.name, quantity),
         compute=lambda: datasheet.number(str(choice.default), quantity),
     )
@@ -166,9 +167,10 @@ LIVE = Live(
     choices=("model",),
     presets=tuple(f"chip_{slot}" for slot in SLOTS),
     sentence=(
-        "Batch {batch_size}: {chip_1} costs {cost_1} on {cards_1} cards. That is {cost_1_to_2} "
-        "times {chip_2} with {cost_2} on {cards_2}, and {cost_1_to_3} times {chip_3} with "
-        "{cost_3} on {cards_3}. A request advances at {speed_1}, {speed_2} and {speed_3}."
+        "Batch {batch_size}: {chip_1} costs {cost_1} on {cards_1 cards}. That is "
+        "{cost_1_to_2:times as much as|times cheaper than} {chip_2} with {cost_2} on {cards_2}, "
+        "and {cost_1_to_3:times as much as|times cheaper than} {chip_3} with {cost_3} on "
+        "{cards_3}. A request advances at {speed_1}, {speed_2} and {speed_3}."
     ),
     constants=(
         *(

@@ -133,6 +133,7 @@ def conclude(
         unit="ratio",
         low=0.0,
         high=10.0,
+        track=(0.0, 2.0),
         source="dgx_h100.price",
     ),
     gpu_host_share: Ratio = inputs.given(
@@ -142,6 +143,7 @@ def conclude(
         unit="ratio",
         low=0.0,
         high=10.0,
+        track=(0.0, 2.0),
         source="dgx_h100.price",
     ),
     chip_power: Watts = inputs.CARD_POWER,

@@ -48,12 +48,12 @@ def conclude(
     layers: Count = inputs.given(
         "article.gpt4_layers", "layers, each a pipeline stage",
         "The article assumes as many as LLaMA-2 70B has; the rumour says 120.",
-        low=1, high=1000, whole=True,
+        low=1, high=1000, track=(10, 200), whole=True,
     ),
     speed: TokensPerSecond = inputs.given(
         "article.groq_output_speed", "output speed of one request",
         "The speed that the article asks of the larger model.",
-        low=1.0, high=1e5,
+        low=1.0, high=1e5, track=(10.0, 5000.0),
     ),
     hidden_size: Count = inputs.given(
         "gpt3_175b.hidden_size",
@@ -75,7 +75,8 @@ def conclude(
     micro_batch: Tokens = inputs.given(
         1, "tokens that pass through a stage together",
         "One is the best case for the network.",
-        unit="token", source="assumption: the lightest message", low=1, high=1e6, whole=True,
+        unit="token", source="assumption: the lightest message", whole=True,
+        low=1, high=1e6, track=(1, 256),
     ),
     hop_latency: Seconds = inputs.HOP_LATENCY,
     link_bandwidth: BytesPerSecond = inputs.LINK_BANDWIDTH,

@@ -217,9 +217,9 @@ LIVE = Live(
     sliders=("context_length", "bytes_per_parameter", "bytes_per_element", "speed"),
     choices=("model",),
     sentence=(
-        "{model} at batch {batch_size} takes {new_cards} new chips, {cards} of the article's. "
-        "With the KV cache on {kv_memories} GPUs, {new_weight_cards} new chips hold the "
-        "weights."
+        "{model} at batch {batch_size} takes {new_cards new chips}, {cards} of the article's. "
+        "With the KV cache on {kv_memories GPUs} the weights take "
+        "{new_weight_cards new chips}."
     ),
     constants=("groq_lpu.memory", "groq_3_lpu.memory", *(f"rubin_gpu.{name}" for name in MEMORY)),
 )

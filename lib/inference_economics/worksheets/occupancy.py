@@ -44,12 +44,12 @@ def conclude(
     asked_speed: TokensPerSecond = inputs.given(
         "article.groq_output_speed", "output speed asked for every request",
         "The article keeps it for every batch size.",
-        low=1.0, high=1e6,
+        low=1.0, high=1e6, track=(10.0, 5000.0),
     ),
     tensor_parallel: Count = inputs.given(
         "groq_node.fully_connected_cards", "cards that share each layer (one stage)",
         "As many as a Groq node connects with each other directly.",
-        source="row", low=1, high=10000, whole=True,
+        source="row", low=1, high=10000, track=(1, 512), whole=True,
     ),
     node_cards: Count = inputs.NODE_CARDS,
     hop_latency: Seconds = inputs.HOP_LATENCY,
@@ -175,7 +175,7 @@ LIVE = Live(
     ),
     choices=("model",),
     sentence=(
-        "At batch {batch_size} the cluster has {cards} cards in {stages} stages, and a token "
+        "At batch {batch_size} the cluster has {cards cards} in {stages stages}, and a token "
         "takes {time_per_token}: {speed} for each request, {throughput} for all."
     ),
     constants=(

@@ -44,7 +44,8 @@ def conclude(
     ),
     chips: Count = inputs.given(
         "article.gpu_machine_gpus", "GPUs that share the prefill",
-        "One server of the kind that the article compares with.", low=1, high=1e5, whole=True,
+        "One server of the kind that the article compares with.",
+        low=1, high=1e5, track=(1, 64), whole=True,
     ),
     utilization: Share = inputs.given(
         0.5, "share of the GPUs' peak fp16 compute that a prefill reaches",

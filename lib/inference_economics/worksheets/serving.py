@@ -44,13 +44,13 @@ def conclude(
         1024,
         "input tokens of a request",
         "The most common length of the measurements.",
-        unit="token", source=OWN, low=1, high=131072, whole=True,
+        unit="token", source=OWN, low=1, high=131072, track=(16, 32_768), whole=True,
     ),
     output_tokens: Tokens = inputs.given(
         1024,
         "output tokens of a request",
         "The most common length of the measurements.",
-        unit="token", source=OWN, low=2, high=131072, whole=True,
+        unit="token", source=OWN, low=2, high=131072, track=(16, 8192), whole=True,
     ),
     precision: str = inputs.one_of(
         PRECISIONS,
@@ -135,7 +135,7 @@ LIVE = Live(
     sliders=("tensor_parallel", "input_tokens", "output_tokens"),
     choices=("engine",),
     sentence=(
-        "With {concurrency} requests in flight on {tensor_parallel} GPUs, {engine} gives each "
+        "With {concurrency} requests in flight on {tensor_parallel GPUs}, {engine} gives each "
         "of them {speed} ({speed_low} to {speed_high}) and writes {throughput} for each GPU. "
         "By the datasheet a request would see {ideal_speed}."
     ),

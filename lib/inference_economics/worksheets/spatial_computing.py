@@ -52,21 +52,21 @@ def conclude(
     reuse: Count = inputs.given(
         1, "inputs that share one reading of the weights",
         "A search query waits for nobody, so one.",
-        unit="count", source=ASSUMPTION, low=1, high=1e5, whole=True,
+        unit="count", source=ASSUMPTION, low=1, high=1e5, track=(1, 1000), whole=True,
     ),
     layer_width: Count = inputs.given(
         2048, "values that cross from one block of the model to the next",
         "A square layer of this width fits into one FPGA at a byte a weight.",
-        unit="count", source=ASSUMPTION, low=1, high=1e7, whole=True,
+        unit="count", source=ASSUMPTION, low=1, high=1e7, track=(64, 65_536), whole=True,
     ),
     dram_bandwidth: BytesPerSecond = inputs.given(
         "article.fpga_dram_bandwidth", "bandwidth of the FPGA's DRAM, two channels together",
-        "The article's figure for DDR4.", low=0.1, high=1e5,
+        "The article's figure for DDR4.", low=0.1, high=1e5, track=(1.0, 1000.0),
     ),
     link_bandwidth: BytesPerSecond = inputs.given(
         "clicknp.line_rate", "bandwidth of a link between FPGAs, each way",
         "Ethernet of the second Catapult; the cables of the first carried 10 Gbit/s.",
-        source="ClickNP, SIGCOMM 2016, line rate", low=0.01, high=1e5,
+        source="ClickNP, SIGCOMM 2016, line rate", low=0.01, high=1e5, track=(1.0, 1000.0),
     ),
     stream_inputs: Count = inputs.given(
         5, "inputs in the stream of the small example", "For the picture of cycles.",
@@ -204,8 +204,8 @@ LIVE = Live(
     sliders=("dram_bandwidth", "link_bandwidth", "reuse", "layer_width"),
     choices=("fpga",),
     sentence=(
-        "A model of {model_size} fits on {fpgas_to_fit} FPGAs, and each of them then does "
-        "{superlinear_speedup} times what one fed from DRAM does."
+        "A model of {model_size} fits on {fpgas_to_fit FPGAs}, and each of them then does "
+        "{superlinear_speedup:times as much as|times less than} one fed from DRAM."
     ),
     constants=("{fpga}.memory", "{fpga}.narrow_compute"),
 )

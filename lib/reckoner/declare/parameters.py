@@ -74,6 +74,7 @@ class Parameter:
         source: where the default comes from.
         low: smallest value allowed.
         high: largest value allowed.
+        track: from where to where a slider reaches, if not all the way; typing goes further.
         choices: the names allowed, for a parameter chosen by name.
         resolve: turns a name, or the path of a file of one's own, into what the chapter's function
             takes.
@@ -99,6 +100,7 @@ class Parameter:
     source: str
     low: float = 0.0
     high: float = math.inf
+    track: tuple[float, float] | None = None
     choices: Sequence[str] = ()
     resolve: Callable[[str], Any] | None = None
     follows: tuple[str, str] | None = None

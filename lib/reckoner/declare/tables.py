@@ -18,7 +18,7 @@ from pydantic import (
 
 from reckoner.declare.given import DataError as DataError
 from reckoner.declare.given import Given, read_table
-from reckoner.declare.units import base_unit, is_unit, meant_unit, shown, si
+from reckoner.declare.units import as_given, is_unit, meant_unit, si
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -93,13 +93,7 @@ class Constant(BaseModel):
     @property
     def words(self) -> str:
         """The value as a reader sees it: in its source's unit, unless that takes many zeros."""
-        if isinstance(self.value, str):
-            return self.value
-        text, unit = f"{self.value:,.7g}", {"us": "µs", "year": ""}.get(self.unit, self.unit)
-        if self.unit == "USD" or "e" in text:
-            return str(shown(self.si, base_unit(self.unit), 4))
-        text = text.replace(",", "") if self.unit == "year" else text
-        return text if unit in {"", "count", "ratio", "share"} else f"{text} {unit}"
+        return self.value if isinstance(self.value, str) else as_given(self.value, self.unit)
 
     @property
     def si(self) -> float:

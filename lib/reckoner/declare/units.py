@@ -314,3 +314,47 @@ def shown(value: float, unit: str, digits: int = 3) -> Shown:
 def some(number: float, noun: str) -> str:
     """A count with its noun: "1 card", "305 cards"."""
     return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"
+
+
+_NOUNS = {"card", "chip", "cycle", "day", "hop", "image", "packet", "request", "sample", "token"}
+_NOUNS |= {"word", "year"}
+_WRITTEN_UNITS = {"us": " µs", "percent": "%", "count": "", "ratio": "", "share": ""}
+_PER = {"/Mtoken": " per million tokens", "/token": " per token", "/(token/s)": " per token/s"}
+_CALENDAR = 1500.0
+"""From here on a number of years is a year."""
+
+
+def as_given(value: float, unit: str) -> str:
+    """A value in the unit in which its source has it: "3.35 TB/s", "1 card", "$30 per hour".
+
+    Where that takes many zeros it is written in a unit that suits its size.
+    """
+    text = f"{value:,.7g}"
+    if unit == "USD" or "e" in text:
+        written = shown(si(value, unit), base_unit(unit), 4)
+        digits = trimmed(written.digits) if written.after else written.digits
+        return f"{written.before}{digits}{written.after}"
+    if unit.startswith("USD"):
+        per = unit.removeprefix("USD")
+        cents = "0" if re.search(r"\.\d$", text) else ""
+        return f"${text}{cents}{_PER.get(per, per.replace('/', ' per '))}"
+    if unit == "year" and value >= _CALENDAR:
+        return text.replace(",", "")
+    noun = f" {unit}{'' if value == 1 else 's'}" if unit in _NOUNS else f" {unit}"
+    return text + _WRITTEN_UNITS.get(unit, noun.replace("^2", "²"))
+
+
+def trimmed(digits: str) -> str:
+    """Written digits without zeros at the end of their decimals."""
+    return re.sub(r"(\.\d*?)0+$", r"\1", digits).removesuffix(".") if "." in digits else digits
+
+
+def turned(ratio: float, more: str, less: str) -> tuple[float, str]:
+    """A ratio to be read, turned over where it is below one, and the words that go with it.
+
+    Args:
+        ratio: how many times as much the one is as the other.
+        more: the words where it is one or more, such as "times as much as".
+        less: the words where it is turned over, such as "times cheaper than".
+    """
+    return (1 / ratio, less) if 0 < ratio < 1 else (ratio, more)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import math
 import re
 import textwrap
 from collections.abc import Iterator
@@ -19,13 +20,15 @@ import pandas as pd
 import vl_convert as vlc
 
 from reckoner import stopping
-from reckoner.declare.units import number
+from reckoner.declare.units import number, trimmed
 from reckoner.show.marks import linked, plain
 
 WIDTHS = {"wide": 680, "narrow": 340}
 LETTER = 10
 """Room for a letter of a title, in pixels; with it titles are wrapped."""
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+EXACT = "data-exact"
+"""In a cell that shows fewer digits than its number has, the number."""
 _FALLBACKS = {
     "text": "#24292f", "muted": "#57606a", "grid": "#d8dee4", "axis": "#6e7781",
     "background": "transparent", "1": "#b5490b", "2": "#0b62b5", "3": "#1a7f37",
@@ -110,7 +113,7 @@ def data_html(table: pd.DataFrame) -> str:
     """The data of a figure, to be unfolded below it."""
     return (
         '<details class="chart-data"><summary>Data of this figure</summary>'
-        f'<div class="table-scroll" tabindex="0">{linked(table_html(table))}</div></details>'
+        f'<div class="table-scroll" tabindex="0">{linked(table_html(table, True))}</div></details>'
     )
 
 
@@ -118,22 +121,41 @@ def to_svg(chart: alt.Chart | alt.LayerChart) -> str:
     """The chart as a picture of its own, in the colours of a light page."""
     spec = chart.to_dict()
     _check(spec)
-    svg = _svg(spec, WIDTHS["wide"])
-    while (plain := re.sub(r"var\(--[\w-]+, ([^()]+)\)", r"\1", svg)) != svg:
+    return flattened(_svg(spec, WIDTHS["wide"]))
+
+
+def flattened(svg: str) -> str:
+    """A picture of the pages as one of its own: the colours of a light page, on white."""
+    while (plain := re.sub(r"var\(--[\w-]+, ?([^()]+)\)", r"\1", svg)) != svg:
         svg = plain
-    return re.sub(r"(<svg\b)", r'\1 style="background: #fff"', svg, count=1) + "\n"
+    named = "" if "xmlns=" in svg else ' xmlns="http://www.w3.org/2000/svg"'
+    return re.sub(r"(<svg\b)", rf'\1{named} style="background: #fff"', svg, count=1) + "\n"
 
 
-def table_html(table: pd.DataFrame) -> str:
-    """A table with numbers as a reader wants them: four significant digits."""
+def table_html(table: pd.DataFrame, exact: bool = False) -> str:
+    """A table with numbers as a reader wants them: four significant digits.
+
+    Args:
+        table: the table.
+        exact: whether a cell brings its number along where it shows fewer digits.
+    """
     if not all(str(name).strip() for name in table.columns):
         raise FigureError(f"a table has a column without a heading: {list(table.columns)}")
     head = " ".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
     rows = "".join(  # the blanks keep words apart for the search
-        f"<tr>{' '.join(f'<td>{_cell(value)}</td>' for value in row)}</tr> "
+        f"<tr>{' '.join(_td(value, exact) for value in row)}</tr> "
         for row in table.itertuples(index=False)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _td(value: Any, exact: bool) -> str:
+    shown = _cell(value)
+    if exact and not isinstance(value, bool | str) and pd.notna(value):
+        number = f"{float(value):.10g}"
+        if math.isfinite(value) and number != shown.replace(",", "").replace("−", "-"):
+            return f'<td {EXACT}="{number}">{shown}</td>'
+    return f"<td>{shown}</td>"
 
 
 def _cell(value: Any) -> str:
@@ -141,7 +163,7 @@ def _cell(value: Any) -> str:
         return html.escape(str(value))
     if pd.isna(value):
         return "–"
-    return number(float(value), 7 if float(value).is_integer() else 4)
+    return trimmed(number(float(value), 7 if float(value).is_integer() else 4))
 
 
 def _check(spec: dict[str, Any]) -> None:

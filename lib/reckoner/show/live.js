@@ -4,6 +4,7 @@
   "use strict";
 
   const STEPS = 1000;
+  const NEAR = 8; // so many steps from the article's value a dragged slider takes it
   const MOST_DECIMALS = 100;
   const script = document.currentScript.src;
   const vega = script.replace(/live\.js.*$/, "vega.js");
@@ -82,7 +83,7 @@
   window.reckonerShow = show;
 
   /* A slider moves evenly, on a logarithmic scale where the range asks for it. */
-  function scaleOf({ low, high, whole }) {
+  function scaleOf({ track: [low, high], whole }) {
     const logarithmic = low > 0 && high / low >= 50;
     const round = (value) => (whole ? Math.round(value) : Number(value.toPrecision(3)));
     return {
@@ -97,6 +98,12 @@
         return round(logarithmic ? low * (high / low) ** share : low + (high - low) * share);
       },
     };
+  }
+
+  /* What may be typed, in words. */
+  function allowed({ whole, low, high, unit }) {
+    const written = (value) => format(value, { maximumSignificantDigits: 9 });
+    return `a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)} (${unit})`;
   }
 
   /* A title in as many lines as fit, as in the static pictures. */
@@ -201,7 +208,19 @@
         const value = this.defaultOf(each);
         if (value !== undefined) this.set({ [each.name]: value });
       };
+      let byKey = false;
+      /* Where the slider was put: at the article's value if dragged near it, and by a key always further. */
+      const moved = () => {
+        let place = Number(range.value);
+        const old = this.state[each.name], known = this.defaultOf(each);
+        if (!byKey && Math.abs(place - scale.place(known)) <= NEAR) return known;
+        const step = Math.sign(place - scale.place(old));
+        let value = scale.value(place);
+        while (byKey && step && value === old && place > 0 && place < STEPS) value = scale.value(place += step);
+        return value;
+      };
       const key = (event) => {
+        byKey = true;
         if (event.key === "Delete" || event.key === "Backspace") {
           event.preventDefault();
           back();
@@ -209,14 +228,21 @@
       };
       const range = create("input", {
         id, type: "range", min: 0, max: STEPS, step: 1, title: each.help,
-        oninput: () => this.set({ [each.name]: scale.value(Number(range.value)) }),
+        oninput: () => this.set({ [each.name]: moved() }),
         onkeydown: key,
+        onpointerdown: () => { byKey = false; },
       });
       const typed = create("input", {
         type: "number", class: "live-number", step: "any", min: each.low, max: each.high,
         "aria-label": `${each.label}, typed (${each.unit})`,
-        onchange: () => this.set({ [each.name]: this.accept(each, typed.value) ?? this.state[each.name] }),
+        onchange: () => {
+          const { value } = typed;
+          const accepted = this.accept(each, value);
+          this.set({ [each.name]: accepted ?? this.state[each.name] });
+          if (accepted === undefined) refused.textContent = `${value || "That"} is not ${allowed(each)}.`;
+        },
       });
+      const refused = create("p", { class: "live-refused", role: "status" });
       const output = create("output", { for: id });
       const reset = create("button", { type: "button", class: "live-back", "aria-label": `${each.label}: back to ${origin}`, title: `Back to ${origin} (Delete)`, onclick: back }, "↺");
       this.controls[each.name] = {
@@ -225,6 +251,7 @@
           range.value = scale.place(value);
           range.setAttribute("aria-valuetext", text);
           typed.value = value;
+          refused.textContent = "";
           output.textContent = text;
           const known = this.defaultOf(each);
           reset.style.visibility = known === undefined || value === known ? "hidden" : "visible";
@@ -234,7 +261,7 @@
       };
       const mark = create("span", { class: "live-mark", title: origin });
       const track = create("div", { class: "live-track" }, range, mark);
-      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, typed, reset);
+      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, typed, reset, refused);
     }
 
     accept(each, text) {
@@ -303,12 +330,22 @@
     showState() {
       if (this.view) {
         const page = `../book/numbers/${this.data.chapter}.html`;
-        const parts = this.data.sentence.split(/\{(\w+)\}/); // every second is the name of a number
-        const link = (name) => create("a", { class: "number", href: `${page}#${name}` }, this.word(name));
-        this.sentence.replaceChildren(...parts.map((part, i) => (i % 2 ? link(part) : part)));
+        const parts = this.data.sentence.split(/\{(\w+)([^}]*)\}/); // words, the name of a number, what goes with it
+        const link = (name, [text, after]) => [create("a", { class: "number", href: `${page}#${name}` }, text), after];
+        this.sentence.replaceChildren(...parts.flatMap((part, i) => (i % 3 === 0 ? part : i % 3 === 1 ? link(part, this.said(part, parts[i + 1])) : [])));
       }
       if (this.notice) this.sentence.prepend(create("strong", {}, `${this.notice} `));
       if (this.folded.open) this.showCommands();
+    }
+
+    /* A number in the sentence and what follows it: things so counted, or one of two words for a ratio. */
+    said(name, tail) {
+      if (tail.startsWith(":")) {
+        const ratio = this.view.signal(`r_${name}`), less = ratio > 0 && ratio < 1;
+        return [show(less ? 1 / ratio : ratio, this.data.results[name]), ` ${tail.slice(1).split("|")[Number(less)]}`];
+      }
+      const text = this.word(name);
+      return [text, text === "1" ? tail.replace(/s$/, "") : tail];
     }
 
     /* A result, a parameter or a choice as a reader sees it. */
@@ -457,7 +494,7 @@
     async csv() {
       await this.draw();
       const names = [this.data.across, ...this.data.curves.map(({ result }) => `y_${result}`)];
-      const rows = this.view.data("data_0"); // what Vega-Lite calls the named data once transformed
+      const rows = this.view.data("curve");
       const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
       const head = [this.data.across, ...this.data.curves.map(({ label }) => `${this.named(label)}: ${this.data.unit}`)];
       return [head.map(quoted), ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.join(",")).join("\r\n") + "\r\n";

@@ -11,9 +11,9 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import altair as alt
@@ -22,14 +22,15 @@ import pandas as pd
 from reckoner.book import Book
 from reckoner.declare.numeric import as_vega
 from reckoner.declare.parameters import Parameter
-from reckoner.declare.tables import Constant
-from reckoner.declare.units import base_unit, rule, si
-from reckoner.show import figures
+from reckoner.declare.units import base_unit, rule, shown, si, turned
+from reckoner.show import constants, figures
 from reckoner.show.marks import linked, mark
 
 POINTS = 81
 FINER = 8
 """How many times as many points a curve in steps has."""
+PLACES = re.compile(r"\{(\w+)([^}]*)\}")
+"""What stands for a number in a sentence: its name, and what goes with it."""
 DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [1, 5])
 
 
@@ -67,7 +68,8 @@ class Live:
         sliders: the parameters that can be moved besides, in the order of the controls.
         choices: at most one parameter chosen by name, for whose every choice the chart is compiled.
         presets: parameters chosen by name that only set the sliders which follow them.
-        sentence: the result in words; {name} stands for a parameter or a result.
+        sentence: the result in words. {name} stands for a parameter or a result, {name things} for
+            as many things, {name:more|less} for a ratio, turned over where it is below one.
         constants: catalog addresses to show; {name} stands for the key chosen there.
         ending: the results that can be infinite or zero: lines and axis end there.
     """
@@ -144,7 +146,7 @@ class LiveFigure:
         """The chart as a Vega-Lite specification, for the names chosen."""
         live, across = self.live, self.live.across
         drawn = self.expressions(chosen, alt.datum[across])
-        low, high = live.span
+        low, high = self._ends()
         domain = [curve.label for curve in live.curves]
         colours = [figures.colour(curve.colour) for curve in live.curves]
         scale = (
@@ -152,7 +154,7 @@ class LiveFigure:
         )
         x = {
             "field": across, "type": "quantitative", "title": live.across_title,
-            "scale": {**scale, "domain": [low, high]},
+            "scale": {**scale, "domainMin": {"expr": low}, "domainMax": {"expr": high}},
         }  # fmt: skip
         y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
         legend = {"scale": {"domain": domain, "range": colours}, "title": None}
@@ -190,12 +192,13 @@ class LiveFigure:
             "title": live.title,
             "description": live.description,
             "height": 300,
-            "data": {"name": "curve", "values": [{across: x} for x in self.axis()]},
+            "data": {"name": "curve", "sequence": {"start": 0, "stop": self.steps + 1, "as": "i"}},
             "params": [
                 *({"name": p.name, "value": p.default} for p in self.numbers),
                 *({"name": f"r_{n}", "expr": e} for n, e in self.expressions(chosen).items()),
             ],
             "transform": [
+                {"calculate": self._place(low, high), "as": across},
                 *(
                     {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
                     for c in live.curves
@@ -228,11 +231,30 @@ class LiveFigure:
         low, high = self.live.span
         return high / max(low, 1e-300) >= 50
 
+    @property
+    def steps(self) -> int:
+        """The steps of the horizontal axis, more of them where a curve has steps of its own."""
+        return (FINER if any(curve.steps for curve in self.live.curves) else 1) * (POINTS - 1)
+
+    def _ends(self) -> tuple[str, str]:
+        """The ends of the horizontal axis, as expressions: they follow a value beyond them."""
+        low, high = self.live.span
+        return f"min({low!r}, {self.live.across})", f"max({high!r}, {self.live.across})"
+
+    def _place(self, low: str, high: str) -> str:
+        """The value at step `datum.i` of the horizontal axis, as an expression."""
+        share = f"datum.i / {self.steps}"
+        if self.logarithmic:
+            place = f"{low} * pow({high} / {low}, {share})"
+        else:
+            place = f"{low} + ({high} - {low}) * {share}"
+        whole = isinstance(self.parameter(self.live.across).default, int)
+        return f"round({place})" if whole else place
+
     def axis(self) -> list[float]:
         """The points of the horizontal axis: close together where a curve has steps."""
         low, high = self.live.span
-        finer = FINER if any(curve.steps for curve in self.live.curves) else 1
-        shares = [i / (finer * (POINTS - 1)) for i in range(finer * (POINTS - 1) + 1)]
+        shares = [i / self.steps for i in range(self.steps + 1)]
         if self.logarithmic:
             steps = [low * (high / low) ** share for share in shares]
         else:
@@ -284,31 +306,21 @@ class LiveFigure:
 
     def sentence(self) -> str:
         """The sentence under the figure for the defaults, its numbers marked."""
-        words = self.book.conclude_by_default(self.live.chapter).words(digits=3)
-        named = {name: mark(f"{self.live.chapter}.{name}", text) for name, text in words.items()}
-        return self.live.sentence.format_map(named)
+        concluded = self.book.conclude_by_default(self.live.chapter)
+        words = concluded.words(digits=3)
 
-    def constants_html(self) -> str:
-        """The constants behind the figure; each shows its source when pointed at or focused."""
-        by_subject = groupby(self.live.constants, lambda address: address.split(".")[0])
-        items = "".join(self._subject(key, list(addresses)) for key, addresses in by_subject)
-        if not items:
-            return ""
-        return f'<ul class="live-constants" aria-label="Constants of this figure">{items}</ul>'
+        def said(found: re.Match[str]) -> str:
+            name, tail = found.groups()
+            text = words[name]
+            if tail.startswith(":"):
+                more, _, less = tail[1:].partition("|")
+                number, after = turned(getattr(concluded.results, name), more, less)
+                text, tail = str(shown(number, "ratio")), f" {after}"
+            elif text == "1":
+                tail = tail.removesuffix("s")
+            return mark(f"{self.live.chapter}.{name}", text) + tail
 
-    def _subject(self, key: str, addresses: list[str]) -> str:
-        """The constants of a subject, or of each that can be chosen in its place."""
-        choice = next((c for c in self.chosen if key == f"{{{c.name}}}"), None)
-        if choice is None:
-            return _constants([self.book.constants[address] for address in addresses])
-        items = ""
-        for name in choice.choices:
-            known = (self.book.constants.get(a.replace(key, name)) for a in addresses)
-            shown = "" if name == choice.default else " hidden"
-            items += _constants(
-                [row for row in known if row], f' data-chosen="{choice.name}={name}"{shown}'
-            )
-        return items
+        return PLACES.sub(said, self.live.sentence)
 
     def _declared(self, parameter: Parameter) -> dict[str, Any]:
         """What the page's script needs of a parameter."""
@@ -325,17 +337,19 @@ class LiveFigure:
         return {
             **declared,
             "whole": isinstance(parameter.default, int),
-            **dict(zip(("low", "high"), self.bounds(parameter), strict=True)),
+            "low": parameter.low,
+            "high": parameter.high,
+            "track": self.track(parameter),
             "factor": si(1.0, parameter.unit),
             "rule": _rule(base_unit(parameter.unit)),
             "follows": self._follows(parameter),
         }
 
-    def bounds(self, parameter: Parameter) -> tuple[float, float]:
-        """From where to where a slider moves: that of the axis stays on the axis."""
+    def track(self, parameter: Parameter) -> tuple[float, float]:
+        """From where to where a slider moves: that of the axis along the axis."""
         if parameter.name == self.live.across:
             return self.live.span
-        return parameter.low, parameter.high
+        return parameter.track or (parameter.low, parameter.high)
 
     def _follows(self, parameter: Parameter) -> dict[str, Any] | None:
         if parameter.follows is None:
@@ -356,7 +370,7 @@ class LiveFigure:
             f"{figures.spec_html(spec, self.table())}"
             f'<p class="live-sentence" role="status">{linked(html.escape(self.sentence()))}</p>'
             '<div class="live-controls" hidden></div>'
-            f"{self.constants_html()}"
+            f"{constants.listed(self.book.constants, self.live.constants, self.chosen)}"
             '<div class="live-tools" hidden></div>'
             f'<script type="application/json">{text}</script>'
             "</div>"
@@ -378,21 +392,3 @@ def _expression(result: Any) -> str:
 
 def _rule(unit: str) -> dict[str, Any]:
     return vars(rule(unit))
-
-
-def _constants(rows: list[Constant], attributes: str = "") -> str:
-    """The constants of one subject as an item of a list."""
-    if not rows:
-        return ""
-    spans = " ".join(map(_constant, rows))
-    return f"<li{attributes}>{html.escape(rows[0].subject)}: {spans}</li>"
-
-
-def _constant(row: Constant) -> str:
-    value = row.value if isinstance(row.value, str) else f"{row.value:,.6g} {row.unit}"
-    seen = "seen in the source" if row.verified else "unverified"
-    name = html.escape(f"{row.quantity.replace('_', ' ')} {value}")
-    return (
-        f'<span class="live-constant" tabindex="0">{name}'
-        f'<span class="live-source" role="tooltip">{html.escape(row.source)}; {seen}</span></span>'
-    )

@@ -198,7 +198,7 @@ class Chapter:
     def as_given(self, address: str) -> str:
         """A row of the data in the unit in which its source has it."""
         row = self.book.constants[address]
-        return mark(f"catalog.{row.id}", f"{row.value:,.6g} {row.unit}")
+        return mark(f"catalog.{row.id}", row.words)
 
     def premise(self, claim_id: str) -> str:
         """What the text computes a figure from, as far as its first semicolon."""

@@ -46,6 +46,8 @@ SOURCE = BUILD / "source"
 SITE = BUILD / "html"
 INDEX = SITE / "index.html"
 CLAIMS = BUILD / "claims.csv"
+BESIDE = ("CHANGELOG.md", "CITATION.cff")
+"""What the site takes from beside the pages: its feed of changes, and how it is cited."""
 PATIENCE = 5.0
 """Seconds that a worker has to tidy up once it is told to stop."""
 
@@ -112,7 +114,7 @@ def stage(book: Book) -> None:
     """
     shutil.rmtree(SOURCE, ignore_errors=True)
     SOURCE.mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
+    for name in ("_config.yml", "_toc.yml", *filter(os.path.exists, BESIDE)):
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
     static = SOURCE / "book" / "_static"
@@ -227,7 +229,8 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
             "title": lambda task: f"build the site in {SITE}",
             "actions": [(plainly, (stage, book)), build_site],
             "file_dep": [
-                *code, *pages, "_config.yml", "_toc.yml", *(str(p) for p in executed.values())
+                *code, *pages, *filter(os.path.exists, BESIDE), "_config.yml", "_toc.yml",
+                *(str(p) for p in executed.values()),
             ],
             "targets": [str(INDEX)],
         }  # fmt: skip
