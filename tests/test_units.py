@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reckoner.declare.units import _RULES, compared, is_unit, number, rule, shown, si
+from reckoner.declare.units import _RULES, compared, is_unit, number, roughly, rule, shown, si
 from reckoner.show import live
 
 
@@ -71,6 +71,11 @@ def test_shown_digits_are_true(value, digits):
 )  # fmt: skip
 def test_a_ratio_is_said_as_a_comparison(ratio, text):
     assert compared(ratio, "dearer", "cheaper") == text
+
+
+def test_two_digits_say_enough_but_what_is_counted_stays_whole():
+    said = [(716418.0, "USD"), (417.4, "ratio"), (678, "count"), (63.56, "USD/(token/s)")]
+    assert [roughly(*one) for one in said] == ["$720,000", "420", "678", "$64 per token/s"]
 
 
 def test_an_unknown_unit_is_known_as_such():

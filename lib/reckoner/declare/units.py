@@ -311,6 +311,12 @@ def shown(value: float, unit: str, digits: int = 3) -> Shown:
     return rule(unit).show(float(value), digits)
 
 
+def roughly(value: float, unit: str) -> str:
+    """How a reader sees it to two digits: money and ratios rounded too, counts whole."""
+    rounds = unit == "ratio" or unit.startswith("USD")
+    return str(shown(float(f"{value:.2g}") if rounds else value, unit, digits=2))
+
+
 def compared(ratio: float, more: str = "more", less: str = "less") -> str:
     """A ratio of two amounts as a reader would say it, before the second of them.
 
@@ -324,9 +330,9 @@ def compared(ratio: float, more: str = "more", less: str = "less") -> str:
         "6,600 times less than".
     """
     if ratio >= 1.5:
-        return f"{number(float(f'{ratio:.2g}'), 2)} times as much as"
+        return f"{roughly(ratio, 'ratio')} times as much as"
     if ratio < 2 / 3:
-        return f"{number(float(f'{1 / ratio:.2g}'), 2)} times {less} than"
+        return f"{roughly(1 / ratio, 'ratio')} times {less} than"
     if abs(ratio - 1) < 0.005:
         return "about as much as"
     return f"{shown(abs(ratio - 1), 'share', 2)} {more if ratio > 1 else less} than"

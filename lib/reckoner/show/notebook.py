@@ -36,7 +36,7 @@ class Chapter:
         lines: the value of each line of the worksheet, results and steps on the way.
         results: what the chapter concludes from them.
         words: each of its results as a reader sees it, by name.
-        about: the same to two digits, where more would mean nothing.
+        about: the same to two digits, where more would mean nothing; counts stay whole.
         by_default: whether the parameters are the defaults; only then are claims judged.
 
     Raises:
@@ -57,10 +57,8 @@ class Chapter:
         self.results = self.run.results
         self._concluded = book.concluded(name, checked, self.results)
         self.words, self.about = (
-            SimpleNamespace(
-                **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits).items()}
-            )
-            for digits in (3, 2)
+            SimpleNamespace(**{n: mark(f"{name}.{n}", t) for n, t in said.items()})
+            for said in (self._concluded.words(digits=3), self._concluded.about())
         )
         self._numbered: set[str] = set()
         if notes := parameters.notes(checked):
