@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reckoner.declare.units import _RULES, as_given, is_unit, number, rule, shown, si, turned
+from reckoner.declare.units import (
+    _RULES,
+    as_given,
+    compared,
+    is_unit,
+    number,
+    roughly,
+    rule,
+    shown,
+    si,
+    turned,
+)
 from reckoner.show import live
 
 
@@ -59,6 +70,23 @@ def test_base_units_are_shown_as_people_read_them(value, unit, text):
 def test_shown_digits_are_true(value, digits):
     read = float(number(value, digits).replace(",", ""))
     assert read == pytest.approx(value, rel=0.51 * 10 ** (1 - digits))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (5.36, "5.4 times as much as"), (1.5, "1.5 times as much as"), (1.2, "20% dearer than"),
+        (1.004, "about as much as"), (0.9, "10% cheaper than"), (0.3, "3.3 times cheaper than"),
+        (0.0001514, "6,600 times cheaper than"),
+    ],
+)  # fmt: skip
+def test_a_ratio_is_said_as_a_comparison(ratio, text):
+    assert compared(ratio, "dearer", "cheaper") == text
+
+
+def test_two_digits_say_enough_but_what_is_counted_stays_whole():
+    said = [(716418.0, "USD"), (417.4, "ratio"), (678, "count"), (63.56, "USD/(token/s)")]
+    assert [roughly(*one) for one in said] == ["$720,000", "420", "678", "$64 per token/s"]
 
 
 def test_an_unknown_unit_is_known_as_such():

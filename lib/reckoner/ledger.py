@@ -33,7 +33,7 @@ from reckoner.claims import (
     parts,
 )
 from reckoner.declare.tables import DataError
-from reckoner.declare.units import number, same_dimension, shown, si
+from reckoner.declare.units import number, roughly, same_dimension, shown, si
 from reckoner.judgement import AT_FAULT, Effect, Entry, Second, Verdict, by_odds
 
 
@@ -53,8 +53,15 @@ class Conclusions:
 
     def words(self, digits: int = 4) -> dict[str, str]:
         """Each parameter and each result as a reader sees it."""
+        return self._said(lambda value, unit: str(shown(value, unit, digits)))
+
+    def about(self) -> dict[str, str]:
+        """The same where two digits say enough; what is counted stays whole."""
+        return self._said(roughly)
+
+    def _said(self, say: Callable[[float, str], str]) -> dict[str, str]:
         results = {
-            name: str(shown(getattr(self.results, name), unit, digits))
+            name: say(getattr(self.results, name), unit)
             for name, unit in self.units.items()
             if getattr(self.results, name) is not None
         }

@@ -12,7 +12,7 @@ from IPython.display import HTML
 
 from inference_economics import catalog
 from inference_economics.formulas.batching import Cluster, cluster_for
-from reckoner.declare.units import shown
+from reckoner.declare.units import compared, shown
 from reckoner.show.charts import (
     DASHED,
     DOTTED,
@@ -26,11 +26,14 @@ from reckoner.show.charts import (
     spans,
     table,
     texts,
+    without_legend,
 )
+from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 BATCH = Axis("Batch size (requests)", log=True)
 COST = Axis("Capital cost (USD per token/s)", log=True)
+_OWN = Style("1")
 GROQ, H100 = "Groq (USD per token/s)", "H100 (USD per token/s)"
 ALL = "speeds, lengths, host"
 Outcomes = Mapping[str, Any]
@@ -46,44 +49,51 @@ def cost_at(chapter: Chapter, batch: Any, kv_cache: Any = None) -> Cluster:
     )
 
 
+def answer(chapter: Chapter) -> str:
+    """What a token per second costs at this page's batch, and what that turns on."""
+    words, about, chip = chapter.words, chapter.about, chapter.inputs.chip.name
+    said = f"""With a batch of {words.batch_size} the cluster costs **{about.cost}**,
+{chapter.against("cost_ratio")} the {about.gpu_cost} of the {chapter.inputs.gpu.name};"""
+    if math.isinf(chapter.results.parity_batch):
+        return f"{said} no batch makes the {chip} as cheap, as its limit is {about.cost_limit}."
+    return f"""{said} at a batch of **{words.parity_batch}** the two are equally cheap, and no batch
+brings the {chip} below {about.cost_limit}."""
+
+
 def cost_against_batch(chapter: Chapter) -> HTML:
     """The cluster's cost falling with the batch, and what is known of the GPU's at two batches."""
     given, results, words = chapter.inputs, chapter.results, chapter.words
     most = max(1e4, 10.0 * given.batch_size)
     batches = np.unique(np.round(np.geomspace(1, most, 200)))
     cluster, gpu = f"cluster of {given.chip.name}", given.gpu.name
-    stops = {1: "one request", given.batch_size: f"{words.cards} cards"}
+    cards = f"{words.cards} cards"
+    stops = {1: f"{cluster}, one request", given.batch_size: cards}
     if results.effective_batch > given.batch_size:
         stops[int(results.effective_batch)] = f"{words.effective_cards} cards"
     at, labels = list(stops), list(stops.values())
     costs = [cost_at(chapter, batch).cost for batch in at]
     consumer = given.consumer.name
     known = [
-        (gpu, 1.0, results.alone_gpu_cost, "2", "square"),
-        (gpu, results.gpu_batch, results.gpu_cost, "2", "square"),
+        (f"{gpu}, one request", 1.0, results.alone_gpu_cost, "2", "square"),
+        (f"{gpu}, batch {words.gpu_batch}", results.gpu_batch, results.gpu_cost, "2", "square"),
         (f"{consumer}, at most", results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
     ]
     doubled = 2.0 ** np.arange(14)
     found = cost_at(chapter, doubled)
+    falling = {cluster: (batches, cost_at(chapter, batches).cost)}
     return chapter.drawn(
-        lines(
-            {cluster: (batches, cost_at(chapter, batches).cost)},
-            BATCH,
-            COST,
-            {cluster: Style("1")},
-        ),
+        without_legend(lines(falling, BATCH, COST, {cluster: _OWN})),
         *(
             points(batch, cost, BATCH, COST, style, shape=shape)
             for _, batch, cost, style, shape in known
         ),
         *(
-            texts(batch, cost, name, BATCH, COST, **beside)
-            for name, batch, cost, *_ in known
-            for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 6}]
+            texts(batch, cost, name, BATCH, COST, color=colour(style), **beside)
+            for name, batch, cost, style, _ in known
+            for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 7}]
         ),
         points(at, costs, BATCH, COST),
-        texts(at[:2], costs[:2], labels[:2], BATCH, COST, dx=6, dy=-22),
-        texts(at[2:], costs[2:], labels[2:], BATCH, COST, dx=4, dy=28),
+        texts(at, costs, labels, BATCH, COST, color=colour("1"), dx=9, dy=-9),
         title="Sharing the weights cuts the cost, until the KV cache is all there is to pay for",
         description=(
             f"A line of capital cost against batch size, and three dots. The {cluster} falls "
@@ -106,7 +116,7 @@ def parity(chapter: Chapter) -> str:
     """From which batch on the cluster is as cheap as the GPU, if from any."""
     words, gpu = chapter.words, chapter.inputs.gpu.name
     if math.isinf(chapter.results.parity_batch):
-        return f"No batch makes it as cheap as the {gpu}: its limit is {words.cost_limit}."
+        return f"No batch makes it as cheap as the {gpu}: its limit is {chapter.about.cost_limit}."
     return (
         f"It becomes as cheap as the {gpu} at a batch of **{words.parity_batch}**, on "
         f"**{words.parity_cards} cards**."
@@ -126,8 +136,8 @@ def larger_cluster(chapter: Chapter) -> str:
         else "more cards than there can be"
     )
     return (
-        f"{cluster} {words.effective_batch} requests at {words.effective_cost}. That size is the "
-        f"article's choice; to match the GPU takes {match}."
+        f"{cluster} {words.effective_batch} requests at {chapter.about.effective_cost}. That size "
+        f"is the article's choice; to match the GPU takes {match}."
     )
 
 
@@ -202,7 +212,7 @@ def cost_near_the_floor(chapter: Chapter) -> HTML:
 def consumer_card(chapter: Chapter) -> str:
     """Of which property the consumer card has least, and what it costs for the same of it."""
     consumer, gpu = chapter.inputs.consumer.name, chapter.inputs.gpu.name
-    results, words = chapter.results, chapter.words
+    results, about = chapter.results, chapter.about
     properties = {
         "memory": "memory_ratio",
         "bandwidth": "bandwidth_ratio",
@@ -214,23 +224,23 @@ def consumer_card(chapter: Chapter) -> str:
     ratio = chapter.shown(results.consumer_ratio, "share")
     return f"""One {consumer} costs {chapter.shown(chapter.lines.price_ratio, "share")} of the
 {gpu} and has least of its {least}: {share}. For the same {least} it costs **{ratio}** of the GPU,
-{words.consumer_dearest_cost}, {within} the {chapter.shown(chapter.inputs.consumer_share, "share")}
+{about.consumer_dearest_cost}, {within} the {chapter.shown(chapter.inputs.consumer_share, "share")}
 that the article allows."""
 
 
 def below_consumer_cards(chapter: Chapter) -> str:
     """Whether a large batch makes the cluster as cheap as consumer cards."""
-    results, words = chapter.results, chapter.words
+    results, words, about = chapter.results, chapter.words, chapter.about
     if math.isfinite(results.consumer_dearest_batch):
         return (
             f"here it does, from a batch of about {words.consumer_dearest_batch} on, if every "
             "request still runs at full speed."
         )
-    never = f"that is so, as its limit of {words.cost_limit} is higher."
+    never = f"that is so, as its limit of {about.cost_limit} is higher."
     if math.isinf(results.consumer_batch):
         return never
     return (
-        f"{never} The article's bound alone would not show it: {words.consumer_cost} is a cost "
+        f"{never} The article's bound alone would not show it: {about.consumer_cost} is a cost "
         "that consumer cards do not exceed, and a cluster that undercuts it, as one does from a "
         f"batch of about {words.consumer_batch} on, need not undercut the cards."
     )
@@ -262,15 +272,27 @@ def corrections() -> dict[str, dict[str, float]]:
     }
 
 
+def outcomes(chapter: Chapter) -> Outcomes:
+    """What the article's case becomes with each of the corrections."""
+    sheet = chapter.book.worksheet("batching")
+    article = sheet.parameters.base({})
+    return {name: sheet(**{**article, **change}) for name, change in corrections().items()}
+
+
+def ratio(outcome: Any) -> str:
+    """What the cluster costs beside the GPU, as a comparison."""
+    return compared(outcome.cost_ratio)
+
+
 def _compared(chapter: Chapter, outcomes: Outcomes) -> pd.DataFrame:
     printed = (
         chapter.book.ledger[c].printed_values[0] for c in ("groq-batch128-cost", "h100-cost")
     )
     rows = [("as printed", *printed, math.nan)]
     rows += [(name, one.cost, one.gpu_cost, one.parity_cards) for name, one in outcomes.items()]
-    compared = pd.DataFrame(rows, columns=["Inputs", GROQ, H100, "Parity (cards)"])
-    compared.insert(3, "Groq / H100", compared[GROQ] / compared[H100])
-    return compared
+    table = pd.DataFrame(rows, columns=["Inputs", GROQ, H100, "Parity (cards)"])
+    table.insert(3, "Groq / H100", table[GROQ] / table[H100])
+    return table
 
 
 def corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
@@ -280,11 +302,11 @@ def corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
 
 def comparison_corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
     """The same as a picture: the two costs of each row, and how far they lie apart."""
-    compared = _compared(chapter, outcomes)
-    names, groq, h100 = compared["Inputs"], compared[GROQ], compared[H100]
+    rows_of = _compared(chapter, outcomes)
+    names, groq, h100 = rows_of["Inputs"], rows_of[GROQ], rows_of[H100]
     cost = Axis("Capital cost (USD per token/s)", log=True, scale={"nice": False, "padding": 12})
     rows = Names("Inputs", list(names))
-    kinds = {"Groq cluster": Style("1"), "H100": Style("2", shape="square")}
+    kinds = {"Groq cluster": _OWN, "H100": Style("2", shape="square")}
     dearer = groq > h100
     said = [
         f"{shown(one, 'USD/(token/s)')} against {shown(other, 'USD/(token/s)')}"
@@ -303,10 +325,10 @@ def comparison_corrected(chapter: Chapter, outcomes: Outcomes) -> HTML:
             else "Published speeds leave the article's comparison as it was"
         ),
         description=(
-            f"Pairs of points, the Groq cluster's cost and the H100's, for {len(compared)} "
+            f"Pairs of points, the Groq cluster's cost and the H100's, for {len(rows_of)} "
             f"sets of inputs: {said[0]} as printed, {said[1]} with speed, throughput, lengths "
             "and host corrected."
         ),
         height=300,
-        data=compared.replace(math.inf, math.nan),
+        data=rows_of.replace(math.inf, math.nan),
     )

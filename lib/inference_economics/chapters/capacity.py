@@ -103,23 +103,22 @@ def at_list_price(chapter: Chapter) -> str:
     """What the cluster costs at the distributor's price, if that is known."""
     if chapter.inputs.chip.key != "groq_lpu":
         return f"No list price of {chapter.inputs.chip.name} is known here."
-    words = chapter.words
     return f"""The price moves far more: at the distributor's the cluster would cost
-{words.listed_cluster}, {words.listed_ratio} times what it
-cost above, and every cost in {{doc}}`batching` would rise with it."""
+{chapter.words.listed_cluster}, {chapter.against("listed_ratio")} above, and every cost in
+{{doc}}`batching` would move with it."""
 
 
 def by_other_properties(chapter: Chapter) -> str:
     """What the card would cost by other properties of the two chips than fp16 compute."""
-    words = chapter.words
+    words, about = chapter.words, chapter.about
     others = (
-        f"By memory the same card would cost {words.price_by_memory}, by memory bandwidth "
-        f"{words.price_by_bandwidth}"
+        f"By memory the same card would cost {about.price_by_memory}, by memory bandwidth "
+        f"{about.price_by_bandwidth}"
     )
     if math.isnan(chapter.results.price_by_int8):
         return f"{others}."
     return (
-        f"{others}, and by int8 compute {words.price_by_int8}. The last is the one to ask about: "
+        f"{others}, and by int8 compute {about.price_by_int8}. The last is the one to ask about: "
         f"the weights take {words.bytes_per_parameter} each, and a model that computes in int8 as "
         "well would be priced by that peak, not by the one of fp16."
     )
@@ -142,12 +141,12 @@ def every_model(chapter: Chapter) -> HTML:
     fewest, most = (chapter.shown(n, "count") for n in (places["x"].min(), places["x"].max()))
     return chapter.drawn(
         dots(places, cards, names, styles(*BYTES), "Precision", opacity=0.7),
-        title=f"Cards of {chip.name} that hold a model's weights",
+        title=f"A model's weights take from {fewest} to {most} cards of {chip.name}",
         description=(
             f"Dot plot of the cards of {chip.name} for {len(models)} models at int4, int8 "
             f"and fp16, from {fewest} to {most} cards."
         ),
-        height=340,
+        height=16 * places["y"].nunique(),
         data=pd.DataFrame(
             {
                 "Model": places["y"],

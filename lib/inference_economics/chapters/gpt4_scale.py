@@ -103,7 +103,7 @@ def assumptions(chapter: Chapter) -> str:
 def left_by_reading(chapter: Chapter) -> str:
     """What reading the weights leaves of an all-reduce's budget."""
     if chapter.results.time_left_per_all_reduce > 0:
-        return f"leaves {chapter.words.time_left_per_all_reduce} of that"
+        return f"leaves {chapter.about.time_left_per_all_reduce} of that"
     return "alone takes longer than a layer may: the memory is too slow, whatever the network"
 
 
@@ -172,6 +172,26 @@ def _networks_in_time(results: SimpleNamespace) -> str:
     if found < crossings:
         return f"Only a {NETWORKS[found.pop()]} is in time"
     return f"In time: {len(found)} of the {len(NETWORKS)} networks"
+
+
+def answer(chapter: Chapter) -> str:
+    """What time each exchange has, and which networks keep to it."""
+    results, about, words = chapter.results, chapter.about, chapter.words
+    if results.cards_per_stage == 1:
+        return "One card holds a whole layer, so nothing is summed and no network has to keep up."
+    if results.time_left_per_all_reduce <= 0:
+        return f"At {words.speed} no network can, as reading the weights alone takes too long."
+    found = [NETWORKS[name] for name in in_time(results, *NETWORKS)]
+    if len(found) == len(NETWORKS):
+        verdict = "every network drawn is in time"
+    elif found:
+        verdict = f"only the {' and the '.join(found)} {'is' if len(found) == 1 else 'are'} in time"
+    else:
+        verdict = "no network drawn is in time"
+    return (
+        f"At {words.speed} reading the weights leaves **{about.time_left_per_all_reduce}** for "
+        f"each exchange, and {verdict}."
+    )
 
 
 def how_many_in_time(chapter: Chapter, words: Sequence[str], *names: str) -> str:
@@ -246,7 +266,7 @@ def own_layers_in_time(chapter: Chapter) -> str:
     labels = [COMPARED[f"all_reduce_{name}"][0] for name in in_time(own, *drawn)]
     names = [f"the {label[0].lower()}{label[1:]}" for label in labels]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"
-    return f"Of these, {listed} {'is' if len(names) < 2 else 'are'} in time"
+    return f"Of the networks above, {listed} {'is' if len(names) < 2 else 'are'} in time"
 
 
 def windows(chapter: Chapter) -> str:
@@ -315,18 +335,18 @@ def read_share_against_batch(chapter: Chapter) -> HTML:
 
 def ending(chapter: Chapter) -> str:
     """Which networks can do it, for the last sentence."""
-    results, words = chapter.results, chapter.words
+    results, about = chapter.results, chapter.about
     if results.cards_per_stage == 1:
         slow = results.time_left_per_all_reduce <= 0
         but = "; but its memory is too slow for that" if slow else ""
         return f"One card holds a layer, so no network stands in the way{but}."
     can = (
         "The dragonfly that Groq had published can do it if it exchanges everything in two "
-        f"crossings ({words.all_reduce_direct})"
+        f"crossings ({about.all_reduce_direct})"
         if results.all_reduce_direct <= results.time_left_per_all_reduce
-        else f"Even a dragonfly in two crossings is too slow ({words.all_reduce_direct})"
+        else f"Even a dragonfly in two crossings is too slow ({about.all_reduce_direct})"
     )
     return (
-        f"A torus, ring by ring, needs {words.all_reduce_torus_2d} in 2-D and "
-        f"{words.all_reduce_torus_3d} in 3-D. {can}."
+        f"A torus, ring by ring, needs {about.all_reduce_torus_2d} in 2-D and "
+        f"{about.all_reduce_torus_3d} in 3-D. {can}."
     )

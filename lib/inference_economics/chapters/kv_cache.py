@@ -54,7 +54,7 @@ def cache_by_scheme(chapter: Chapter) -> HTML:
         bars(places, x, y, kinds, name),
         texts(places["x"], places["y"], sizes, x, y, dx=6),
         title=(
-            f"{scheme} makes the cache of {name} {chapter.shown(shares, 'ratio')} times smaller"
+            f"{scheme} makes the cache of {name} {chapter.shown(shares, 'ratio', 2)} times smaller"
             if shares > 1
             else f"{name} shares no heads, and its cache is as large as can be"
         ),

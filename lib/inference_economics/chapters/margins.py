@@ -14,7 +14,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.formulas import margins as margins_of
 from inference_economics.worksheets.margins import conclude
-from reckoner.declare.units import si
+from reckoner.declare.units import roughly, si
 from reckoner.show import charts
 from reckoner.show.charts import Axis
 from reckoner.show.figures import colour
@@ -36,6 +36,48 @@ Corrected = Mapping[str, SimpleNamespace]
 def of_article(**inputs: Any) -> SimpleNamespace:
     """What it concludes when some of the article's inputs are others."""
     return conclude(**{**conclude.parameters.base({}), **inputs})
+
+
+def at_list_and_at_cost(chapter: Chapter) -> HTML:
+    """What a token per second costs on both machines at list price, at cost, and with power."""
+    given, results = chapter.inputs, chapter.results
+    at_list = chapter.changed(card_cost=given.card_price, gpu_cost=given.gpu_price)
+    machines = [f"cluster of {given.chip.name}", f"one {given.gpu.name}"]
+    costs = {
+        "at list price": (at_list.cost_at_cost, at_list.gpu_cost_at_cost),
+        "with electricity": (results.with_electricity, results.gpu_with_electricity),
+        "at cost price": (results.cost_at_cost, results.gpu_cost_at_cost),
+    }
+    shapes = ("square", "triangle-up", "circle")
+    kinds = {
+        kind: charts.Style(str(n), shape=shape)
+        for n, (kind, shape) in enumerate(zip(costs, shapes, strict=True), 1)
+    }
+    x = Axis("Cost (USD per token/s)", log=True, scale={"nice": False, "padding": 40})
+    y = charts.Names("Machine", machines)
+    low, high = results.gpu_cost_at_cost, results.cost_at_cost
+    return chapter.drawn(
+        charts.spans(costs["at cost price"], costs["at list price"], machines, x, y),
+        charts.dots({kind: (at, machines) for kind, at in costs.items()}, x, y, kinds, size=110),
+        *(
+            charts.texts(at, machines, [roughly(c, "USD") for c in at], x, y, align="center", dy=dy)
+            for at, dy in zip(costs.values(), (-16, 20, -16), strict=True)
+        ),
+        title=(
+            f"Without margins {'the GPU' if low < high else 'the cluster'} is the cheaper machine"
+        ),
+        description=(
+            f"Three points for each of two machines. The cluster falls from "
+            f"{chapter.shown(at_list.cost_at_cost, 'USD/(token/s)')} at list price to "
+            f"{chapter.words.cost_at_cost} at cost price, one {given.gpu.name} from "
+            f"{chapter.shown(at_list.gpu_cost_at_cost, 'USD/(token/s)')} to "
+            f"{chapter.words.gpu_cost_at_cost}."
+        ),
+        height=150,
+        data=pd.DataFrame(
+            {"Machine": machines} | {f"{kind} (USD per token/s)": at for kind, at in costs.items()}
+        ),
+    )
 
 
 def electricity_share_over_years(chapter: Chapter) -> HTML:
@@ -72,6 +114,7 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
     places = across.channel(alt.X, "x"), up.channel(alt.Y, "y"), kind
     early = cards.x == cards.groupby("price").x.transform("min")
     labels = np.array([chapter.shown(years, "ratio") for years in cards.x])
+    overtaken = " and ".join(chapter.shown(even / YEAR, "ratio", 2) for even in at_cost)
     at_left = {"align": "right", "dx": -8, "dy": -9}
     return chapter.drawn(
         charts.rules(0.5, up, across=True, strokeDash=[2, 2]),
@@ -80,7 +123,7 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
         alt.Chart(cards).mark_point().encode(*places),
         charts.texts(cards.x[early], 0.5, labels[early], across, up, **at_left),
         charts.texts(cards.x[~early], 0.5, labels[~early], across, up, dx=8, dy=11),
-        title="When electricity overtakes the card",
+        title=f"At cost price electricity overtakes the card after {overtaken} years",
         description=(
             "Line chart of electricity's share of a card's cost against years of use. It "
             f"passes one half after {words.break_even} for {given.chip.name} and "
@@ -91,6 +134,21 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
             ["Chip", "Price", "Years of use (years)", "Electricity (share)"], axis=1
         ),
     )
+
+
+def electricitys_part(outcomes: Corrected) -> str:
+    """Whether electricity narrows or widens the article's gap."""
+    return "narrows" if _nearer(outcomes) else "widens"
+
+
+def power_for_price(outcomes: Corrected) -> str:
+    """Whether the H100 draws more power for its price than the cluster, or less."""
+    return "more" if _nearer(outcomes) else "less"
+
+
+def _nearer(outcomes: Corrected) -> bool:
+    plain = outcomes[AS_PRINTED]
+    return bool(plain.gpu_vs_chip_with_electricity > plain.cost_gpu_vs_cost_chip)
 
 
 def larger_expense(chapter: Chapter) -> str:
@@ -246,7 +304,7 @@ def corrections(chapter: Chapter, outcomes: Corrected) -> HTML:
     of_token = "(USD per million tokens)"
     columns = ["H100 / Groq", "with electricity", f"Groq {of_token}", f"H100 {of_token}"]
     numbers = pd.DataFrame(rows, columns=columns) * [1, 1, 1e6, 1e6]
-    words = numbers.map(lambda value: chapter.shown(value, "ratio"))
+    words = numbers.map(lambda value: chapter.shown(value, "ratio", 2))
     words.insert(0, "Corrected", list(outcomes))
     return chapter.table(words)
 
@@ -273,7 +331,7 @@ def cheaper_machine(chapter: Chapter) -> str:
     """The machine that costs less per token/s at cost price."""
     given = chapter.inputs
     gpu_wins = chapter.results.cost_gpu_vs_cost_chip < 1
-    return str(given.gpu.name) if gpu_wins else f"the cluster of {given.chip.name}"
+    return f"the {given.gpu.name}" if gpu_wins else f"the cluster of {given.chip.name}"
 
 
 def moral(chapter: Chapter) -> str:

@@ -148,21 +148,31 @@ def times_of_prefix(chapter: Chapter) -> HTML:
     )
 
 
+def answer(chapter: Chapter) -> str:
+    """Whether the prefix is worth keeping, as some path loads it faster than it is computed."""
+    enough, about, words = fast_enough(chapter), chapter.about, chapter.words
+    prefix = f"A prefix of {words.prefix_tokens}"
+    if not enough:
+        return (
+            f"{prefix} is not worth keeping: computing it again takes **{about.recompute_time}**, "
+            "less than loading it by any path looked at."
+        )
+    return (
+        f"{prefix} is worth keeping: computing it again takes **{about.recompute_time}**, and any "
+        f"path faster than **{about.break_even_bandwidth}** brings it sooner, even {enough[0]}."
+    )
+
+
 def slowest_path(chapter: Chapter) -> str:
-    """Which path is just fast enough, and whether the GPU's memory is more than is needed."""
-    enough, hbm = fast_enough(chapter), memory_kind(chapter)
+    """Which path is just fast enough."""
+    enough = fast_enough(chapter)
     if not enough:
         return "None of the four is fast enough"
-    path, bandwidth = enough[0], chapter.inputs.gpu.memory_bandwidth
+    path = enough[0]
     known = path in caching.PATHS
+    bandwidth = chapter.inputs.gpu.memory_bandwidth
     speed = chapter.row(caching.PATHS[path]) if known else chapter.shown(bandwidth, "B/s")
-    found = f"The slowest of the four that is fast enough is {path}, at {speed}"
-    if len(enough) == 1:
-        return found
-    return (
-        f"{found}. {hbm} is more than is needed to get a prefix back, so the reason to have it "
-        "must be another one"
-    )
+    return f"The slowest of the four that is fast enough is {path}, at {speed}"
 
 
 def in_favour(chapter: Chapter) -> str:
@@ -195,6 +205,13 @@ def early_prices(chapter: Chapter) -> pd.DataFrame:
             ),
         }
     )
+
+
+def early_prices_table(chapter: Chapter, prices: pd.DataFrame) -> HTML:
+    """These prices as a table, its ratios to two digits."""
+    ratio = "Input to output (ratio)"
+    said = prices[ratio].map(lambda value: str(shown(value, "ratio", 2)))
+    return chapter.table(prices.assign(**{ratio: said}))
 
 
 def shares_of_peak(chapter: Chapter) -> pd.DataFrame:

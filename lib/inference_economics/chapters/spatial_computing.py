@@ -13,7 +13,7 @@ from IPython.display import HTML, Markdown
 from inference_economics import catalog
 from inference_economics.formulas import spatial_computing as spatial
 from inference_economics.machines.circuit import Slot
-from reckoner.declare.units import shown
+from reckoner.declare.units import roughly, shown
 from reckoner.show import charts
 from reckoner.show.claims import printed
 from reckoner.show.figures import colour
@@ -70,12 +70,19 @@ def speed_against_group(chapter: Chapter) -> HTML:
     }
     styles = (charts.Style("1"), charts.Style("2", (4, 2)))
     kinds = dict(zip(curves, styles, strict=False))
+    ends = [(name, kinds[name].colour, speeds[-1]) for name, (_, speeds) in curves.items()]
     alone, label = "one FPGA, all from DRAM", f"{fit:,} FPGAs: the model fits"
     streamed, fitted = results.streamed_speed, results.fitted_speed
     said = charts.table(curves)
     few = said["x"].isin([*count[:: max(1, len(count) // 16)], fit])
     return chapter.drawn(
-        charts.with_legend(charts.lines(curves, GROUP, SPEED, kinds)),
+        charts.without_legend(charts.lines(curves, GROUP, SPEED, kinds)),
+        *(
+            charts.texts(
+                last, end, [name], GROUP, SPEED, align="right", dx=-4, dy=-12, color=colour(hue)
+            )
+            for name, hue, end in ends
+        ),
         charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
         charts.heights(streamed, [alone], SPEED, dy=11),
         charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
@@ -96,26 +103,55 @@ def speed_against_group(chapter: Chapter) -> HTML:
     )
 
 
+def answer(chapter: Chapter) -> str:
+    """What an FPGA gains once the model is on chip."""
+    results = chapter.results
+    if results.superlinear_speedup <= 1:
+        return "Here the on-chip memory brings no speed, as the DRAM feeds all that an FPGA can do."
+    group = chapter.some(results.fpgas_to_fit, "FPGA")
+    return f"""Once **{group}** hold the model on chip, each does
+**{chapter.against("superlinear_speedup")}** one fed from DRAM, as it calculates at its own pace."""
+
+
 def growth(chapter: Chapter) -> str:
     """What each FPGA does alone, and in a group that holds the model."""
     results, said = chapter.results, chapter.words
-    streamed, first, fitted = (
-        chapter.shown(speed, "count")
-        for speed in (results.streamed_speed, results.first_speed, results.fitted_speed)
+    streamed, fitted = (
+        chapter.shown(speed, "count") for speed in (results.streamed_speed, results.fitted_speed)
     )
-    alone = f"One FPGA that reads everything from DRAM serves {streamed} inputs a\nsecond. "
-    gain = f"**{said.superlinear_speedup} times** as much"
+    alone = f"So it serves {streamed} inputs a second"
     if results.fpgas_to_fit == 1:
         return (
-            f"{alone}This network fits into the memory of one, which then serves {fitted}:\n"
-            f"{gain} ({{numref}}`fig-spatial-speed`)."
+            f"{alone}. This network fits into the memory of one, which then serves {fitted} "
+            "({numref}`fig-spatial-speed`)."
         )
-    verb = "rises" if results.superlinear_speedup > 1 else "does not rise"
-    return f"""{alone}As FPGAs join, each has less to read; with **{said.fpgas_to_fit}** nothing is left to read, and
-each serves {fitted}: {gain}
-({{numref}}`fig-spatial-speed`). (The one leaves its own memory idle. If it kept there what fits, as the first point of
-the curves does, it would serve {first}, and the factor would be
-{said.kept_speedup}.) So the output per FPGA {verb}."""  # noqa: E501
+    return (
+        f"{alone}. As FPGAs join, each has less to read; with {said.fpgas_to_fit} nothing is left "
+        f"to read, and each serves {fitted} ({{numref}}`fig-spatial-speed`)."
+    )
+
+
+def with_its_own_memory(chapter: Chapter) -> str:
+    """What the gain is over an FPGA that keeps on chip what fits."""
+    if chapter.results.fpgas_to_fit == 1:
+        return "Here one FPGA holds the whole network, and reads nothing from DRAM."
+    first = chapter.shown(chapter.results.first_speed, "count")
+    return (
+        "The FPGA that reads everything leaves its own memory idle. If it kept there what fits, as "
+        f"the first point of the curves does, it would serve {first} inputs a second, and the "
+        f"factor would be {chapter.about.kept_speedup}."
+    )
+
+
+def times_too_long(chapter: Chapter) -> str:
+    """How long that is beside the time claimed, and what follows."""
+    if chapter.results.demonstrated_excess <= 1:
+        return "within the time that was claimed."
+    return (
+        f"{chapter.about.demonstrated_excess} times too long. The claim was a simulation for all "
+        "data centers together, so it need not be wrong; but at the speed shown on stage the "
+        "article's one data center does not reach it."
+    )
 
 
 def crossing(chapter: Chapter) -> Markdown:
@@ -162,7 +198,7 @@ def cycle_by_cycle(chapter: Chapter, processor: Sequence[Slot], circuit: Sequenc
         End=slots["Cycle (count)"] - 0.04,
         Middle=slots["Cycle (count)"] - 0.5,
     )
-    base = alt.Chart(places).encode(y=alt.Y("Unit:N", sort=units, title="Unit"))
+    base = alt.Chart(places).encode(y=alt.Y("Unit:N", sort=units, title=None))
     cells = base.mark_rect(fillOpacity=0.25, strokeWidth=1.5).encode(
         x=alt.X("Start:Q", title=clock, axis=alt.Axis(grid=False)),
         x2="End:Q",
@@ -220,27 +256,32 @@ def round_trips(chapter: Chapter) -> HTML:
             [trip * 1e6 for trip in measured.values()],
         ),
     }
-    kinds = dict(zip(curves, (charts.Style("3"), charts.Style("5", shape="square")), strict=True))
+    torus, switches = curves
     trips = charts.table(curves)
-    line = alt.Chart(trips).mark_line(strokeWidth=1.5)
+    beside = {"align": "right", "dx": -10, "dy": -10}
+    line = charts.lines({torus: curves[torus]}, MACHINES, TRIP, {torus: charts.Style("3")})
     return chapter.drawn(
-        line.encode(
-            MACHINES.channel(alt.X, "x"),
-            TRIP.channel(alt.Y, "y"),
-            charts.told_apart(kinds, "shape")["color"],
+        charts.without_legend(line),
+        charts.points(*curves[switches], MACHINES, TRIP, "5", shape="square"),
+        charts.texts(
+            sides[-1] ** 2, torus_trip(sides[-1]) * 1e6, [torus], MACHINES, TRIP,
+            color=colour("3"), **beside,
         ),
-        charts.dots(curves, MACHINES, TRIP, kinds, size=70, opacity=0.7),
+        charts.texts(
+            largest, measured[largest] * 1e6, [switches], MACHINES, TRIP,
+            color=colour("5"), **beside,
+        ),
         title="In a large network switches are faster than a torus",
         description=(
-            f"Line chart of mean round trips. At {shown(largest, 'count')} machines a square "
-            f"torus needs {shown(torus_trip(largest**0.5), 's')}, switches at most "
+            f"A line of mean round trips, and points. At {shown(largest, 'count')} machines a "
+            f"square torus needs {shown(torus_trip(largest**0.5), 's')}, switches at most "
             f"{shown(measured[largest], 's')}."
         ),
         height=300,
         data=trips[["kind", "x", "y"]].set_axis(
             ["Network", "Machines (count)", "Round trip (µs)"], axis=1
         ),
-    )
+    )  # fmt: skip
 
 
 def gain_by_board(chapter: Chapter) -> pd.DataFrame:
@@ -264,3 +305,13 @@ def gain_by_board(chapter: Chapter) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def gains(chapter: Chapter, found: pd.DataFrame) -> HTML:
+    """The gains as a table, to two digits."""
+    columns = {str(name): found[name].map(_gain) for name in found.filter(like="Gain")}
+    return chapter.table(found.assign(**columns))
+
+
+def _gain(value: float) -> str:
+    return roughly(value, "ratio")

@@ -311,6 +311,33 @@ def shown(value: float, unit: str, digits: int = 3) -> Shown:
     return rule(unit).show(float(value), digits)
 
 
+def roughly(value: float, unit: str) -> str:
+    """How a reader sees it to two digits: money and ratios rounded too, counts whole."""
+    rounds = unit == "ratio" or unit.startswith("USD")
+    return str(shown(float(f"{value:.2g}") if rounds else value, unit, digits=2))
+
+
+def compared(ratio: float, more: str = "more", less: str = "less") -> str:
+    """A ratio of two amounts as a reader would say it, before the second of them.
+
+    Args:
+        ratio: the first amount over the second, above zero.
+        more: what the first is where it is a little larger, such as "dearer".
+        less: what it is where it is smaller, such as "cheaper".
+
+    Returns:
+        "5.4 times as much as", "20% more than", "about as much as", "10% less than" or
+        "6,600 times less than".
+    """
+    if ratio >= 1.5:
+        return f"{roughly(ratio, 'ratio')} times as much as"
+    if ratio < 2 / 3:
+        return f"{roughly(1 / ratio, 'ratio')} times {less} than"
+    if abs(ratio - 1) < 0.005:
+        return "about as much as"
+    return f"{shown(abs(ratio - 1), 'share', 2)} {more if ratio > 1 else less} than"
+
+
 def some(number: float, noun: str) -> str:
     """A count with its noun: "1 card", "305 cards"."""
     return f"{shown(number, 'count')} {noun}{'' if number == 1 else 's'}"

@@ -60,6 +60,8 @@ def decades(title: str, values: Any, number: str = ",~g") -> Axis:
 class Names:
     """An axis of names, in the order in which they are given.
 
+    Beside rows no title is drawn: it would stand across their names.
+
     Attributes:
         title: what the names are of.
         order: the names.
@@ -73,7 +75,8 @@ class Names:
     def channel(self, channel: type[alt.X | alt.Y], name: str) -> Any:
         """The Altair channel of a column."""
         axis: dict[str, Any] = {"axis": alt.Axis(**self.ticks)} if self.ticks else {}
-        return channel(f"{name}:N", sort=list(self.order), title=self.title, **axis)
+        title = None if channel is alt.Y else self.title
+        return channel(f"{name}:N", sort=list(self.order), title=title, **axis)
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,13 @@ def with_legend(chart: Any, **properties: Any) -> Any:
         chart.encoding[channel].legend = alt.Legend(
             **{"symbolType": "stroke", "symbolSize": 300, **properties}
         )
+    return chart
+
+
+def without_legend(chart: Any) -> Any:
+    """The chart without its legend, where names stand beside what they name."""
+    for channel in {"color", "strokeDash", "shape"} & chart.encoding.to_dict().keys():
+        chart.encoding[channel].legend = None
     return chart
 
 

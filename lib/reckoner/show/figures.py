@@ -88,8 +88,8 @@ def to_html(chart: alt.Chart | alt.LayerChart, table: pd.DataFrame) -> str:
     """The chart as HTML: static pictures for wide and narrow pages, and its data as a table.
 
     Args:
-        chart: a chart of one view or of layers, with title, description and axis titles; the
-            title of a quantitative axis names the unit in parentheses.
+        chart: a chart of one view or of layers, with title, description and axis titles (names need
+            none); the title of a quantitative axis names the unit in parentheses.
         table: the charted data with headings for readers (units in parentheses).
 
     Raises:
@@ -179,6 +179,8 @@ def _check(spec: dict[str, Any]) -> None:
     titles = {"x": [], "y": []}  # type: dict[str, list[str]]
     for channel, encoding in _axes(spec):
         name = _axis_title(encoding)
+        if name is None and encoding.get("type") == "nominal":
+            titles[channel].append("")  # names say themselves what they are
         if name is not None:
             titles[channel].append(name)
             if encoding.get("type") == "quantitative" and not re.search(r"\(.+\)", name):

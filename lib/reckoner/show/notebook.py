@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown, display
 from reckoner.book import Book
 from reckoner.claims import Claim
 from reckoner.declare.formulas import Formula
-from reckoner.declare.units import base_unit, shown
+from reckoner.declare.units import base_unit, compared, shown
 from reckoner.show import charts, figures
 from reckoner.show.claims import cell, claims_table, printed, sentences
 from reckoner.show.live import LiveFigure
@@ -36,6 +36,7 @@ class Chapter:
         lines: the value of each line of the worksheet, results and steps on the way.
         results: what the chapter concludes from them.
         words: each of its results as a reader sees it, by name.
+        about: the same to two digits, where more would mean nothing; counts stay whole.
         by_default: whether the parameters are the defaults; only then are claims judged.
 
     Raises:
@@ -55,8 +56,9 @@ class Chapter:
         self.lines = SimpleNamespace(**self.run.lines)
         self.results = self.run.results
         self._concluded = book.concluded(name, checked, self.results)
-        self.words = SimpleNamespace(
-            **{n: mark(f"{name}.{n}", t) for n, t in self._concluded.words(digits=3).items()}
+        self.words, self.about = (
+            SimpleNamespace(**{n: mark(f"{name}.{n}", t) for n, t in said.items()})
+            for said in (self._concluded.words(digits=3), self._concluded.about())
         )
         self._numbered: set[str] = set()
         if notes := parameters.notes(checked):
@@ -212,6 +214,10 @@ class Chapter:
             return mark(f"catalog.{row.id}", text)
         known = name in self.run.lines or name in self.run.inputs
         return mark(f"{self.name}.{name}", text) if known else text
+
+    def against(self, line: str, more: str = "more", less: str = "less") -> str:
+        """A line's ratio as a comparison: "10% less than", "5.4 times as much as"."""
+        return mark(f"{self.name}.{line}", compared(self.run.lines[line], more, less))
 
     def some(self, count: float, noun: str) -> str:
         """A count with its noun, marked as by `shown`: "1 card", "305 cards"."""

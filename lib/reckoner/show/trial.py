@@ -24,6 +24,7 @@ class Trial:
         inputs: the inputs, in base units, names resolved.
         results: what the chapter concludes.
         words: the results, and the inputs, as a reader sees them.
+        about: the same to two digits; counts stay whole.
 
     Raises:
         ParameterError: a name is unknown or a value is wrong.
@@ -39,7 +40,9 @@ class Trial:
         self._book, self._chapter, self._changed = book, chapter, changed
         self.inputs = SimpleNamespace(**run.inputs)
         self.results = run.results
-        self.words = SimpleNamespace(**book.concluded(chapter, values, run.results).words(digits=3))
+        concluded = book.concluded(chapter, values, run.results)
+        self.words = SimpleNamespace(**concluded.words(digits=3))
+        self.about = SimpleNamespace(**concluded.about())
 
     @property
     def command(self) -> str:

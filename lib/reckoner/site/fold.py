@@ -1,6 +1,8 @@
 """Sections that stay closed until they are asked for: those with `{.fold}` above their heading.
 
 A Sphinx extension. A reader opens one by its heading, a link into it opens it, and print shows it.
+A notebook's parameters, which must come first in it, stand on the page before its first section,
+where they do not part the question from its answer.
 """
 
 from typing import Any
@@ -23,7 +25,18 @@ def fold(app: Sphinx, doctree: nodes.document, name: str) -> None:
             section.append(nodes.raw("", "</details>", format="html"))
 
 
+def move_parameters(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Let the cell of parameters be the last of what stands above the first heading below it."""
+    for cell in list(doctree.findall(nodes.container)):
+        if "tag_parameters" in cell["classes"]:
+            page = cell.parent
+            headed = page.next_node(nodes.section, ascend=False)
+            page.remove(cell)
+            page.insert(page.index(headed) if headed else len(page), cell)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Fold once the contents and the numbers of the sections are known."""
+    app.connect("doctree-resolved", move_parameters)
     app.connect("doctree-resolved", fold)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
