@@ -1,6 +1,7 @@
 """What the chapter `occupancy` must keep: limits that are limits, and Little's law."""
 
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
-from inference_economics.book import BOOK
+from inference_economics.book import BOOK, open_chapter
 from inference_economics.catalog import Chip
+from inference_economics.chapters import occupancy as show
 from inference_economics.formulas import capacity, kv_cache, occupancy
 from inference_economics.formulas.gpt4_scale import all_reduce_direct, mixture
 from inference_economics.machines import pipeline
-from inference_economics.machines.published import published
+from inference_economics.machines.published import published, unexplained_by
 from inference_economics.worksheets.occupancy import conclude
-from reckoner.declare.units import si
+from reckoner.declare.units import shown, si
 
 CASE = conclude.parameters.base({})
 """The article's case, in base units."""
@@ -311,6 +313,27 @@ def test_the_unexplained_time_gives_the_published_speed_back():
     row = next(r for r in published() if r.source == "groq_llama2_70b.output_speed")
     change = {"cards": row.cards, "tensor_parallel": row.tensor_parallel, "batch_size": 1}
     assert with_cards(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)
+
+
+# What the page says
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "then"),
+    [
+        ({}, "On paper yes: the chips' limits allow", "In practice not so far:"),
+        ({"asked_speed": 100.0}, "On paper yes: the chips' limits allow", "Even with"),
+        ({"asked_speed": 9000.0}, "No: the chips' limits allow", "With as much"),
+        ({"layer_floor": 60.0}, "No: the limits, with the time lost in this run, allow", "With"),
+    ],
+)
+def test_the_answer_follows_from_the_limits_and_the_time_lost(change, start, then):
+    chapter = open_chapter("occupancy", change)
+    first, second = re.split(r"(?<=asked)\. ", show.answer(chapter).replace("</a>", ""))
+    assert first.startswith(start) and second.startswith(then)
+    lost = chapter.changed(layer_floor=unexplained_by(show.GROQ)).speed
+    assert f"**{shown(lost, 'token/s')}**" in second
+    assert ("more" in first) == (chapter.results.speed >= chapter.inputs.asked_speed)
 
 
 # Every result a second time
