@@ -20,7 +20,7 @@ from inference_economics.answer import words
 from inference_economics.answer.odds import SPEEDS, Answer, answers, asked, first_speed, samples_of
 from inference_economics.answer.question import Question, costs, draw
 from inference_economics.answer.ranges import COSTS
-from inference_economics.book import BOOK
+from inference_economics.book import BOOK, open_chapter
 from inference_economics.catalog.market import offers
 from inference_economics.chapters import answer as show
 from inference_economics.chapters import answer_market as market
@@ -579,6 +579,16 @@ def test_every_offer_is_counted_as_dearer_cheaper_or_too_fast(chapter):
         said = f"less in {(ratios < 1).sum() or 'none'} of {len(known)} cases"
         assert re.search(rf"{name} asked [^.]*(\.\d[^.]*)* {said}", text)
         for end in (ratios.min(), ratios.max()):
-            assert str(shown(end, "ratio")) in text
+            assert str(shown(end, "ratio", 2)) in text
         for _, row in fast.iterrows():
             assert f"{row['seller']} at {shown(row['speed'], 'token/s')} in {row['year']}" in text
+
+
+@pytest.mark.parametrize(("speed", "whose"), [(26.6, True), (60.0, False)])
+def test_only_the_articles_speed_is_called_so(speed, whose):
+    chapter = open_chapter("answer", {"target_speed": speed, "samples": 8})
+    said = show.ratio_here(chapter)
+    assert ("the article's own GPUs" in said) == whose
+    assert all(str(shown(value, "ratio")) in said for value in (
+        chapter.results.median_ratio, chapter.results.low_ratio, chapter.results.high_ratio
+    ))  # fmt: skip

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 import plain_machines as plain
 from inference_economics import catalog
-from inference_economics.book import BOOK
+from inference_economics.book import BOOK, open_chapter
+from inference_economics.chapters import equal_speed_words as turns
 from inference_economics.chapters.equal_speed import price_scenarios
 from inference_economics.formulas import equal_speed, margins
 from inference_economics.formulas.batching import capital_cost
 from inference_economics.formulas.kv_cache import model_kv_cache
 from inference_economics.machines import clusters, frontier, pipeline
+from inference_economics.machines.frontier import SPEEDS
 from inference_economics.machines.published import published_points
 from inference_economics.serving.constants import constants_of
 from inference_economics.serving.model import run_on, serve
@@ -451,3 +453,22 @@ def test_every_result_is_computed_a_second_time(which):
     assert list(found) == list(expected)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-9, nan_ok=True), name
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "At one speed: by this page's values SRAM is the cheaper from **"),
+        (
+            {"card_price": 500.0},
+            "Not here: by this page's values SRAM is the cheaper at every speed",
+        ),
+        ({"gpu_price": 1.0, "card_price": 1e6}, "SRAM is the cheaper"),
+    ],
+)
+def test_where_the_costs_are_comparable_is_told_from_the_crossing(change, told):
+    chapter = open_chapter("equal_speed", change)
+    said, speed = turns.comparable(chapter), chapter.results.crossover_speed
+    assert told in said
+    assert said.startswith("At one speed") == (SPEEDS[0] < speed < math.inf)
+    assert said.endswith("before it the GPU.") == said.startswith("At one speed")

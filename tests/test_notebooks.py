@@ -148,6 +148,42 @@ def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
         assert f"claim-{claim.id}" in NOTEBOOKS[chapter].read_text(encoding="utf-8")
 
 
+PART_TWO = ("occupancy", "serving", "equal_speed", "uncertainty", "answer", "hindsight")
+
+
+@pytest.mark.parametrize("chapter", [*PART_TWO, "comparison"])
+def test_a_chapter_answers_first_and_lets_try_last(chapter):
+    cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
+    question, _, _, answer, *rest = cells
+    assert re.match(r"# .*\n\n\*[^*]+\?\*$", question.source)
+    assert ":::{div} answer" in answer.outputs[-1].data["text/markdown"]
+    before = next(
+        n for n, cell in enumerate(rest) if "mystnb" in cell.metadata or "live" in cell.source
+    )
+    assert before <= 2  # nothing but a line or two stands between the answer and its picture
+    assert "{dropdown} What comes out" in rest[-1].outputs[-1].data["text/markdown"]
+
+
+@pytest.mark.parametrize("chapter", [*PART_TWO, "comparison"])
+def test_no_equation_stands_twice_on_a_page(chapter):
+    cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
+    texts = [
+        "".join(output.get("data", {}).get("text/markdown", ""))
+        for cell in cells
+        for output in cell.get("outputs", [])
+    ]
+    symbols = [
+        re.sub(
+            r"[&\s]|d(?=frac)",
+            "",
+            text.split("$$")[1].split("\\\\")[0].removeprefix("\n\\begin{aligned}"),
+        )
+        for text in texts
+        if text.startswith("$$")
+    ]
+    assert len(symbols) == len({*symbols})
+
+
 @by_chapter
 def test_stored_metadata_is_minimal(chapter):
     stored = nbformat.read(NOTEBOOKS[chapter], as_version=4)

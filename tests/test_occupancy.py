@@ -1,6 +1,7 @@
 """What the chapter `occupancy` must keep: limits that are limits, and Little's law."""
 
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
-from inference_economics.book import BOOK
+from inference_economics.book import BOOK, open_chapter
 from inference_economics.catalog import Chip
+from inference_economics.chapters import occupancy as show
 from inference_economics.formulas import capacity, kv_cache, occupancy
 from inference_economics.formulas.gpt4_scale import all_reduce_direct, mixture
 from inference_economics.machines import pipeline
-from inference_economics.machines.published import published
+from inference_economics.machines.published import published, unexplained_by
 from inference_economics.worksheets.occupancy import conclude
-from reckoner.declare.units import si
+from reckoner.declare.units import shown, si
 
 CASE = conclude.parameters.base({})
 """The article's case, in base units."""
@@ -313,6 +315,27 @@ def test_the_unexplained_time_gives_the_published_speed_back():
     assert with_cards(**change, layer_floor=row.unexplained).speed == pytest.approx(row.speed)
 
 
+# What the page says
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "then"),
+    [
+        ({}, "On paper yes: the chips' limits allow", "In practice not so far:"),
+        ({"asked_speed": 100.0}, "On paper yes: the chips' limits allow", "Even with"),
+        ({"asked_speed": 9000.0}, "No: the chips' limits allow", "With as much"),
+        ({"layer_floor": 60.0}, "No: the limits, with the time lost in this run, allow", "With"),
+    ],
+)
+def test_the_answer_follows_from_the_limits_and_the_time_lost(change, start, then):
+    chapter = open_chapter("occupancy", change)
+    first, second = re.split(r"(?<=asked)\. ", show.answer(chapter).replace("</a>", ""))
+    assert first.startswith(start) and second.startswith(then)
+    lost = chapter.changed(layer_floor=unexplained_by(show.GROQ)).speed
+    assert f"**{shown(lost, 'token/s')}**" in second
+    assert ("more" in first) == (chapter.results.speed >= chapter.inputs.asked_speed)
+
+
 # Every result a second time
 
 WIDE: dict[str, Any] = {
@@ -365,6 +388,9 @@ def worked_out(g: SimpleNamespace) -> dict[str, float]:
         "groq_cards": 576,
         "groq_memory": 576 * 230e6,
         "groq_two_bytes": 2 * 68_976_648_192,
+        # the shortest step that was timed, of an eighth of the weights, less the time to read them
+        "lost_on_h100": (5.2564e-3 - P / 8 / 3.35e12) / 80,
+        "lost_on_h200": (4.53363e-3 - P / 8 / 4.8e12) / 80,
     }
 
 

@@ -1,5 +1,6 @@
 """Drawings keep their proportions, and show as many cards as the chapters count."""
 
+import json
 import re
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from inference_economics import catalog
 from inference_economics.book import open_chapter
-from inference_economics.chapters import kv_cache, room, two_machines
+from inference_economics.chapters import journey, kv_cache, room, two_machines
+from inference_economics.chapters.occupancy import GROQ
 from inference_economics.chapters.room import Room
 from inference_economics.machines.published import unexplained_by
+from reckoner.declare.units import shown
 from reckoner.show import drawing
 from reckoner.show.drawing import PITCH, SIDE, Fill
 
@@ -181,9 +184,14 @@ def occupancy():
     return open_chapter("occupancy", {})
 
 
+@pytest.fixture(scope="module")
+def serving():
+    return open_chapter("serving", {})
+
+
 def slowed(chapter):
     """The chapter's own speed, if its cluster loses as much in a layer as Groq's."""
-    return chapter.changed(layer_floor=unexplained_by(two_machines.LOST)).speed
+    return chapter.changed(layer_floor=unexplained_by(GROQ)).speed
 
 
 def step_of(served):
@@ -222,14 +230,46 @@ def test_the_wires_are_the_rows_of_the_catalog(occupancy):
 
 
 def test_the_journey_adds_up_on_both_machines(occupancy):
-    both = two_machines.pair(occupancy, occupancy.inputs.batch_size)
-    cluster = two_machines.parts_of_cluster(both.cluster)
+    work = journey.in_occupancy(occupancy)
+    found = journey.travelled(work, occupancy.inputs.batch_size, occupancy.inputs.context_length)
+    cluster, gpus = found.parts.values()
     assert sum(cluster.values()) == pytest.approx(1 / slowed(occupancy))
-    lost = unexplained_by(two_machines.LOST) * both.cluster.layers
-    assert cluster["unexplained"] == pytest.approx(lost)
-    gpus = two_machines.parts_of_gpus(both.gpus)
+    assert cluster["unexplained"] == pytest.approx(unexplained_by(GROQ) * 80)
+    both = two_machines.pair(occupancy, occupancy.inputs.batch_size)
     assert sum(gpus.values()) == pytest.approx(step_of(both.gpus))
-    assert gpus["unexplained"] == 0
+    assert gpus["unexplained"] == cluster["newcomers' prompts"] == gpus["newcomers' prompts"] == 0
+
+
+def test_the_journey_in_serving_has_that_chapters_time_and_newcomers(serving):
+    work = journey.in_serving(serving)
+    own = serving.inputs
+    found = journey.travelled(work, own.concurrency, own.input_tokens + own.output_tokens)
+    cluster, gpus = found.parts.values()
+    assert sum(gpus.values()) == pytest.approx(serving.results.output_time)
+    assert gpus["newcomers' prompts"] > 0
+    alone = journey.travelled(work, 1, 2048).parts[journey.CLUSTER]
+    assert alone["newcomers' prompts"] == pytest.approx(0)  # idle stages have the time
+    full = journey.travelled(work, 512, 512).parts[journey.CLUSTER]
+    assert full["newcomers' prompts"] > 0 <= cluster["newcomers' prompts"]
+
+
+def test_each_state_of_the_journey_is_drawn_said_and_in_the_table(occupancy):
+    work = journey.in_occupancy(occupancy)
+    page = soup(journey.figure(work).data)
+    scenes = json.loads(page.find("script").string)["scenes"]
+    assert [*scenes] == ["4096", "1024", "16384", "65536"]
+    rows = [[cell.get_text() for cell in row.select("td")] for row in page.select("tbody tr")]
+    states = {
+        (length, f"{step['at']:.0f}") for length in scenes for step in scenes[length]["steps"]
+    }
+    assert {(row[0].replace(",", ""), row[1]) for row in rows} == states
+    for length, scene in scenes.items():
+        for step in scene["steps"]:
+            state = journey.travelled(work, step["at"], float(length))
+            assert step["word"].startswith(str(shown(state.total(journey.CLUSTER), "s")))
+            assert (" or " in step["word"]) == bool(state.parts[work.box])
+    assert "cannot hold it" in json.dumps(scenes["65536"]["spec"])
+    assert "cannot hold it" not in json.dumps(scenes["1024"]["spec"])
 
 
 def test_a_machine_that_cannot_hold_the_batch_is_left_out(occupancy):

@@ -28,7 +28,7 @@ by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 
 UNITS = {row.name: row.unit for row in fitted_rows()}
 UNITS |= {row.quantity: row.unit for row in read_rows(kernels.STORED, kernels.Reached)}
-UNITS |= {"series_level": "ratio", "first_level": "ratio"}
+UNITS |= {"series_level": "ratio", "first_level": "ratio", "decode_step": "s"}
 UNITS |= {row.quantity: row.unit for row in BOOK.constants.values()}
 UNITS |= {
     p.follows[1]: p.unit for name in BOOK.chapters for p in BOOK.parameters(name) if p.follows

@@ -77,6 +77,18 @@ def turns(chapter: Chapter, costs: Costs, year: int = 2024) -> str:
     return in_words.turns(question(chapter, costs, year), along(chapter, costs, year))
 
 
+def ratio_here(chapter: Chapter) -> str:
+    """The ratio of both costs at the speed of this page, with its range."""
+    words, speed = chapter.words, chapter.inputs.target_speed
+    articles = speed == chapter.run.sheet.parameters.base({})["target_speed"]
+    whose = ", the speed of the article's own GPUs," if articles else ""
+    return (
+        f"At {words.target_speed} for each user{whose} a token costs **{words.median_ratio}** "
+        "times as much on SRAM cards as on GPUs in the median, and in nine samples of ten "
+        f"{words.low_ratio} to {words.high_ratio} times."
+    )
+
+
 def comparable(chapter: Chapter) -> str:
     """In how many samples the two costs are nearly equal, at the speed of this page."""
     place = speeds(chapter).index(chapter.inputs.target_speed)

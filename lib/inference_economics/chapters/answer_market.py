@@ -73,7 +73,7 @@ def below_cost(chapter: Chapter) -> str:
     for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
         factor = (rows["price"] / rows["buyer"])[rows["kind"] == kind].dropna()
         if len(factor):
-            low, high = shown(factor.min(), "ratio"), shown(factor.max(), "ratio")
+            low, high = (shown(end, "ratio", 2) for end in (factor.min(), factor.max()))
             below = int((factor < 1).sum())
             sentences.append(
                 f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
@@ -84,7 +84,7 @@ def below_cost(chapter: Chapter) -> str:
     if len(dear):
         sentences.append(
             "Against what its hardware costs to make, Groq's lowest price is "
-            f"{shown(dear.min(), 'ratio')} times the cost."
+            f"{shown(dear.min(), 'ratio', 2)} times the cost."
         )
     return " ".join(sentences)
 

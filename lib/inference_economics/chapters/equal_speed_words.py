@@ -8,6 +8,7 @@ from inference_economics.answer.odds import asked
 from inference_economics.answer.words import answer_in_words, turns_of
 from inference_economics.chapters.equal_speed import (
     as_published,
+    crossing,
     money,
     points,
     question,
@@ -55,6 +56,15 @@ def the_answer(chapter: Chapter) -> str:
 def turns_of_answer(chapter: Chapter) -> str:
     """Up to which speed GPUs lead, and from which on SRAM does."""
     return turns_of(question(chapter))
+
+
+def two_speeds(chapter: Chapter) -> str:
+    """Where the article's two costs stand."""
+    words = chapter.words
+    return (
+        f"The article's two costs are not of one speed: its Groq stands at {words.article_speed}, "
+        f"its H100 at {words.article_gpu_speed}, {words.article_speed_ratio} times apart."
+    )
 
 
 def within_interval(chapter: Chapter) -> str:
@@ -169,6 +179,14 @@ def even_price(chapter: Chapter) -> str:
         f"{start}the two cost the same at {words.target_speed} if an SRAM card costs "
         f"**{words.break_even_price}**."
     )
+
+
+def comparable(chapter: Chapter) -> str:
+    """At which speeds the two cost the same by this page's values."""
+    speed, start = chapter.results.crossover_speed, "by this page's values SRAM is the cheaper"
+    if SPEEDS[0] < speed < math.inf:
+        return f"At one speed: {start} {crossing(speed)}, before it the GPU."
+    return f"Not here: {start} {crossing(speed)}."
 
 
 def reach(chapter: Chapter) -> str:

@@ -360,7 +360,7 @@ def open_until(scored: Scored) -> str:
 
 
 def tally(chapter: Chapter) -> str:
-    """How many predictions came true, and what they have in common."""
+    """How many predictions came true."""
     if not chapter.by_default:
         return "With parameters other than the defaults nothing is scored."
     scores = [each.score for each in scored(chapter.results, conclude.units)]
@@ -368,11 +368,18 @@ def tally(chapter: Chapter) -> str:
         chapter.shown(scores.count(score), "count") for score in ("came true", "did not", "open")
     )
     return (
-        f"Of {chapter.shown(len(scores), 'count')} lines **{true} came true**, {false} did not and "
-        f"{still} cannot be scored yet. What the article said of the machine came true: hundreds "
-        "of cards, "
-        "memory as the limit, HBM for the KV cache, speed as the thing to sell. What did not come "
-        "true hangs mostly on prices and on software, which change faster than chips."
+        f"Of {chapter.shown(len(scores), 'count')} scores of the article's guesses **{true} came "
+        f"true**, {false} did not and {still} cannot be told yet."
+    )
+
+
+def formulas_hold(chapter: Chapter) -> str:
+    """What the article's formulas say of the new chip's size."""
+    given, words = chapter.inputs, chapter.words
+    return (
+        "Its formulas still tell the size of a machine from its memory: the same work takes "
+        f"{words.new_cards} cards with the {given.new_chip.name}, {words.cards} with the "
+        f"{given.chip.name}."
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics import catalog
 from inference_economics.formulas.batching import requests_held
 from inference_economics.formulas.capacity import parameter_count
 from inference_economics.formulas.kv_cache import model_kv_cache
@@ -21,8 +20,7 @@ from inference_economics.machines.pipeline import (
     spatial_pipeline,
     token_times,
 )
-from inference_economics.machines.published import Published, published
-from inference_economics.serving.accuracy import OWN_GPUS, lost_in_layer
+from inference_economics.machines.published import Published, published, unexplained_by
 from inference_economics.worksheets.occupancy import conclude
 from reckoner.declare.units import shown, some
 from reckoner.show import charts
@@ -33,6 +31,8 @@ from reckoner.show.notebook import Chapter
 MOST = 10_000
 """The largest batch that is drawn."""
 ONE = "one card a stage"
+GROQ = "groq_llama2_70b.output_speed"
+"""The speed that says how much time a cluster loses in each layer."""
 COLOURS = dict(zip(LIMITS, ("1", "3", "5", "2", "4", "6"), strict=True))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
@@ -49,6 +49,27 @@ def titled(name: str) -> str:
 
 
 # What binds
+
+
+def answer(chapter: Chapter) -> str:
+    """Whether every request can have the speed asked, by the limits and with the time lost."""
+    words, asked = chapter.words, chapter.inputs.asked_speed
+    allowed, lost = chapter.results.speed >= asked, with_loss(chapter).speed
+    requests = chapter.some(chapter.inputs.batch_size, "request")
+    first = (
+        f"{'On paper yes' if allowed else 'No'}: the {bound(chapter)} allow each of {requests} "
+        f"{words.speed}, {compared(chapter)} than the {words.asked_speed} asked."
+    )
+    start = "Even with" if lost >= asked else "In practice not so far: with" if allowed else "With"
+    return (
+        f"{first} {start} as much time lost in each layer as Groq's own speed leaves unexplained, "
+        f"each would get **{shown(lost, 'token/s')}**."
+    )
+
+
+def with_loss(chapter: Chapter) -> Pipeline:
+    """This run's cluster if each layer lost as much as Groq's own speed leaves unexplained."""
+    return pipeline(chapter, layer_floor=unexplained_by(GROQ))
 
 
 def bound(chapter: Chapter) -> str:
@@ -354,13 +375,11 @@ def when_full(run: Published, length: float) -> tuple[float, float]:
 
 def lost_on_gpus(chapter: Chapter) -> str:
     """What our own GPUs lose in each layer, beside the cluster."""
-    said = " and ".join(
-        f"{chapter.shown(lost_in_layer(key), 's', 2)} on an {catalog.chip_names()[key].name}"
-        for key in OWN_GPUS
-    )
+    words = chapter.words
     return (
-        f"GPUs lose as much: with one request, an eighth of this model leaves {said}, timed by us "
-        "and without any engine. There it is the launch of small kernels, one after the other."
+        "GPUs lose as much: with one request, an eighth of the 70B leaves "
+        f"{words.lost_on_h100} on an H100 and {words.lost_on_h200} on an H200, timed by us "
+        "without any engine. There it is the launch of small kernels, one after the other."
     )
 
 

@@ -47,7 +47,7 @@ def fits(chapter: Chapter) -> bool:
 
 
 def prediction(chapter: Chapter) -> str:
-    """What is predicted for the parameters of the page, if anything."""
+    """What is predicted for the parameters of the page, if anything, with its interval."""
     given, words, shown = chapter.inputs, chapter.words, chapter.shown
     machine = f"{chapter.shown(given.tensor_parallel, 'count')} × {given.chip.name}"
     if not fits(chapter):
@@ -55,12 +55,28 @@ def prediction(chapter: Chapter) -> str:
             f"{given.model.name} does not fit in {machine} at this precision, so nothing is "
             "predicted for it."
         )
+    users = chapter.some(given.concurrency, "user")
     return (
-        f"For {given.model.name} on {machine} with {given.engine.name} and "
-        f"{chapter.shown(given.concurrency, 'count')} requests in flight, this chapter predicts "
-        f"**{words.throughput}** for each GPU, and with {shown(LEVEL, 'share')} probability "
-        f"{words.throughput_low} to {words.throughput_high}. Each request then advances at "
-        f"{words.speed}."
+        f"{given.model.name} on {machine} under {given.engine.name} gives each of {users} "
+        f"**{words.speed}**, by our prediction, and with {shown(LEVEL, 'share')} probability "
+        f"{words.speed_low} to {words.speed_high}."
+    )
+
+
+def beside_article(chapter: Chapter) -> str:
+    """The article's one figure for an H100, beside the prediction of the page."""
+    words = chapter.words
+    start = (
+        f"The article takes {chapter.quoted('h100-throughput')} token/s from each H100, at one "
+        "batch size, from a company's chart {cite}`li2024groq`; how fast a request advances it "
+        "does not say."
+    )
+    if not fits(chapter):
+        return start
+    return (
+        f"{start} With the lengths, the model and the engine of this page each GPU gives "
+        f"**{words.throughput}** ({words.throughput_low} to {words.throughput_high}): the figure "
+        "is a point on a curve."
     )
 
 
@@ -103,7 +119,7 @@ def time_by_parts(chapter: Chapter) -> HTML:
             told_apart(present)["color"].legend(alt.Legend(columns=2)),
             order="Order:Q",
         ),
-        title="What takes the time of a token",
+        title=_headline(table),
         description=(
             f"Stacked bars of the time per output token of {chapter.inputs.model.name} by what "
             "takes it, for rising numbers of requests in flight, on four chips. Reading weights "
@@ -113,6 +129,19 @@ def time_by_parts(chapter: Chapter) -> HTML:
         height=330,
         data=table.rename(columns={part: f"{part} (ms)" for part in PARTS}),
     )
+
+
+def _headline(table: pd.DataFrame) -> str:
+    """What the bars of a token's time show, if it is so on every chip."""
+    few, many = table.iloc[: len(CHIPS)], table.iloc[-len(CHIPS) :]
+    chips = list(PARTS)
+    weights = few[["weights", "experts", "floor of layers"]].sum(axis=1)
+    if not (weights > few[chips].sum(axis=1) / 2).all():
+        return "What takes the time of a token"
+    rest = many[chips].sum(axis=1) - many[["weights", "experts", "floor of layers"]].sum(axis=1)
+    if not (rest > many[chips].sum(axis=1) / 2).all():
+        return "Weights and layers take most of a token's time"
+    return "One user waits for weights and layers, many wait for each other"
 
 
 def largest_part(chapter: Chapter) -> str:
@@ -216,16 +245,4 @@ def measured_rooflines(chapter: Chapter) -> HTML:
         ),
         height=300,
         data=table,
-    )
-
-
-def point_on_a_curve(chapter: Chapter) -> str:
-    """What the article's one figure is, beside the prediction of the page."""
-    if not fits(chapter):
-        return ""
-    words = chapter.words
-    return (
-        f"{chapter.quoted('h100-throughput')} token/s from an H100 is a point on a curve: with the "
-        f"lengths, the model and the engine of this page the same card gives {words.throughput}, "
-        f"at {words.speed} for each request."
     )

@@ -1,4 +1,4 @@
-"""The two machines side by side: on several scales, and the journey of a token through each."""
+"""The two machines side by side, on several scales."""
 
 from __future__ import annotations
 
@@ -6,46 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
 from inference_economics.catalog import Chip
-from inference_economics.chapters.occupancy import pipeline
+from inference_economics.chapters.occupancy import GROQ, pipeline
 from inference_economics.choices import has_shape
 from inference_economics.formulas.batching import cluster_throughput
 from inference_economics.formulas.occupancy import speed_of_request
 from inference_economics.machines.clusters import ENGINE
-from inference_economics.machines.pipeline import LIMITS, Pipeline, token_times
+from inference_economics.machines.pipeline import Pipeline
 from inference_economics.machines.published import unexplained_by
 from inference_economics.serving.constants import constants_of
 from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import Served, run_on, serve
 from reckoner.declare.units import shown, some
 from reckoner.show import drawing, stepped
-from reckoner.show.charts import Axis, Names, Style, texts, told_apart
 from reckoner.show.drawing import Fill, Square
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 GPU = "h100_sxm"
-LOST = "groq_llama2_70b.output_speed"
-"""The speed that says how much time the cluster is taken to lose in each layer."""
 SRAM, HBM = colour("1"), colour("2")
 BATCHES = (1, 8, 32, 128, 512)
 PRICES = {"groq_lpu": "article.groq_card_price", GPU: f"{GPU}.price"}
-
-PARTS = {
-    "weights read": Style("2"),
-    "multiplying": Style("6"),
-    "caches read": Style("3"),
-    "sending": Style("4"),
-    "floor of stages": Style("5"),
-    "the engine": Style("axis"),
-    "unexplained": Style("1"),
-}
-"""What takes the time of a token."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +59,7 @@ class Pair:
 def pair(chapter: Chapter, batch: float) -> Pair:
     """Both machines with another batch than this page's."""
     given = chapter.inputs
-    cluster = pipeline(chapter, batch_size=batch, layer_floor=unexplained_by(LOST))
+    cluster = pipeline(chapter, batch_size=batch, layer_floor=unexplained_by(GROQ))
     return Pair(given.chip, batch, cluster, _served(given, batch))
 
 
@@ -215,106 +200,4 @@ def _step(chapter: Chapter, both: Pair) -> stepped.Step:
         f"{said[0].upper()}{said[1:]}.",
         f'{legend}<div class="drawing-groups">{groups}</div>'
         + drawing.squares("Bytes a second, for one chip", wires()),
-    )
-
-
-# The journey of a token
-
-
-def parts_of_cluster(found: Pipeline) -> dict[str, float]:
-    """What takes the time of a token in the cluster, in seconds."""
-    weights, products, caches, latency, sent, unexplained = (
-        float(token_times(found)[limit]) for limit in LIMITS
-    )
-    times = weights, products, caches, latency + sent, 0.0, 0.0, unexplained
-    return dict(zip(PARTS, times, strict=True))
-
-
-def parts_of_gpus(served: Served) -> dict[str, float]:
-    """What takes the time of a step of the GPUs, in seconds; no newcomer's prompt counted."""
-    reads = served.weights_time >= served.product_time
-    matrices = served.matrix_time + served.expert_time
-    times = (
-        matrices * reads, matrices * (not reads), served.kv_time, served.reduce_time,
-        served.floor_time, served.host_time, 0.0,
-    )  # fmt: skip
-    level = float(served.series_level)
-    return {part: level * float(time) for part, time in zip(PARTS, times, strict=True)}
-
-
-def journey(chapter: Chapter) -> HTML:
-    """Where the time of a token goes, on both machines and one axis."""
-    both = pair(chapter, chapter.inputs.batch_size)
-    cluster = f"{some(both.cluster.cards, 'card')}"
-    found = {cluster: parts_of_cluster(both.cluster)}
-    if both.gpus:
-        found[_gpus()] = parts_of_gpus(both.gpus)
-    totals = {name: sum(parts.values()) for name, parts in found.items()}
-    rows = pd.DataFrame(
-        {"y": name, "kind": part, "x": 1e3 * time, "order": n}
-        for name, parts in found.items()
-        for n, (part, time) in enumerate(parts.items())
-        if time > 0
-    )
-    x = Axis("Time of a token (ms)", scale={"domain": [0, 1.35e3 * max(totals.values())]})
-    y = Names("Machine", list(found), {"titlePadding": 12})
-    present = {part: PARTS[part] for part in PARTS if part in set(rows["kind"])}
-    colours = told_apart(present)["color"].legend(alt.Legend(columns=2))
-    said = [str(shown(total, "s")) for total in totals.values()]
-    layers = shown(both.cluster.layers, "count")
-    lost = found[cluster]["unexplained"] / totals[cluster]
-    return chapter.drawn(
-        alt.Chart(rows)
-        .mark_bar(height=26)
-        .encode(x.channel(alt.X, "x"), y.channel(alt.Y, "y"), colours, order="order:Q"),
-        texts([1e3 * total for total in totals.values()], list(totals), said, x, y, dx=6),
-        title=f"Most of a token's way through the cluster is unexplained: {shown(lost, 'share')}"
-        if lost > 0.5
-        else "A token's way through the cluster",
-        description=(
-            f"Stacked bars of the time of one token with {some(both.batch, 'request')} in flight: "
-            + "; ".join(
-                f"{name} "
-                + ", ".join(f"{part} {shown(time, 's')}" for part, time in parts.items() if time)
-                for name, parts in found.items()
-            )
-            + f". The model has {layers} layers."
-        ),
-        height=230,
-        data=pd.DataFrame(
-            {
-                "Part": list(PARTS),
-                **{
-                    f"{name} (ms)": [1e3 * t for t in parts.values()]
-                    for name, parts in found.items()
-                },
-                "A layer of the cluster (µs)": [
-                    1e6 * time / both.cluster.layers for time in found[cluster].values()
-                ],
-            }
-        ),
-    )
-
-
-def told(chapter: Chapter) -> str:
-    """The journey in words: a layer of the cluster, and a step of the GPUs."""
-    both = pair(chapter, chapter.inputs.batch_size)
-    layers = both.cluster.layers
-    parts = {name: time / layers for name, time in parts_of_cluster(both.cluster).items()}
-    work = sum(parts[name] for name in ("weights read", "multiplying", "caches read"))
-    text = (
-        f"A token takes {shown(both.cluster.time_per_token, 's')} through {shown(layers, 'count')} "
-        f"layers. For each of them the cards read and multiply for {shown(work, 's')}, at the same "
-        f"time where they can; they send for {shown(parts['sending'], 's')}; and "
-        f"{shown(parts['unexplained'], 's')} are missing."
-    )
-    if both.gpus is None:
-        return text
-    parts = parts_of_gpus(both.gpus)
-    longest = max(parts, key=lambda part: parts[part])
-    return (
-        f"{text} A step of the GPUs takes {shown(sum(parts.values()), 's')}, none of it "
-        f"unexplained but some of it fitted, and the longest part is {longest}: "
-        f"{shown(parts[longest], 's')}. They have one more task, to read the prompts of newcomers "
-        "({doc}`serving`), which is left out here as it is for the cluster."
     )

@@ -102,6 +102,14 @@ def top(study: Study) -> str:
     return f"One input decides most: the {found['label'][0]}, with {share} of the spread."
 
 
+def as_maker(odds: tuple[float, float], nobody: float) -> str:
+    """In how many samples either side is the cheaper; `odds` of SRAM and of GPUs."""
+    if nobody == 1:
+        return "nobody gives this speed in any sample."
+    sram, gpus = (shown(share, "share", 2) for share in odds)
+    return f"the SRAM cluster is the cheaper in {sram} of the samples, GPUs in {gpus}."
+
+
 def _ratio(ratio: float) -> str:
     """A ratio of costs, or that only one chip gives the speed."""
     if math.isinf(ratio):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from inference_economics.formulas.serving import attention_time
 from inference_economics.machines.frontier import Machine, Options
 from inference_economics.machines.pipeline import (
     NETWORK_ARGUMENTS,
+    Pipeline,
     peak_compute,
     spatial_frontier,
     spatial_pipeline,
@@ -33,7 +34,9 @@ from inference_economics.serving.engines import precision_of
 from inference_economics.serving.model import run_on, serve
 from inference_economics.units import (
     Bytes,
+    Count,
     Ratio,
+    Seconds,
     Tokens,
 )
 from reckoner.declare.numeric import where
@@ -70,6 +73,32 @@ def _grid(
     return wide.reshape(shape), many.reshape(shape)
 
 
+def time_of_prompts(
+    model: Model,
+    chip: Chip,
+    decode: Pipeline,
+    width: Count,
+    input_tokens: Tokens,
+    **sizes: Any,
+) -> Seconds:
+    """Mean time for which a newcomer's prompt, as one micro-batch, keeps each stage busy.
+
+    Args:
+        model: the model.
+        chip: the SRAM chip.
+        decode: the pipeline that the newcomer joins.
+        width: cards of each stage.
+        input_tokens: of the prompt.
+        **sizes: bytes of weights and caches, and the network, as `spatial_pipeline` takes them.
+    """
+    prompt = spatial_pipeline(model, chip, input_tokens, width, width, context_length=0, **sizes)
+    compute = sizes["compute_share"] * peak_compute(chip)
+    own = attention_time(
+        model.layers, attention_width(model), input_tokens, decode.cards, 1.0, compute
+    )
+    return work_of_prefill(model.layers, prompt.layer_time, decode.stages, own)
+
+
 @formulary.procedure
 def sram_options(
     model: Model,
@@ -103,20 +132,11 @@ def sram_options(
     decode = spatial_frontier(
         model, chip, batch, width, context_length=context_length, **sizes, **network
     )
-    input_tokens = context_length - output_tokens
-    prompt = spatial_pipeline(
-        model, chip, input_tokens, width, width, context_length=0, **sizes, **network
-    )
-    compute = network["compute_share"] * peak_compute(chip)
-    own = attention_time(
-        model.layers, attention_width(model), input_tokens, decode.cards, 1.0, compute
+    prompts = time_of_prompts(
+        model, chip, decode, width, context_length - output_tokens, **sizes, **network
     )
     time = output_time_with_newcomers(
-        decode.time_per_token,
-        decode.occupancy,
-        batch,
-        work_of_prefill(model.layers, prompt.layer_time, decode.stages, own),
-        output_tokens,
+        decode.time_per_token, decode.occupancy, batch, prompts, output_tokens
     )
     speed = speed_of_request(time)
     throughput = cluster_throughput(batch, speed)
@@ -154,11 +174,7 @@ def gpu_options(
     lengths = {"context_length": context_length, "output_tokens": output_tokens}
     pairs = _pairs(bytes_per_parameter, bytes_per_element)
     ways = [_of_format(model, gpu, engine, *sizes, growth, **lengths) for sizes, _ in pairs]
-    if len(pairs) == 1:
-        return ways[0]
-    chosen = [mask for _, mask in pairs]
-    speed = np.select(chosen, [way.speed for way in ways])
-    seconds = np.select(chosen, [way.card_seconds for way in ways])
+    speed, seconds = _joined(pairs, [(way.speed, way.card_seconds) for way in ways])
     first = ways[0]
     return Options(first.tensor_parallel, first.batch_size, first.cards, speed, seconds)
 
@@ -170,6 +186,14 @@ def _pairs(weight: Any, element: Any) -> list[tuple[tuple[Any, Any], Any]]:
     weights, elements = np.broadcast_arrays(weight, element)
     pairs = dict.fromkeys(zip(weights.ravel(), elements.ravel(), strict=True))
     return [((one, other), (weights == one) & (elements == other)) for one, other in pairs]
+
+
+def _joined(pairs: list[tuple[tuple[Any, Any], Any]], found: Sequence[tuple[Any, Any]]) -> Any:
+    """Both numbers that were found for each pair of sizes, each where its pair stands."""
+    if len(pairs) == 1:
+        return found[0]
+    masks = [mask for _, mask in pairs]
+    return tuple(np.select(masks, list(numbers)) for numbers in zip(*found, strict=True))
 
 
 def _of_format(
@@ -214,10 +238,7 @@ def interval(
         interval_of(engine, model, gpu, precision_of(size, gpu), LEVEL)["output_time"]
         for (size, _), _ in pairs
     ]
-    if len(pairs) == 1:
-        return ends[0]
-    chosen = [mask for _, mask in pairs]
-    low, high = (np.select(chosen, list(end)) for end in zip(*ends, strict=True))
+    low, high = _joined(pairs, ends)
     return low, high
 
 

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from inference_economics import catalog
-from inference_economics.formulas.capacity import parameter_count
-from inference_economics.quantities import DATA
+from inference_economics.formulas.capacity import parameter_count, weights
+from inference_economics.formulas.occupancy import unexplained_in_layer
+from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
 from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
 from inference_economics.serving.runs import read_measured, runs, static_runs
 from inference_economics.units import Seconds
+from reckoner.declare.trace import read
 
 LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
@@ -112,6 +114,7 @@ def on_a100() -> pd.DataFrame:
     return held.assign(error=held["predicted_ms"] / held["measured_ms"] - 1)
 
 
+@cache
 def steps_of(system: str) -> pd.DataFrame:
     """The decoding steps through all layers that were timed on one of our own GPUs."""
     numbers = ("batch", "context", "layers", "shards", "value")
@@ -126,18 +129,22 @@ TIMED = "llama2_70b"
 """The model whose shape was timed."""
 
 
+@formulary.procedure
 def lost_in_layer(system: str) -> Seconds:
-    """Time of each layer on one of our own GPUs that reading its weights does not take.
+    """Time of each layer of a step that we timed on a GPU, beyond reading the weights.
 
     At the datasheet's bandwidth, with one request on the card's share of the model: what launch,
-    synchronization and small kernels leave, as a published speed leaves it of a cluster.
+    synchronization and small kernels leave, as a published speed leaves it of a cluster. The steps
+    are in `measured/gpu_SYSTEM.csv`.
     """
     steps = steps_of(system)
     alone = steps[(steps["batch"] == 1) & (steps["shards"] > 1)]
     step = alone.sort_values("context").iloc[0]
     model, chip = catalog.model(TIMED), catalog.chip(system)
-    weights = parameter_count(model) * catalog.value("fp8.bytes_per_parameter") / step["shards"]
-    return float((step["value"] / 1e3 - weights / chip.memory_bandwidth) / step["layers"])
+    held = weights(parameter_count(model), catalog.value("fp8.bytes_per_parameter"))
+    read_time = held / step["shards"] / chip.memory_bandwidth
+    step_time = read(f"{system}.decode_step", step["value"] / 1e3)
+    return unexplained_in_layer(step_time, read_time, step["layers"])
 
 
 @cache

@@ -17,6 +17,7 @@ from inference_economics.machines.pipeline import (
     peak_compute,
     spatial_pipeline,
 )
+from inference_economics.serving.accuracy import lost_in_layer
 from inference_economics.units import (
     Bytes,
     BytesPerSecond,
@@ -136,6 +137,10 @@ def conclude(
     node_wires = (node, *wires[1:])
     of_node = spatial_pipeline(model, chip, 1, node, node, *sizes, *node_wires)
     node_all_reduce: Seconds = of_node.all_reduce_time
+
+    # what our own GPUs lose, as a published speed loses it
+    lost_on_h100: Seconds = lost_in_layer("h100_sxm")
+    lost_on_h200: Seconds = lost_in_layer("h200_sxm")
 
     # the chips on which Groq ran LLaMA-2 70B
     groq_cards: Count = catalog.value("groq_deployment.chips_llama2_70b")
