@@ -46,6 +46,23 @@ def prefill_operations(
     return 2 * active_parameters * prefix_tokens + 2 * layers * attention_width * prefix_tokens**2
 
 
+@formula(
+    gives="decode_operations", source="pope2022scaling; austin2025scaling, transformers chapter"
+)
+def decode_operations(
+    active_parameters: Count,
+    layers: Count,
+    attention_width: Count,
+    context_length: Tokens,
+    batch_size: Count,
+) -> Flop:
+    """Multiplications and additions of one decoding step.
+
+    Two for each weight and sequence, and four for each token attended to, layer and unit of width.
+    """
+    return batch_size * (2 * active_parameters + 4 * layers * attention_width * context_length)
+
+
 @formula(gives="recompute_time", source="definition of utilization; pope2022scaling")
 def prefill_time(
     prefill_operations: Flop, chips: Count, compute: FlopPerSecond, utilization: Share

@@ -15,6 +15,7 @@ from inference_economics.catalog.own import CHIP_FILE, MODEL_FILE, chip, model
 from inference_economics.formulas.layers import splits
 from inference_economics.serving.engines import ENGINES, PRECISIONS
 from inference_economics.serving.model import NEEDS_OF_CHIP
+from inference_economics.serving.own_kernels import with_own_kernels
 from inference_economics.serving.predict import PREDICTED, calibrated, predict
 from inference_economics.serving.rows import NEEDED, model_of
 from inference_economics.serving.runs import layout, models_of_runs
@@ -250,7 +251,11 @@ def _checked(
 
 
 def predicted_table(
-    path: Path, own: Iterable[Path] = (), level: float = 0.9, calibrate: Path | None = None
+    path: Path,
+    own: Iterable[Path] = (),
+    level: float = 0.9,
+    calibrate: Path | None = None,
+    measured: Iterable[tuple[str, Path]] = (),
 ) -> pd.DataFrame:
     """The rows of a file, as they stand there, with the predicted columns.
 
@@ -259,20 +264,22 @@ def predicted_table(
         own: files of one's own chips and models.
         level: the share of measurements that the intervals are to hold.
         calibrate: runs of one's own, with a column `tpot_ms` and perhaps `ttft_ms`.
+        measured: chips by name, and what `spacetime measure` wrote on each.
 
     Raises:
         DataError: a cell is wrong; the message names file, line and column, and what to do.
     """
     chips, models = own_records(own)
+    chips |= measured_chips(measured, chips)
     known = None
     if calibrate is not None:
-        _, measured = _checked(calibrate, chips, models)
-        if "tpot_ms" not in measured or measured["tpot_ms"].isna().any():
+        _, runs = _checked(calibrate, chips, models)
+        if "tpot_ms" not in runs or runs["tpot_ms"].isna().any():
             raise DataError(
                 f"{calibrate}, column 'tpot_ms': a measured time per output token is needed in "
                 "each row; add it in milliseconds"
             )
-        known = calibrated(measured, chips, models)
+        known = calibrated(runs, chips, models)
     rows, table = _checked(path, chips, models)
     try:
         found = predict(table, level, chips, models, known=known)
@@ -283,6 +290,35 @@ def predicted_table(
         "limit", "seen", "outside",
     ]  # fmt: skip
     return rows.assign(**{name: found[name] for name in written})
+
+
+def measured_chips(
+    measured: Iterable[tuple[str, Path]], own: Mapping[str, Chip]
+) -> dict[str, Chip]:
+    """Chips by their names in the rows, each with what its file of measured rows shows of it.
+
+    Args:
+        measured: names, as in the column `system`, and files that `spacetime measure` wrote.
+        own: one's own chips by name.
+
+    Raises:
+        DataError: a chip is not known, or a file is wrong or shows nothing of it.
+    """
+    found: dict[str, Chip] = {}
+    for name, path in measured:
+        if name not in own and not CHIP_FILE.takes(name) and name not in catalog.chip_names():
+            known = [*catalog.chip_names(), *own]
+            raise DataError(f"--measured {name}: no such chip{nearest(name, known) or ''}")
+        found[name] = with_own_kernels(own[name] if name in own else chip(name), path)
+    return found
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """A chip's name and a path, from NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise DataError(f"--measured {text[:80]!r}: write CHIP=FILE, as in h100_sxm=rows.csv")
+    return name, Path(path)
 
 
 @click.command(name="predict")
@@ -304,8 +340,18 @@ def predicted_table(
     "--calibrate", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Runs of your own, with tpot_ms and perhaps ttft_ms: two or three tell a series' level.",
 )  # fmt: skip
+@click.option(
+    "--measured", multiple=True, metavar="CHIP=FILE",
+    help="Rows that `spacetime measure` wrote on a chip of the column system: what its own kernels "
+    "reach stands for what is taken from other chips.",
+)  # fmt: skip
 def command(
-    rows: Path, output: Path, own: tuple[Path, ...], level: float, calibrate: Path | None
+    rows: Path,
+    output: Path,
+    own: tuple[Path, ...],
+    level: float,
+    calibrate: Path | None,
+    measured: tuple[str, ...],
 ) -> None:
     """Predict time to first token, time per output token and throughput of serving runs.
 
@@ -318,7 +364,7 @@ def command(
     is.
     """
     try:
-        table = predicted_table(rows, own, level, calibrate)
+        table = predicted_table(rows, own, level, calibrate, map(_named, measured))
         put(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except DataError as error:
         raise click.ClickException(str(error)) from None

@@ -128,11 +128,37 @@ def of_chip(
         experts: format of the experts.
         cache_format: of the KV cache.
     """
+    forms = _forms(common, experts, cache_format)
+    found = {name: kernels.constant(name, chip, engine, forms.get(name, "")) for name in OF_CHIP}
+    return found | {"new": float("fp4_compute" in chip.values)}
+
+
+def spread_of_chip(
+    chip: Chip, engine: str, common: str, experts: str, cache_format: str
+) -> dict[str, float]:
+    """How far the constants of a chip may lie from those that are taken, by `spread_name`.
+
+    The arguments are those of `of_chip`; the values are deviations of the logarithm, and zero
+    where tables or the user's own measurements show the constant.
+    """
+    forms = _forms(common, experts, cache_format)
+    return {
+        spread_name(name): kernels.spread(name, chip, engine, forms.get(name, ""))
+        for name in OF_CHIP
+    }
+
+
+def spread_name(constant: str) -> str:
+    """What the spread of a constant is called among the columns of runs."""
+    return f"{constant}_spread"
+
+
+def _forms(common: str, experts: str, cache_format: str) -> dict[str, str]:
+    """The format that each constant of a chip depends on."""
     forms = {"bandwidth_share": common, "compute_share": common, "cache_share": cache_format}
     forms |= dict.fromkeys(("expert_bandwidth_share", "expert_compute_share", "expert_floor"),
                            experts)  # fmt: skip
-    found = {name: kernels.constant(name, chip, engine, forms.get(name, "")) for name in OF_CHIP}
-    return found | {"new": float("fp4_compute" in chip.values)}
+    return forms
 
 
 def combined(chip: Mapping[str, Any], server: Mapping[str, Any], mixed: Any) -> Constants:

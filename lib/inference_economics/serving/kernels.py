@@ -79,26 +79,66 @@ def reached() -> pd.DataFrame:
 def constant(quantity: str, chip: Chip, engine: str = "", form: str = "") -> float:
     """A constant of a chip; of one without tables, the mean of those of its generation.
 
+    What a user measured of a chip, `own_name` among its values, comes before all others.
+
     Args:
         quantity: which one.
         chip: of the catalog, or one's own.
         engine: whose kernels, where that matters.
         form: format of the weights or the cache, where it matters.
     """
+    if own_name(quantity, form) in chip.values:
+        return float(chip.values[own_name(quantity, form)])
     value = _constant(quantity, chip.key, "fp4_compute" in chip.values, engine, form)
     found: float = read(f"{chip.key}.{quantity}", value)
     return found
 
 
+def own_name(quantity: str, form: str) -> str:
+    """What a constant is called among the values of a chip whose user measured it."""
+    return f"{quantity} {form}"
+
+
+def spread(quantity: str, chip: Chip, engine: str = "", form: str = "") -> float:
+    """How far a constant of a chip may lie from what is taken for it, as a logarithm's deviation.
+
+    A chip with tables, or one that its user measured, is known; any other one takes the spread of
+    those that have tables.
+
+    Args:
+        quantity: which one.
+        chip: of the catalog, or one's own.
+        engine: whose kernels, where that matters.
+        form: format of the weights or the cache, where it matters.
+    """
+    if own_name(quantity, form) in chip.values:
+        return 0.0
+    return _spread(quantity, chip.key, engine, form)
+
+
+@cache
+def _spread(quantity: str, key: str, engine: str, form: str) -> float:
+    rows = _rows_of(quantity, engine, form)
+    chips = {row["system"] for row in rows}
+    if key in chips:
+        return 0.0
+    means = [np.mean([np.log(r["value"]) for r in rows if r["system"] == name]) for name in chips]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+
+
 @cache
 def _constant(quantity: str, key: str, new: bool, engine: str, form: str) -> float:
-    rows = [row for row in _rows() if row["quantity"] == quantity and row["engine"] in ("", engine)]
-    if any(row["format"] == form for row in rows):
-        rows = [row for row in rows if row["format"] == form]
+    rows = _rows_of(quantity, engine, form)
     kin = [row for row in rows if row["system"] in SERVED]
     own = [row for row in rows if row["system"] == key]
     found = own or [row for row in kin if row["new"] == new] or kin
     return float(np.exp(np.mean([np.log(row["value"]) for row in found])))
+
+
+def _rows_of(quantity: str, engine: str, form: str) -> list[dict[str, Any]]:
+    """The stored rows of a constant; of all formats where none is of the one asked for."""
+    rows = [row for row in _rows() if row["quantity"] == quantity and row["engine"] in ("", engine)]
+    return [row for row in rows if row["format"] == form] or rows
 
 
 SERVED = ("h100_sxm", "h200_sxm", "b200_sxm")
@@ -122,7 +162,7 @@ def _fitted(times: Vector, start: list[float], of: Callable[[Vector], Vector]) -
     return np.asarray(np.exp(least_squares(errors, np.log(start), loss="soft_l1", f_scale=0.1).x))
 
 
-def _roofline(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
+def roofline(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
     """Share of bandwidth, share of compute and floor of a kernel."""
     return _fitted(times, [0.8, 0.5, 1e-5], lambda x: (
         (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25 + x[2])  # fmt: skip
@@ -152,7 +192,7 @@ def _gemm(table: pd.DataFrame) -> Found:
         if form == "fp4" and not chip.has("fp4_compute"):
             continue
         moved, done = work(rows, form)
-        found = _roofline(moved / chip.memory_bandwidth, done / peak(chip, form), _seconds(rows))
+        found = roofline(moved / chip.memory_bandwidth, done / peak(chip, form), _seconds(rows))
         names = ("bandwidth_share", "compute_share")
         yield system, engine, form, dict(zip(names, found[:2], strict=True)), len(rows)
 
@@ -175,7 +215,7 @@ def _experts(table: pd.DataFrame) -> Found:
         split = rows["moe_ep_size"].to_numpy(float)
         touched = experts / split * (1 - (1 - chosen / experts) ** tokens)
         size = catalog.value(f"{form}.bytes_per_parameter")
-        found = _roofline(
+        found = roofline(
             touched * one * size / chip.memory_bandwidth,
             2 * tokens * chosen * one / split / peak(chip, form),
             _seconds(rows),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from inference_economics.catalog import Chip, Model
+from inference_economics.serving.constants import OF_CHIP, spread_name
 from inference_economics.serving.engines import BLANK_PRECISION
 from inference_economics.serving.levels import (
     QUANTITIES,
@@ -211,9 +212,10 @@ def predict(
     series = named_series(rows, models or {})
     fits = _weights(run) < run.memory * run.tensor_parallel * run.data_parallel
     out, faster = rows.copy(), _if_guessing(rows, run, chips, models, values, served)
-    factors = {}
+    factors, unknown = {}, unknown_kernels(rows, chips, models, values)
     for quantity in QUANTITIES:
         middle, width = drawn(series, quantity, known)
+        width = np.hypot(width, unknown[quantity])
         bound = factor(width, level)
         low = np.exp(middle) * np.minimum(1 / bound, faster / factor(width, _BELOW))
         factors[quantity] = (np.exp(middle), low, np.exp(middle) * bound)
@@ -230,6 +232,40 @@ def predict(
     out["seen"] = seen(series, known)
     out["outside"] = outside(rows, run, models or {})
     return out
+
+
+def unknown_kernels(
+    rows: pd.DataFrame,
+    chips: Mapping[str, Chip] | None = None,
+    models: Mapping[str, Model] | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
+) -> dict[str, np.ndarray[Any, Any]]:
+    """What each row's times gain in width, by quantity, where nobody measured its chip's kernels.
+
+    Each constant is moved by its spread, and the changes of the logarithm add up as variances. A
+    chip with tables gains nothing, nor one whose user measured it.
+
+    Args:
+        rows: runs, as `predict` takes them.
+        chips: one's own chips by name.
+        models: one's own models by name.
+        values: constants of each engine, if not the fitted ones.
+    """
+    run, chip = run_of(rows, chips, models)
+    found = {quantity: np.zeros(len(rows)) for quantity in QUANTITIES}
+
+    def served(of: Mapping[str, Any]) -> Served:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return serve(run, constants_of(rows["backend"], of, values))
+
+    moved = [name for name in OF_CHIP if chip[spread_name(name)].any()]
+    middle = served(chip) if moved else None
+    for name in moved:
+        other = served({**chip, name: chip[name] * np.exp(chip[spread_name(name)])})
+        for quantity, width in found.items():
+            change = np.log(getattr(other, quantity) / getattr(middle, quantity))
+            found[quantity] = np.hypot(width, np.nan_to_num(change))
+    return found
 
 
 _BELOW = 0.5

@@ -12,7 +12,15 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.catalog import Chip, Model
 from inference_economics.formulas.kv_cache import model_kv_cache, model_kv_read
-from inference_economics.serving.constants import OF_CHIP, Constants, combined, fitted, of_chip
+from inference_economics.serving.constants import (
+    OF_CHIP,
+    Constants,
+    combined,
+    fitted,
+    of_chip,
+    spread_name,
+    spread_of_chip,
+)
 from inference_economics.serving.engines import (
     BLANK_PRECISION,
     ENGINES,
@@ -26,6 +34,9 @@ from inference_economics.serving.runs import layout, models_of_runs, settings
 from inference_economics.serving.shape import Shape, shape_of
 
 Column = npt.NDArray[np.float64]
+
+SPREADS = tuple(map(spread_name, OF_CHIP))
+"""The columns that say how far a chip's constants may lie from those that are taken."""
 
 NEEDED = ("model", "system", "backend", "precision", "isl", "osl", "concurrency", "tp")
 """The columns that a row to predict must have; `attention_dp` is one where it is missing."""
@@ -110,7 +121,7 @@ def run_of(
         memory_share=share,
         **{name: rows[name].to_numpy(float) for name in ("drafted", "batch_wait", "waves")},
     )
-    return run, {name: column[name] for name in (*OF_CHIP, "new", "mixed")}
+    return run, {name: column[name] for name in (*OF_CHIP, *SPREADS, "new", "mixed")}
 
 
 def _kind(
@@ -126,6 +137,7 @@ def _kind(
     forms = forms_of(model, chip, weights, kv_bytes)
     return {field.name: float(getattr(shape, field.name)) for field in fields(Shape)} | {
         **of_chip(chip, engine, *forms),
+        **spread_of_chip(chip, engine, *forms),
         "mixed": float(model.has("experts")),
         "memory": chip.memory,
         "memory_bandwidth": chip.memory_bandwidth,

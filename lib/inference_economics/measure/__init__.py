@@ -1,0 +1,1 @@
+"""The kit: what a machine reaches, measured for the argument of the book."""

@@ -1,0 +1,124 @@
+"""What cores read together of data of a given size, each its own share of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_economics.measure.machine import cores
+from inference_economics.measure.reader import WORD
+from inference_economics.measure.timing import Repeats
+
+SWEEP = 2e9
+"""Bytes that cores read in a repeat, about; what is larger is read once."""
+AHEAD = 0.003
+"""Seconds from the word to begin until all begin at one moment."""
+SHARE = 2**17
+"""Bytes of a core in the smallest working set: less, and the calls would be what takes the time."""
+LARGEST_OF_CACHE, LARGEST = 8.0, 256e6
+"""The largest working set: so many times the shared cache, or so many bytes if that is more."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Processes that read, each bound to a core.
+
+    Attributes:
+        processes: of `reader`, one for each core.
+        sweep: bytes that are read in a repeat, about.
+    """
+
+    processes: list[subprocess.Popen[str]]
+    sweep: float = SWEEP
+
+    def once(self, size: int, together: int) -> float:
+        """Bytes a second that so many cores read of `size` bytes in all."""
+        share, readers = size // together // WORD * WORD, self.processes[:together]
+        for each in readers:
+            _tell(each, f"hold {share}")
+        for each in readers:
+            _answer(each)
+        times, moment = max(1, round(self.sweep / size)), time.perf_counter() + AHEAD
+        for each in readers:
+            _tell(each, f"read {moment} {times}")
+        moments = [[float(word) for word in _answer(each)] for each in readers]
+        took = max(end for _, end in moments) - min(begin for begin, _ in moments)
+        return share * together * times / took
+
+    def compared(self, size: int, repeats: int) -> dict[int, Repeats]:
+        """What 1, 2, 4 and so on, and all cores read of one size; they take turns."""
+        numbers = numbers_of_cores(len(self.processes))
+        found: dict[int, list[float]] = {together: [] for together in numbers}
+        for _ in range(repeats):
+            for together, values in found.items():
+                values.append(self.once(size, together))
+        return {together: Repeats(tuple(values)) for together, values in found.items()}
+
+
+def _tell(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    try:
+        print(line, file=process.stdin, flush=True)
+    except OSError:
+        raise MemoryError("a reading process is gone") from None
+
+
+def _answer(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    words = process.stdout.readline().split()
+    if not words:
+        raise MemoryError("a reading process is gone")
+    return words
+
+
+def numbers_of_cores(most: int) -> list[int]:
+    """1, 2, 4 and so on, and all."""
+    doubled = [2**power for power in range(int(math.log2(most)) + 1)]
+    return sorted({*doubled, most})
+
+
+@contextmanager
+def readers(sweep: float = SWEEP) -> Iterator[Readers]:
+    """A process for each core; they end with the block, and with this process."""
+    command = [sys.executable, "-m", "inference_economics.measure.reader"]
+    library = str(Path(__file__).parents[2])
+    path = os.pathsep.join([library, *filter(None, [os.environ.get("PYTHONPATH")])])
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for core in cores():
+            processes.append(
+                subprocess.Popen(
+                    [*command, str(core)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL, text=True, env=os.environ | {"PYTHONPATH": path},
+                )
+            )  # fmt: skip
+        yield Readers(processes, sweep)
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.communicate()
+
+
+def sizes(cache: float, core_cache: float, many: int, most: float) -> list[int]:
+    """Working sets from small to what fits no cache: octaves, and finer where shares begin to fit.
+
+    Args:
+        cache: bytes of the shared cache.
+        core_cache: bytes of the cache of one core.
+        many: cores.
+        most: bytes that may be taken.
+    """
+    top = max(min(max(LARGEST_OF_CACHE * cache, LARGEST), most), SHARE * many)
+    least = SHARE * many
+    octaves = [least * 2**power for power in range(int(math.log2(top / least)) + 1)]
+    finer = [core_cache * many * 2 ** (step / 4) for step in range(-6, 5)]
+    between = [int(size) // 4096 * 4096 for size in finer if least < size <= top]
+    return sorted({*octaves, *between})
