@@ -26,6 +26,7 @@ CHAPTERS = (
     "uncertainty",
     "answer",
     "hindsight",
+    "measure_it_yourself",
     "comparison",
 )
 
