@@ -15,9 +15,9 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 from reckoner.show.own_machine import OwnMachine, size
 
-BATCH = Axis("Requests in the batch (count)", log=True)
+BATCH = Axis("Requests in the batch (count)", True, {"nice": False})
 OUTPUT = Axis("Output of one card (token/s)", log=True)
-CONTEXT = Axis("Tokens in the context (tokens)", log=True)
+CONTEXT = Axis("Tokens in the context (tokens)")
 STEP = Axis("Step against the one at the shortest context (ratio)", scale={"zero": False})
 KERNELS, SERVING = "by its own kernels", "by the model of serving"
 

@@ -136,8 +136,12 @@ def steps(machine: Timed) -> pd.DataFrame:
 def series(rows: pd.DataFrame) -> pd.DataFrame:
     """Steps at rising batch and all else equal: those that reach the largest batch from one."""
     groups = [group for _, group in rows.groupby(GROUP)]
-    best = max(groups, key=lambda group: (group["batch"].max() / group["batch"].min(), len(group)))
-    return best.sort_values("batch")
+
+    def reach(group: pd.DataFrame) -> tuple[float, int, float]:
+        most, least = group["batch"].max(), group["batch"].min()
+        return float(most / least), len(group), float(group["context"].iloc[0])
+
+    return max(groups, key=reach).sort_values("batch")
 
 
 def contexts(rows: pd.DataFrame) -> pd.DataFrame:

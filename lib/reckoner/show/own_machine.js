@@ -328,6 +328,7 @@
     withRows(spec) {
       const { yours, stored, config, letter } = this.data;
       const { width } = this;
+      const kinds = [...new Set([...this.rows, ...stored].map(({ workers }) => workers))].filter((n) => n > 1).sort((a, b) => a - b);
       const layer = spec.layer.map((each) => {
         const encoding = { ...each.encoding };
         for (const [channel, own] of [["color", yours.colour], ["strokeDash", yours.dash]]) {
@@ -335,6 +336,9 @@
           if (told?.field !== "machine") continue;
           const { domain, range } = told.scale;
           encoding[channel] = { ...told, scale: { ...told.scale, domain: [yours.name, ...domain], range: [own, ...range] } };
+        }
+        if (encoding.color?.field === "kind") {
+          encoding.color = { ...encoding.color, legend: { ...encoding.color.legend, values: kinds.map((n) => `${n} workers`) } };
         }
         return { ...each, encoding };
       });

@@ -50,7 +50,7 @@ WORDS = {
 
 PLAN = {
     "alone": [2**power for power in range(14, 29)],
-    "shared": [2**power for power in range(18, 26)],
+    "shared": [2**power for power in range(18, 28)],
     "most": 8,
     "repeats": 5,
     "span": 30,
@@ -157,6 +157,7 @@ class OwnMachine:
             f'<div class="own-machine" id="own-{self.name}">'
             '<div class="own-controls" hidden></div>'
             '<p class="own-said" role="status" hidden></p>'
+            "<noscript><p>To measure here, the page needs JavaScript.</p></noscript>"
             f'<div class="own-stored">{said}</div>{pictures}'
             f'<script type="application/json">{text}</script></div>'
         )
@@ -190,7 +191,7 @@ class OwnMachine:
         } | colour
 
     def _alone(self) -> Any:
-        x, y = _sizes("What one worker reads again and again (bytes)"), Axis(
+        x, y = _sizes("Read again and again (bytes)"), Axis(
             "Read in a second (bytes/s)", log=True,
             scale={"nice": False, "domain": [1, 2 * max(self.beside.values()) / 1e9]},
             ticks={"labelExpr": _RATES},
@@ -220,14 +221,18 @@ class OwnMachine:
         )
 
     def _shared(self) -> Any:
-        x = _sizes("What the workers share (bytes)")
+        x = _sizes("Shared by the workers (bytes)")
         y = Axis("Speed-up for each worker (ratio)", scale={"zero": True})
         counts = sorted({int(n) for n in self.stored["workers"] if n > 1})
         known = [2**n for n in range(1, 4)]
         names = [f"{n} workers" for n in sorted({*counts, *known})]
+        present = [f"{n} workers" for n in counts]
         colours = [figures.colour(str(1 + n % 6)) for n in range(len(names))]
         colour = alt.Color(
-            "kind:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=_STROKES
+            "kind:N",
+            title=None,
+            scale=alt.Scale(domain=names, range=colours),
+            legend=alt.Legend(symbolType="stroke", symbolSize=300, values=present),
         )
         rows = (
             alt.Chart(alt.NamedData("rows"))
