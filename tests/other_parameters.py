@@ -50,6 +50,10 @@ OTHER_PARAMETERS = {
             "card_price": 500.0,
         },
     ),
+    "measure_it_yourself": (
+        {"machine": "h200_sxm", "batch_size": 40, "prefix_tokens": 1000, "chip": "wse_3"},
+        {"batch_size": 1, "prefix_tokens": 20000, "gpu": "a100_sxm_80gb", "speed": 30.0},
+    ),
     "comparison": (
         {"chip_1": "groq_3_lpu", "chip_3": "mi300x", "price_3": 15000.0, "model": "llama31_8b"},
         {

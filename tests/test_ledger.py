@@ -368,7 +368,9 @@ def test_the_articles_conclusion_falls_with_one_kind_of_price_on_both_sides():
 
 def test_nothing_that_rests_on_the_sellers_word_is_called_measured():
     for row in BOOK.again:
-        if row.basis == "measured":
+        if (
+            row.basis == "measured" and row.chapter != "measure_it_yourself"
+        ):  # which has our own rows
             assert row.facts and "Groq," not in BOOK.constants[row.facts].source
     assert ENTRIES["groq-throughput-batch128"].second.basis == "seller's"
 

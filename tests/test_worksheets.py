@@ -29,6 +29,10 @@ by_chapter = pytest.mark.parametrize("chapter", BOOK.chapters)
 UNITS = {row.name: row.unit for row in fitted_rows()}
 UNITS |= {row.quantity: row.unit for row in read_rows(kernels.STORED, kernels.Reached)}
 UNITS |= {"series_level": "ratio", "first_level": "ratio", "decode_step": "s"}
+UNITS |= dict.fromkeys(("shards", "layers", "parameters", "held", "workers", "batch"), "count")
+UNITS |= dict.fromkeys(("weight_bytes", "cache_bytes", "element", "size"), "B")
+UNITS |= {"seconds": "s", "context": "token", "product_rate": "FLOP/s", "power": "W"}
+UNITS |= dict.fromkeys(("bandwidth", "path", "rate"), "B/s")
 UNITS |= {row.quantity: row.unit for row in BOOK.constants.values()}
 UNITS |= {
     p.follows[1]: p.unit for name in BOOK.chapters for p in BOOK.parameters(name) if p.follows

@@ -28,6 +28,7 @@ CHAPTERS = (
     "uncertainty",
     "answer",
     "hindsight",
+    "measure_it_yourself",
     "comparison",
 )
 

@@ -545,6 +545,8 @@
     }
   }
 
+  Object.assign(window.reckonerShared, { copyText, show });
+
   function start() {
     const figures = [...document.querySelectorAll(".live")].map((root) => new Figure(root));
     const near = new IntersectionObserver((entries) => {
