@@ -64,7 +64,7 @@ def compressed(path: Path) -> float:
 def measure(opened: Browser, page: Path) -> None:
     tab = opened.new_page()
     tab.goto(page.as_uri())
-    tab.wait_for_function("document.querySelector('.live')?.reckoner")
+    tab.wait_for_selector(".live-controls:not([hidden])")
     times = tab.evaluate(MOVES, 100)
     paint, script = tab.evaluate(PAINT)
     print(
