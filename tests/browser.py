@@ -25,8 +25,10 @@ def browser():
         opened.close()
 
 
-REFUSED = """addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) =>
-  (window.refused ??= []).push([effectiveDirective, blockedURI, sample].join(" ")), true)"""
+REFUSED = """addEventListener("securitypolicyviolation", (event) => {
+  window.refused ??= [];
+  window.refused.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
+}, true)"""
 """Keeps what a page's policy refused, as it would happen to a reader."""
 
 

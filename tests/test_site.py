@@ -49,10 +49,12 @@ AWAKE = """async () => {
   return { figures: figures.length, numbers: number ? 1 : 0 };
 }"""
 FOREIGN = r"""() => new Promise((done) => {
-  const put = (name, given) => document.body.appendChild(Object.assign(document.createElement(name), given));
+  const put = (name, given) =>
+    document.body.appendChild(Object.assign(document.createElement(name), given));
   window.ran = [];
   put("script", { textContent: "ran.push('a script')" });
-  put("p", { innerHTML: "<b tabindex=0 onfocus=\"ran.push('a handler')\">b</b>" }).firstChild.focus();
+  const handler = "<b tabindex=0 onfocus=\"ran.push('a handler')\">b</b>";
+  put("p", { innerHTML: handler }).firstChild.focus();
   put("a", { href: "javascript:void ran.push('an address')" }).click();
   put("script", { src: "data:text/javascript,ran.push('data')" });
   put("script", { src: "https://example.com/a.js" });

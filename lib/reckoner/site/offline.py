@@ -32,7 +32,7 @@ UNUSED += ["locales", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map"]
 
 _IN_PAGES = {
     # First of all in a page; the page that only leads to another has no head.
-    r'(<meta charset="utf-8" ?/?>|^<meta http-equiv="Refresh" [^>]*>)(?!\s*<meta http-equiv="Con)': (
+    r'(<meta charset="utf-8" ?/?>|^<meta http-equiv="Refresh" [^>]*>)(?!\s*<meta [^>]*Policy)': (
         rf"\1\n    {policy.tag(policy.OF_SITE)}"
     ),
     # What `page.js` does, and the style does where there are no scripts.

@@ -75,7 +75,7 @@ def page_of(notebook: str, pages: Path, numbers: str = "") -> str:
 
 
 def shell(title: str, body: str, style: str = "") -> str:
-    """A page of its own: nothing in it comes from elsewhere, and no script of a name or text runs."""
+    """A page of its own: nothing in it comes from elsewhere, and no foreign script runs."""
     style += _STYLE
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -1,9 +1,9 @@
 """What a page may load and run: its policy, which browsers keep, from a folder too.
 
 No script stands in a page and none is made from text (Vega's expressions are interpreted). What is
-allowed beyond files of the site: pictures within the page, WebAssembly and workers made in the page,
-for a measurement there. Attributes named style stay allowed: the pictures and drawings have colours
-of the theme in them, and a style without a script loads nothing, as pictures come from the site.
+allowed beyond files of the site: pictures within the page, and for a measurement there WebAssembly
+and workers that the page makes. Attributes named style stay allowed: pictures and drawings have the
+theme's colours in them, and with no script and pictures of the site alone they can load nothing.
 """
 
 from __future__ import annotations
