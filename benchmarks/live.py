@@ -74,7 +74,7 @@ def measure(opened: Browser, page: Path) -> dict[str, float]:
     """Times in milliseconds, and the page's weight in KB."""
     tab = opened.new_page()
     tab.goto(page.as_uri())
-    tab.wait_for_function("document.querySelector('.live')?.reckoner")
+    tab.wait_for_selector(".live-controls:not([hidden])")
     times = tab.evaluate(MOVES, 100)
     paint, script = tab.evaluate(PAINT)
     tab.close()

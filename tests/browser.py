@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ def browser():
         opened.close()
 
 
+REFUSED = """addEventListener("securitypolicyviolation", (event) => {
+  window.refused ??= [];
+  window.refused.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
+}, true)"""
+"""Keeps what a page's policy refused, as it would happen to a reader."""
+
+
 @pytest.fixture
 def visit(browser):
     """Opens a page offline; what it asked other hosts for and what failed is in `faults`."""
@@ -38,8 +46,10 @@ def visit(browser):
             accept_downloads=True,
         )
         contexts.append(context)
+        context.add_init_script(REFUSED)
         tab = context.new_page()
         tab.faults = []
+        tab.wait_for_function = lambda asked, arg=None: _until(tab, asked, arg)
         tab.on("pageerror", lambda error: tab.faults.append(f"error: {error}"))
         tab.on("console", lambda message: _note(tab, message.type == "error", message.text))
         tab.on("request", lambda request: _note(tab, _leaves(request.url), request.url))
@@ -50,6 +60,16 @@ def visit(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+def _until(tab, asked, arg, seconds=30):
+    """Wait for something to hold; Playwright's own way makes a function of a text in the page,
+    which the page's policy refuses."""
+    call = f"({asked})" if arg is None else f"({asked})(given)"
+    end = time.monotonic() + seconds
+    while not tab.evaluate(f"(given) => Boolean({call})", arg):
+        assert time.monotonic() < end, f"waited {seconds} s in vain for {asked}"
+        tab.wait_for_timeout(30)
 
 
 def _note(tab, fault, text):

@@ -11,6 +11,8 @@ from inference_economics.catalog import config_json, own
 from reckoner.declare.parameters import ParameterError
 from reckoner.declare.tables import DataError
 from reckoner.execute import attempt
+from reckoner.show.explain import Explanations
+from reckoner.site.one_page import page_of
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHIP, MODEL = str(EXAMPLES / "made_up_chip.toml"), str(EXAMPLES / "llama2_70b_config.json")
@@ -58,14 +60,63 @@ def test_every_chapter_takes_files(chapter):
         assert concluded.given[name] in {"Made-up SRAM card", "Made-up GPU", "Llama-2-70b-hf"}
 
 
-@pytest.mark.parametrize("chapter", BOOK.chapters)
-def test_every_text_takes_files(chapter, tmp_path):
+HOSTILE = (
+    "<script>hacked()</script><img src=x onerror=hacked()>\"'&amp;<b>\\ {chip} $x$ `c` *i* "
+    "[l](https://example.com) |"
+)
+
+
+def hostile(chapter, folder):
+    """Files for every choice of a chapter that takes one, each with a name that is markup."""
     given = files_for(chapter)
     if chapter == "spatial_computing":
         row = 'narrow_compute = { value = 2, unit = "TOP/s", source = "me" }\n'
-        given = {"fpga": chip_file(tmp_path, HEAD + ROW.format(10, "MB") + row)}
+        given = {"fpga": chip_file(folder, HEAD + ROW.format(10, "MB") + row)}
+    for number, (name, path) in enumerate(given.items()):
+        if path == MODEL:
+            config = {**json.loads(Path(path).read_text()), "_name_or_path": HOSTILE_MODEL}
+            text = json.dumps(config)
+        else:
+            rows = Path(path).read_text().replace("name = ", "maker = ", 1).split("\n")
+            text = f"name = {json.dumps(HOSTILE)}\n" + "\n".join(
+                row for row in rows if not row.startswith("maker")
+            )
+        given[name] = str(folder / f"{number}{Path(path).suffix}")
+        Path(given[name]).write_text(text)
+    return given
+
+
+HOSTILE_MODEL = HOSTILE.replace("/", "_")  # what stands before a slash is no name
+SEEN = """() => {
+  const main = document.querySelector("main").cloneNode(true);
+  const made = [...main.querySelectorAll("img, script, b, a[href^='https://example']")];
+  const handlers = [...main.querySelectorAll("*")].flatMap((e) => [...e.attributes]);
+  main.querySelectorAll("svg, script").forEach((e) => e.remove()); // long names are cut there
+  return {
+    made: made.filter((e) => e.type !== "application/json" && !e.closest(".explained")).length,
+    handlers: handlers.filter(({ name }) => name.startsWith("on")).length,
+    refused: window.refused ?? [],
+    text: main.textContent.replaceAll(/[“”]/g, '"').replaceAll("’", "'"),
+  };
+}"""
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters)
+def test_every_text_takes_files_and_no_name_in_them_is_markup(chapter, visit, tmp_path):
+    given = hostile(chapter, tmp_path)
     executed = tmp_path / "executed.ipynb"
     assert attempt(EXAMPLES.parent / "notebooks" / f"{chapter}.ipynb", executed, given) == ""
+    run = BOOK.run(chapter, BOOK.parameters(chapter).check(given))
+    numbers = "\n".join(Explanations(BOOK, chapter, run, "", "").fragments().values())
+    page = tmp_path / "page.html"
+    page.write_text(page_of(executed.read_text("utf-8"), EXAMPLES.parent / "book", numbers))
+    seen = visit(page).evaluate(SEEN)
+    assert (seen["made"], seen["handlers"], seen["refused"]) == (0, 0, [])
+    name = HOSTILE_MODEL if "model" in given else HOSTILE
+    assert name in seen["text"]
+    assert seen["text"].count("hacked()") == 2 * (
+        seen["text"].count(HOSTILE) + seen["text"].count(HOSTILE_MODEL)
+    )
 
 
 def test_a_published_shape_gives_what_the_catalog_has():

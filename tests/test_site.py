@@ -42,6 +42,80 @@ def test_a_page_opens_offline_and_fits(visit, page, width, scheme):
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
 
 
+AWAKE = """async () => {
+  const figures = [...document.querySelectorAll(".live, .stepped")];
+  for (const figure of figures) await figure.reckoner.ready();
+  const number = document.querySelector("main a.number");
+  number?.click();
+  return { figures: figures.length, numbers: number ? 1 : 0 };
+}"""
+FOREIGN = r"""() => new Promise((done) => {
+  const put = (name, given) =>
+    document.body.appendChild(Object.assign(document.createElement(name), given));
+  window.ran = [];
+  put("script", { textContent: "ran.push('a script')" });
+  const handler = "<b tabindex=0 onfocus=\"ran.push('a handler')\">b</b>";
+  put("p", { innerHTML: handler }).firstChild.focus();
+  put("a", { href: "javascript:void ran.push('an address')" }).click();
+  put("script", { src: "data:text/javascript,ran.push('data')" });
+  put("script", { src: "https://example.com/a.js" });
+  put("iframe", { srcdoc: "<script>parent.ran.push('a frame')</script>" });
+  setTimeout(() => { // where the browser's driver no longer lends its own rights
+    try { new Function("ran.push('a text')")(); } catch {}
+  });
+  setTimeout(() => done(window.ran), 250);
+})"""
+POLICY = {
+    "default-src": ["'none'"], "script-src": ["'self'", "file:", "'wasm-unsafe-eval'"],
+    "worker-src": ["blob:"], "style-src": ["'self'", "file:"],
+    "style-src-attr": ["'unsafe-inline'"], "img-src": ["'self'", "file:", "data:"],
+    "base-uri": ["'none'"], "form-action": ["'self'", "file:"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [FRONT, *PAGES], ids=str)
+def test_a_policy_stands_before_all_that_it_rules(page):
+    tag = soup(page).find(attrs={"http-equiv": "Content-Security-Policy"})
+    said = [part.split() for part in tag["content"].split(";")]
+    assert {name: values for name, *values in said} == POLICY
+    assert not [before.name for before in tag.find_all_previous(["script", "link", "style"])]
+
+
+@by_page
+def test_a_page_needs_nothing_that_its_policy_refuses(visit, page):
+    tab = visit(page)
+    tab.wait_for_load_state("load")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('.live, .stepped')].every((figure) => figure.reckoner)"
+    )
+    awake = tab.evaluate(AWAKE)
+    if awake["numbers"] and "numbers" not in page.parts:
+        tab.wait_for_selector(".explain-panel:not([hidden])")
+    assert tab.evaluate("window.refused ?? []") == []
+    assert tab.faults == []
+
+
+@by_page
+def test_no_script_that_gets_into_a_page_runs(visit, page):
+    tab = visit(page)
+    assert tab.evaluate(FOREIGN) == []
+    refused = {text.split()[0] for text in tab.evaluate("window.refused")}
+    assert refused >= {"script-src-elem", "script-src-attr", "script-src"}
+
+
+def test_the_buttons_of_the_theme_still_do_what_they_say(visit):
+    tab = visit("notebooks/capacity.html")
+    tab.evaluate("window.print = () => { window.printed = true; }")
+    tab.evaluate("document.querySelector('.btn-download-pdf-button').click()")
+    assert tab.evaluate("window.printed")
+    tab.click(".btn-fullscreen-button")
+    tab.wait_for_function("document.fullscreenElement === document.documentElement")
+    tab.evaluate("document.exitFullscreen()")
+    tab.goto((SITE / "search.html").as_uri())
+    assert tab.evaluate("document.activeElement.closest('form.bd-search') !== null")
+    assert tab.faults == []
+
+
 @by_page
 def test_links_inside_the_site_lead_somewhere(page):
     missing = []

@@ -73,7 +73,8 @@ class Described:
 def model_name(config: Mapping[str, Any], path: Path) -> str:
     """A model's name: as its config.json says, else the name of the file or its folder."""
     given = str(config.get("_name_or_path") or "").rstrip("/").split("/")[-1]
-    return given or (path.resolve().parent.name if path.stem == "config" else path.stem)
+    name = given or (path.resolve().parent.name if path.stem == "config" else path.stem)
+    return "".join(sign for sign in name if sign.isprintable())
 
 
 def text_part(config: Mapping[str, Any]) -> dict[str, Any]:

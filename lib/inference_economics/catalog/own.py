@@ -156,6 +156,8 @@ def _toml(path: str, *texts: str) -> dict[str, Any]:
     for name in texts:
         if not isinstance(described.get(name), str) or not described[name].strip():
             raise DataError(f'{path}: no {name!r}; write a line such as {name} = "SRAM"')
+        if not described[name].isprintable():
+            raise DataError(f"{path}: {name}: expected one line of text; got {described[name]!r}")
     return described
 
 

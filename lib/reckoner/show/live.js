@@ -117,7 +117,10 @@
     return lines;
   }
 
-  window.reckonerShared = { create, loadVega, wrapped };
+  /* How Vega draws: its expressions are interpreted, as the page's policy lets no text become a script. */
+  const asked = { actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: false };
+
+  window.reckonerShared = { asked, create, loadVega, wrapped };
 
   class Figure {
     constructor(root) {
@@ -381,7 +384,7 @@
       const named = JSON.parse(this.named(JSON.stringify(this.spec)));
       const title = { text: wrapped(named.title, Math.floor(width / this.data.letter)) };
       const spec = { ...named, params, config, width, title, autosize: { type: "fit", contains: "padding" } };
-      const result = await embed(this.canvas, spec, { actions: false, renderer: "svg", tooltip: false });
+      const result = await embed(this.canvas, spec, asked);
       this.view?.finalize();
       this.view = result.view;
       this.canvas.querySelector("svg").setAttribute("aria-hidden", "true"); // one label for all of it

@@ -2,11 +2,14 @@
 
 A number that a chapter hands out as words carries its name between characters that no text uses.
 Where a text becomes a page the mark becomes a link; where it becomes a picture it goes.
+
+A name that a reader's own file gives may hold anything; `Verbatim` keeps Markdown from reading it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _START, _NAMED, _END = "\ue000", "\ue001", "\ue002"
 _MARK = re.compile(rf"{_START}([^{_NAMED}]*){_NAMED}([^{_END}]*){_END}")
@@ -27,6 +30,34 @@ def linked(text: str) -> str:
     return _MARK.sub(
         lambda found: f'<a class="number" href="{target(found[1])}">{found[2]}</a>', text
     )
+
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>$&|~#!^@:]")
+_KEPT = "\ue003"
+
+
+class Verbatim:
+    """Keeps names out of a text while its markup is read, and puts them back as they are.
+
+    Args:
+        names: names that may look like markup.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(filter(_MARKUP.search, names), key=len, reverse=True)
+
+    def out(self, text: str) -> str:
+        """The text with a sign in the place of each name."""
+        for place, name in enumerate(self.names):
+            text = text.replace(name, f"{_KEPT}{place}{_KEPT}")
+        return text
+
+    def back(self, text: str, code: bool = False) -> str:
+        """The text, or a piece of code in it, as Markdown in which each name stands for itself."""
+        for place, name in enumerate(self.names):
+            shown = name.replace("`", "'") if code else _MARKUP.sub(r"\\\g<0>", name)
+            text = text.replace(f"{_KEPT}{place}{_KEPT}", shown)
+        return text
 
 
 def target(name: str) -> str:

@@ -18,7 +18,7 @@ from reckoner.declare.units import base_unit, compared, shown
 from reckoner.show import charts, figures
 from reckoner.show.claims import cell, claims_table, printed, sentences
 from reckoner.show.live import LiveFigure
-from reckoner.show.marks import linked, mark, plain
+from reckoner.show.marks import Verbatim, linked, mark, plain
 from reckoner.show.trial import Trial
 
 
@@ -61,16 +61,22 @@ class Chapter:
             for said in (self._concluded.words(digits=3), self._concluded.about())
         )
         self._numbered: set[str] = set()
+        own = (p.name for p in parameters if p.by_name and checked[p.name] not in p.choices)
+        self._names = Verbatim({str(self.run.inputs[each].name) for each in own})
         if notes := parameters.notes(checked):
             display(self.say("\n".join(f"- {note}" for note in notes)))
 
     def say(self, text: str) -> Markdown:
-        """A passage of the text; no dollar amount opens mathematics, and no name a tag."""
-        parts = re.split(r"(`[^`]*`)", text.strip())  # every second one is code, or a role
-        parts[1::2] = map(plain, parts[1::2])  # no link in a link
-        parts[::2] = [re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for part in parts[::2]]
-        text = "".join(parts)
-        return Markdown(linked(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
+        """A passage of the text; no dollar amount opens mathematics, and no name is markup."""
+        parts = re.split(r"(`[^`]*`)", self._names.out(text.strip()))
+        for place, part in enumerate(parts):
+            if code := bool(place % 2):  # or a role: no link in a link
+                part = plain(part)
+            else:
+                part = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part)
+                part = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", part)
+            parts[place] = self._names.back(part, code)
+        return Markdown(linked("".join(parts)))
 
     def equation(self, name: str, label: bool = True) -> Markdown:
         """A formula in symbols, numbered, with the meaning and unit of each symbol."""

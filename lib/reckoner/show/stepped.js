@@ -3,8 +3,8 @@
   "use strict";
 
   class Stepped {
-    constructor(root, { create, loadVega, wrapped }) {
-      Object.assign(this, { root, create, loadVega, wrapped });
+    constructor(root, { asked, create, loadVega, wrapped }) {
+      Object.assign(this, { root, asked, create, loadVega, wrapped });
       this.data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
       this.said = root.querySelector(".stepped-answer");
       Object.assign(this, this.linked());
@@ -107,7 +107,7 @@
         title: { text: this.wrapped(spec.title, Math.floor(width / this.data.letter)) },
         autosize: { type: "fit", contains: "padding" },
       };
-      const { view } = await embed(this.canvas, given, { actions: false, renderer: "svg", tooltip: false });
+      const { view } = await embed(this.canvas, given, this.asked);
       this.view?.finalize();
       this.view = view.signal("at", this.step.at);
       await view.runAsync();

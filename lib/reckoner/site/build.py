@@ -118,7 +118,7 @@ def stage(book: Book) -> None:
         shutil.copy2(name, SOURCE / name)
     shutil.copytree("book", SOURCE / "book")
     static = SOURCE / "book" / "_static"
-    for script in Path(live.__file__).parent.glob("*.js"):
+    for script in Path(live.__file__).parents[1].glob("*/*.js"):
         shutil.copy2(script, static / script.name)
     (static / "vega.js").write_text(vega_script(), encoding="utf-8")
     (static / "cover.png").write_bytes(preview((static / "cover.svg").read_text("utf-8")))

@@ -4,8 +4,10 @@ A Sphinx extension. Once the pages are written, it
 
 - takes the theme's Font Awesome out of them, 1.5 MB of script and 0.5 MB of fonts: the icons are in
   the book's style sheet;
+- gives each page its policy, and takes out the scripts in it: what they did is in `page.js`;
 - mends what its templates get wrong for readers who do not see the page, and its search;
-- looks through every page and style sheet, and warns of whatever loads from another host.
+- looks through every page and style sheet, and warns of whatever loads from another host, or is
+  refused by the policy.
 
 It looks at all pages after every build, not only at those just written, so that the second of two
 builds fails like the first. Links that a reader may follow elsewhere are not its business.
@@ -20,6 +22,8 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from reckoner.site import policy
+
 logger = logging.getLogger(__name__)
 
 # Files of the theme below _static that nothing needs any more.
@@ -27,6 +31,16 @@ UNUSED = ["scripts/fontawesome.js", "vendor/fontawesome", "*webpack-macros.html"
 UNUSED += ["locales", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map"]
 
 _IN_PAGES = {
+    # First of all in a page; the page that only leads to another has no head.
+    r'(<meta charset="utf-8" ?/?>|^<meta http-equiv="Refresh" [^>]*>)(?!\s*<meta [^>]*Policy)': (
+        rf"\1\n    {policy.tag(policy.OF_SITE)}"
+    ),
+    # What `page.js` does, and the style does where there are no scripts.
+    r'\s*<script data-cfasync="false">\s*document[^<]*</script>': "",
+    r"\s*<script>DOCUMENTATION_OPTIONS\.\w+ = [^<;]*;?</script>": "",
+    r"\s*<script>\s*// Activate the search field on page load[^<]*</script>": "",
+    r' onclick="(?:window\.print|toggleFullScreen)\(\)"': "",
+    r"\s*<!--\s*this give us[^>]*-->\s*<noscript>\s*<style>[^<]*</style>\s*</noscript>": "",
     r"\s*(?:<!--[^>]*custom icons -->\s*)?<script[^>]*/fontawesome\.js[^>]*></script>": "",
     # A role that browsers no longer know, and a list with other children than items.
     r' role="doc-biblioentry"': "",
@@ -57,26 +71,20 @@ _STYLE_URL = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s]+
 _LOADING = {"stylesheet", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload"}
 _LOADING |= {"icon", "manifest"}
 
-# The theme leaves the mode empty until a reader chooses one, complains of that in the console, and
-# shows a light page for a moment where the system is dark.
-_MODE = """{
-  const page = document.documentElement.dataset;
-  page.mode ||= "auto";
-  page.theme ||= matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-}"""
-
 
 class _Loads(HTMLParser):
-    """Collect what a page loads from other hosts by itself."""
+    """Collect what a page loads from other hosts by itself, and what its policy refuses."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.refused: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at the attributes that load something, which for a link depend on its relation."""
         values = {name: value or "" for name, value in attrs}
+        self.refused += policy.refused(tag, values)
         names = ["src", "srcset", "poster", "data"]
         if tag in {"image", "use"} or _LOADING & set(values.get("rel", "").lower().split()):
             names += ["href", "xlink:href"]
@@ -118,14 +126,16 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         name = path.relative_to(site)
         for url in other_hosts(text, page=page):
             logger.warning("%s loads %s, from another host", name, url, type="offline")
+        for part in _Loads(text).refused if page else ():
+            logger.warning("%s holds %s, which its policy refuses", name, part, type="offline")
         if page and "/fontawesome.js" in text:
             logger.warning("%s still loads fontawesome.js", name, type="offline")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Set the mode in each page's head, and run once the site is written."""
+    """Put the script before the others in each page's head, and run once the site is written."""
     if "comments_config" not in app.config:  # Jupyter Book sets it, with sphinx_comments or without
         app.add_config_value("comments_config", {}, "html")
-    app.add_js_file(None, body=_MODE)
+    app.add_js_file("page.js", priority=100)
     app.connect("build-finished", finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,6 +20,8 @@ import nbformat
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+from reckoner.site import policy
+
 _EXTENSIONS = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "reckoner.site.mathml"]
 _EXTENSIONS += ["reckoner.site.fold"]
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
@@ -40,8 +42,8 @@ svg { max-width: 100%; height: auto; }
 a.headerlink { display: none; }
 """
 _MODE = (
-    '<script>document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)")'
-    '.matches ? "dark" : "light"</script>'
+    'document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)")'
+    '.matches ? "dark" : "light"'
 )
 
 
@@ -74,11 +76,14 @@ def page_of(notebook: str, pages: Path, numbers: str = "") -> str:
 
 
 def shell(title: str, body: str, style: str = "") -> str:
-    """A page of its own: nothing in it comes from elsewhere."""
+    """A page of its own: nothing in it comes from elsewhere, and no foreign script runs."""
+    style += _STYLE
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{policy.tag(policy.of_one_page(_MODE, style))}\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n{_MODE}\n<style>{style}{_STYLE}</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<script>{_MODE}</script>\n"
+        f"<style>{style}</style>\n</head>\n"
         f'<body>\n<main class="bd-article">\n{body}\n</main>\n</body>\n</html>\n'
     )
 
