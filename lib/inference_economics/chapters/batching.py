@@ -51,9 +51,10 @@ def cost_at(chapter: Chapter, batch: Any, kv_cache: Any = None) -> Cluster:
 
 def answer(chapter: Chapter) -> str:
     """What a token per second costs at this page's batch, and what that turns on."""
-    words, about, chip = chapter.words, chapter.about, chapter.inputs.chip.name
+    words, about = chapter.words, chapter.about
+    chip, gpu = chapter.inputs.chip.name, chapter.inputs.gpu.name
     said = f"""With a {{term}}`batch <batch size>` of {words.batch_size} the cluster costs
-**{about.cost}**, {chapter.against("cost_ratio")} the {about.gpu_cost} of the {chapter.inputs.gpu.name};"""
+**{about.cost}**, {chapter.against("cost_ratio")} the {about.gpu_cost} of the {gpu};"""
     if math.isinf(chapter.results.parity_batch):
         return f"{said} no batch makes the {chip} as cheap, as its limit is {about.cost_limit}."
     return f"""{said} at a batch of **{words.parity_batch}** the two are equally cheap, and no batch
