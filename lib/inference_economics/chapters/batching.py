@@ -51,9 +51,10 @@ def cost_at(chapter: Chapter, batch: Any, kv_cache: Any = None) -> Cluster:
 
 def answer(chapter: Chapter) -> str:
     """What a token per second costs at this page's batch, and what that turns on."""
-    words, about, chip = chapter.words, chapter.about, chapter.inputs.chip.name
-    said = f"""With a batch of {words.batch_size} the cluster costs **{about.cost}**,
-{chapter.against("cost_ratio")} the {about.gpu_cost} of the {chapter.inputs.gpu.name};"""
+    words, about = chapter.words, chapter.about
+    chip, gpu = chapter.inputs.chip.name, chapter.inputs.gpu.name
+    said = f"""With a {{term}}`batch <batch size>` of {words.batch_size} the cluster costs
+**{about.cost}**, {chapter.against("cost_ratio")} the {about.gpu_cost} of the {gpu};"""
     if math.isinf(chapter.results.parity_batch):
         return f"{said} no batch makes the {chip} as cheap, as its limit is {about.cost_limit}."
     return f"""{said} at a batch of **{words.parity_batch}** the two are equally cheap, and no batch
@@ -74,8 +75,8 @@ def cost_against_batch(chapter: Chapter) -> HTML:
     costs = [cost_at(chapter, batch).cost for batch in at]
     consumer = given.consumer.name
     known = [
-        (f"{gpu}, one request", 1.0, results.alone_gpu_cost, "2", "square"),
-        (f"{gpu}, batch {words.gpu_batch}", results.gpu_batch, results.gpu_cost, "2", "square"),
+        (gpu, 1.0, results.alone_gpu_cost, "2", "square"),
+        (gpu, results.gpu_batch, results.gpu_cost, "2", "square"),
         (f"{consumer}, at most", results.gpu_batch, results.consumer_cost, "3", "triangle-down"),
     ]
     doubled = 2.0 ** np.arange(14)
@@ -93,7 +94,8 @@ def cost_against_batch(chapter: Chapter) -> HTML:
             for beside in [{"dx": 8} if batch == 1 else {"align": "right", "dx": -9, "dy": 7}]
         ),
         points(at, costs, BATCH, COST),
-        texts(at, costs, labels, BATCH, COST, color=colour("1"), dx=9, dy=-9),
+        texts(at[:2], costs[:2], labels[:2], BATCH, COST, color=colour("1"), dx=9, dy=-9),
+        texts(at[2:], costs[2:], labels[2:], BATCH, COST, color=colour("1"), dx=4, dy=18),
         title="Sharing the weights cuts the cost, until the KV cache is all there is to pay for",
         description=(
             f"A line of capital cost against batch size, and three dots. The {cluster} falls "

@@ -60,8 +60,10 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
         charts.spans(costs["at cost price"], costs["at list price"], machines, x, y),
         charts.dots({kind: (at, machines) for kind, at in costs.items()}, x, y, kinds, size=110),
         *(
-            charts.texts(at, machines, [roughly(c, "USD") for c in at], x, y, align="center", dy=dy)
-            for at, dy in zip(costs.values(), (-16, 20, -16), strict=True)
+            charts.texts(
+                at, machines, [roughly(c, "USD") for c in at], x, y, align="center", dy=-16
+            )
+            for at in costs.values()
         ),
         title=(
             f"Without margins {'the GPU' if low < high else 'the cluster'} is the cheaper machine"
@@ -73,7 +75,7 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
             f"{chapter.shown(at_list.gpu_cost_at_cost, 'USD/(token/s)')} to "
             f"{chapter.words.gpu_cost_at_cost}."
         ),
-        height=150,
+        height=170,
         data=pd.DataFrame(
             {"Machine": machines} | {f"{kind} (USD per token/s)": at for kind, at in costs.items()}
         ),
@@ -193,24 +195,24 @@ def tokens_per_joule_against_batch(chapter: Chapter) -> HTML:
     given, results, words = chapter.inputs, chapter.results, chapter.words
     measured = results.measured_tokens_per_joule
     by_batch = chapter.changed(batch_size=BATCHES).tokens_per_joule
-    curves = {
-        f"{given.chip.name}, cluster": (BATCHES, by_batch),
-        "H200 system, batch unknown": (BATCHES, measured),
-    }
+    cluster, system = f"{given.chip.name}, cluster", "H200 system, batch unknown"
     gpu = results.gpu_batch, results.gpu_tokens_per_joule
-    known = {given.gpu.name: gpu}
-    styles = charts.Style("1"), charts.Style("3", charts.DOTTED)
-    data = charts.table(curves | known)
-    axes = charts.decades("Batch size (requests)", data.x), charts.decades(EFFICIENCY, data.y)
+    curves = {cluster: (BATCHES, by_batch)}
+    data = charts.table({**curves, system: (np.nan, measured), given.gpu.name: gpu})
+    x = charts.decades("Batch size (requests)", BATCHES)
+    y = charts.decades(EFFICIENCY, data.y)
     batch = int(given.batch_size)
     title = f"At batch {batch} the cluster writes {fewer(chapter)} tokens per joule than the GPU"
     here = batch, results.tokens_per_joule
+    hues = {"color": colour("1")}, {"color": colour("2")}, {"color": colour("3")}
     return chapter.drawn(
-        charts.lines(curves, *axes, dict(zip(curves, styles, strict=True))),
-        charts.points(*gpu, *axes, "2", shape="square"),
-        charts.texts(*gpu, list(known), *axes, align="right", dx=-8, dy=-8),
-        charts.points(*here, *axes, size=60),
-        charts.texts(*here, f"batch {batch}", *axes, dx=4, dy=14),
+        charts.without_legend(charts.lines(curves, x, y, {cluster: charts.Style("1")})),
+        charts.rules(measured, y, across=True, strokeDash=[2, 3], **hues[2]),
+        charts.heights(measured, [f"{system}, measured"], y, dy=-9, **hues[2]),
+        charts.points(*gpu, x, y, "2", shape="square"),
+        charts.texts(*gpu, [given.gpu.name], x, y, align="right", dx=-8, dy=-8, **hues[1]),
+        charts.points(*here, x, y, size=60),
+        charts.texts(*here, f"{cluster}, batch {batch}", x, y, dx=8, dy=14, **hues[0]),
         title=title,
         description=(
             f"Line chart of tokens per joule against batch size. The cluster gives "

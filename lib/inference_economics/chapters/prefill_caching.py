@@ -344,11 +344,11 @@ def what_asks_for_hbm(chapter: Chapter) -> str:
     hbm = memory_kind(chapter)
     if len(fast_enough(chapter)) > 1:
         return (
-            f"Slower memories than {hbm} suffice for that; what asks for {hbm} is decode, in which "
-            "every output token reads the cache again."
+            f"Slower memories than {hbm} suffice for that; what asks for {hbm} is "
+            "{term}`decode`, in which every output token reads the cache again."
         )
     return (
-        "In decode, every output token reads the cache again, which asks more of "
+        "In {term}`decode`, every output token reads the cache again, which asks more of "
         f"{hbm} than loading does."
     )
 

@@ -19,7 +19,7 @@ from reckoner.show.claims import printed
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-GROUP = charts.Axis("FPGAs that share the model (count)", log=True)
+GROUP = "FPGAs that share the model (count)"
 SPEED = charts.Axis("Speed per FPGA (inputs/s)", log=True)
 MACHINES = charts.Axis("Machines in the network (count)", log=True)
 TRIP = charts.Axis("Mean round trip (µs)", log=True)
@@ -63,11 +63,9 @@ def speed_against_group(chapter: Chapter) -> HTML:
     last = int(max(4 * fit, 2.5 * results.fpgas_at_link_limit, 12))
     steps = np.geomspace(1, last, 300).round()
     count = np.unique(np.concatenate([steps, [max(1, fit - 1), fit]]))
+    across = charts.Axis(GROUP, log=True, scale={"domain": [1, 8 * last], "nice": False})
     rates = (chapter.inputs.link_bandwidth, chapter.lines.cable)
-    curves = {
-        f"links of {gigabits(rate)}": (count, speed_of_groups(chapter, count, rate))
-        for rate in rates
-    }
+    curves = {gigabits(rate): (count, speed_of_groups(chapter, count, rate)) for rate in rates}
     styles = (charts.Style("1"), charts.Style("2", (4, 2)))
     kinds = dict(zip(curves, styles, strict=False))
     ends = [(name, kinds[name].colour, speeds[-1]) for name, (_, speeds) in curves.items()]
@@ -76,17 +74,15 @@ def speed_against_group(chapter: Chapter) -> HTML:
     said = charts.table(curves)
     few = said["x"].isin([*count[:: max(1, len(count) // 16)], fit])
     return chapter.drawn(
-        charts.without_legend(charts.lines(curves, GROUP, SPEED, kinds)),
+        charts.without_legend(charts.lines(curves, across, SPEED, kinds)),
         *(
-            charts.texts(
-                last, end, [name], GROUP, SPEED, align="right", dx=-4, dy=-12, color=colour(hue)
-            )
+            charts.texts(last, end, [name], across, SPEED, dx=4, color=colour(hue))
             for name, hue, end in ends
         ),
         charts.rules(streamed, SPEED, across=True, strokeDash=[2, 3]),
         charts.heights(streamed, [alone], SPEED, dy=11),
-        charts.points(fit, fitted, GROUP, SPEED, "text", size=90),
-        charts.texts(fit, fitted, [label], GROUP, SPEED, dx=-4, dy=-14),
+        charts.points(fit, fitted, across, SPEED, "text", size=90),
+        charts.texts(fit, fitted, [label], across, SPEED, dx=-4, dy=-14),
         title=(
             "Each FPGA does most while the model fits on chip and the links keep up"
             if results.superlinear_speedup > 1

@@ -213,6 +213,8 @@ def _svg(spec: dict[str, Any], width: int) -> str:
         "autosize": {"type": "fit", "contains": "padding"},
         "title": _wrapped(spec["title"], width),
     }
+    if any(channel == "y" and place.get("type") == "nominal" for channel, place in _axes(spec)):
+        sized["padding"] = {"left": 16, "top": 5, "right": 5, "bottom": 5}  # for a wider font
     if width == WIDTHS["narrow"]:
         sized["config"]["legend"]["direction"] = "vertical"
     stopping.see_room()
