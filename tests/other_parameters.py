@@ -51,7 +51,13 @@ OTHER_PARAMETERS = {
         },
     ),
     "measure_it_yourself": (
-        {"machine": "h200_sxm", "batch_size": 40, "prefix_tokens": 1000, "chip": "wse_3"},
+        {
+            "machine": "h200_sxm",
+            "batch_size": 40,
+            "prefix_tokens": 1000,
+            "chip": "wse_3",
+            "chip_power": 23e3,
+        },
         {"batch_size": 1, "prefix_tokens": 20000, "gpu": "a100_sxm_80gb", "speed": 30.0},
     ),
     "comparison": (

@@ -77,6 +77,8 @@ def test_a_machine_without_steps_or_quiet_is_called_so():
     text = seen(rows((1, 2**20, 30, 10), (1, 2**22, 29, 10)))
     assert "No step was seen: one worker reads 30 GB/s at best, and 29 GB/s" in text
     assert "The machine was not quiet" in text and "67.8%" in text
+    loud = seen(rows((1, 2**20, 30, 10), (1, 2**22, 20, 6), (2, 2**22, 120, 60)))
+    assert "2 workers seem 6 times as fast" in loud and "not quiet" in loud
 
 
 def test_of_several_the_surest_gain_is_told():
@@ -239,9 +241,12 @@ def test_it_is_accessible_and_fits(visit, width, scheme):
         assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
-def test_print_shows_the_static_pictures(visit):
-    tab = opened(visit, link_of(in_pages()), "drawn")
+def test_print_shows_what_was_measured_or_else_the_static_pictures(visit):
+    tab = opened(visit)
     tab.emulate_media(media="print")
     assert tab.locator(f"{ROOT} .chart-wide svg").first.is_visible()
-    assert not tab.locator(f"{ROOT} .live-canvas").first.is_visible()
     assert not tab.locator(f"{ROOT} .own-controls").is_visible()
+    tab = opened(visit, link_of(in_pages()), "drawn")
+    tab.emulate_media(media="print")
+    assert not tab.locator(f"{ROOT} .chart-wide svg").first.is_visible()
+    assert tab.locator(f"{ROOT} .live-canvas svg").first.is_visible()

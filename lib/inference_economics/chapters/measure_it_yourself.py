@@ -18,7 +18,7 @@ from reckoner.show.own_machine import OwnMachine, size
 BATCH = Axis("Requests in the batch (count)", True, {"nice": False})
 OUTPUT = Axis("Output of one card (token/s)", log=True)
 CONTEXT = Axis("Tokens in the context (tokens)")
-STEP = Axis("Step against the one at the shortest context (ratio)", scale={"zero": False})
+STEP = Axis("Step over the shortest's (ratio)", scale={"zero": False})
 KERNELS, SERVING = "by its own kernels", "by the model of serving"
 
 
@@ -53,7 +53,7 @@ def part(chapter: Chapter) -> str:
     said = "all layers" if layers == whole else chapter.some(layers, "layer")
     if shards == 1:
         return f"{said} of the model"
-    return f"the share of one of {chapter.words.shards} cards, {said}"
+    return f"the share of one of {chapter.words.shards} cards ({said})"
 
 
 def holds(chapter: Chapter) -> str:
@@ -112,7 +112,7 @@ def output_by_batch(chapter: Chapter) -> HTML:
         "kind:N",
         title=None,
         scale=alt.Scale(domain=[KERNELS, SERVING], range=[list(SOLID), list(DASHED)]),
-        legend=alt.Legend(symbolType="stroke", symbolSize=300),
+        legend=alt.Legend(symbolType="stroke", symbolSize=300, columnPadding=24),
     )
     x = BATCH.channel(alt.X, "batch")
     return chapter.drawn(
@@ -206,10 +206,13 @@ def bounded(chapter: Chapter) -> str:
     asked = f"{chapter.quoted('groq-output-speed')} token/s that the article gives every request"
     if results.speed_alone < chapter.inputs.speed:
         return (
-            f"One request alone would have {words.speed_alone} from {cards}, below the {asked} of "
-            "the SRAM cluster: of speed the article is right."
+            f"With these kernels one request alone would have {words.speed_alone} from {cards}, "
+            f"below the {asked} of the SRAM cluster: of speed the article is right."
         )
-    return f"One request alone would have {words.speed_alone} from {cards}, above the {asked}."
+    return (
+        f"With these kernels one request alone would have {words.speed_alone} from {cards}, "
+        f"above the {asked}."
+    )
 
 
 def misses(chapter: Chapter) -> str:
@@ -233,15 +236,16 @@ def floors(chapter: Chapter) -> str:
     return (
         f"In a step of one request our GPUs take {times} in each layer that no byte explains: "
         "kernels start one after the other, and wait. Groq's cluster loses nearly as much "
-        "({doc}`occupancy`). The model of serving has such a time from servers. It is "
-        f"{_side(chapter, shared)} for a small share of the model and {_side(chapter, alone)} for "
-        "the whole."
+        "({doc}`occupancy`). The model of serving has such a time from servers. It is off by "
+        f"{_off(chapter, shared)} for a small share of the model, and by {_off(chapter, alone)} "
+        "for the whole."
     )
 
 
-def _side(chapter: Chapter, errors: pd.Series) -> str:
-    mean = float(errors.mean())
-    return f"{chapter.shown(abs(mean), 'share', 2)} too {'slow' if mean > 0 else 'fast'}"
+def _off(chapter: Chapter, errors: pd.Series) -> str:
+    """The mean of absolute errors, and the side on which most of them lie."""
+    side = "slow" if (errors > 0).mean() > 0.5 else "fast"
+    return f"{chapter.shown(errors.abs().mean(), 'share', 2)}, mostly too {side},"
 
 
 def kept(chapter: Chapter) -> str:

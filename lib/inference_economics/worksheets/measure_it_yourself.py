@@ -48,8 +48,10 @@ def conclude(
         "The longest measured prefill up to it is taken.",
         unit="token", source=OWN, low=1, high=1e6, whole=True,
     ),
-    chip: Chip = inputs.chip("groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", "power",
-                             only=is_sram),
+    chip: Chip = inputs.chip(
+        "groq_lpu", "the SRAM chip", "memory", "memory_bandwidth", only=is_sram
+    ),
+    chip_power: Watts = inputs.CARD_POWER,
     gpu: Chip = inputs.chip("h100_sxm", "the GPU beside it", "memory_bandwidth"),
     speed: TokensPerSecond = inputs.SPEED,
 ) -> Lines:  # fmt: skip
@@ -121,7 +123,7 @@ def conclude(
     )
     cards = cards_to_hold(needed, chip.memory)
     sram_tokens_per_joule: TokensPerJoule = energy_efficiency(
-        cluster_throughput(batch_size, speed), cards, chip.power, 1
+        cluster_throughput(batch_size, speed), cards, chip_power, 1
     )
     joule_ratio: Ratio | None = tokens_per_joule / sram_tokens_per_joule
 

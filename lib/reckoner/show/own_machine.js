@@ -245,15 +245,15 @@
       const slow = largest(alone, (row) => row.bytes).gb_per_s;
       const values = { fast: write(1e9 * fast, "B/s"), slow: write(1e9 * slow, "B/s"), step: write(fast / slow, "ratio") };
       const said = [fast / slow >= limits.step ? "step" : "flat", "alone"];
+      const spread = quantile(rows.map(({ low, high, gb_per_s: rate }) => (high - low) / rate), 0.5);
       const together = rows.filter(({ workers }) => workers > 1).flatMap((row) => alone
         .filter(({ bytes }) => bytes === row.bytes)
         .map((one) => ({ ...row, gain: row.gb_per_s / one.gb_per_s, sure: row.low / one.high / row.workers })));
       if (together.length) {
         const best = largest(together, (row) => row.sure);
-        said[1] = best.sure > limits.sure ? "more" : best.gain / best.workers > limits.sure ? "unsure" : "less";
+        said[1] = best.sure > limits.sure && spread <= limits.quiet ? "more" : best.gain / best.workers > limits.sure ? "unsure" : "less";
         Object.assign(values, { size: sizeOf(best.bytes), workers: write(best.workers, "count"), gain: write(best.gain, "ratio") });
       }
-      const spread = quantile(rows.map(({ low, high, gb_per_s: rate }) => (high - low) / rate), 0.5);
       if (spread > limits.quiet) {
         said.push("noisy");
         values.spread = write(spread, "share");

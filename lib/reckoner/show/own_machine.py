@@ -99,7 +99,7 @@ def seen(rows: pd.DataFrame) -> str:
     if len(together):
         best = together.sort_values("sure").iloc[-1]
         maybe = "unsure" if best["gain"] / best["workers"] > SURE else "less"
-        said[1] = "more" if best["sure"] > SURE else maybe
+        said[1] = "more" if best["sure"] > SURE and spread <= QUIET else maybe
         values |= {"size": size(best["bytes"]), "workers": shown(best["workers"], "count")}
         values |= {"gain": shown(best["gain"], "ratio")}
     if spread > QUIET:
@@ -248,7 +248,7 @@ class OwnMachine:
         level = y.channel(alt.Y, "at")
         return alt.layer(
             even.mark_rule(color=figures.colour("axis"), strokeDash=[4, 3]).encode(level),
-            even.mark_text(align="left", dx=4, dy=-7, x=0, color=figures.colour("text")).encode(
+            even.mark_text(align="left", dx=4, dy=10, x=0, color=figures.colour("text")).encode(
                 level, text="label:N"
             ),
             rows.mark_line(point=True).encode(
