@@ -141,8 +141,14 @@ class Steps:
         self._say_missed()
 
     def _needed(self) -> None:
+        """See that there is a layer; a part does not expect to be as slow as the last one was.
+
+        Raises:
+            Left: there is none.
+        """
         if not self.layers:
             raise Left("there is no layer in memory")
+        self.pace.slower = 1.0
 
     def _enough(self, size: float, operations: float, until: float, what: str) -> bool:
         """Whether there is time for so much work; else it is noted as missed."""
@@ -159,7 +165,8 @@ class Steps:
         """
         missed, self.missed = self.missed, []
         if missed:
-            raise Left(f"no time for {', '.join(missed)}; {NO_TIME}")
+            others = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+            raise Left(f"no time for {missed[0]}{others}; {NO_TIME}")
 
     def step_of(self, batch: int, context: int) -> Run | None:
         """A step as it is timed; nothing where its cache does not fit."""
