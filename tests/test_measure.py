@@ -98,6 +98,22 @@ def test_a_card_s_arrays_equal_the_reference_too(kind):
     assert THIRTY_TWO_BITS < error_of(layer, BLOCK + 3) < SIXTEEN_BITS
 
 
+def test_a_matrix_that_programs_share_gives_what_the_whole_one_gives(monkeypatch):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("triton")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from inference_economics.measure import sweep
+
+    weights, vectors = sweep.random_model(5, 1e6, "cpu")
+    monkeypatch.setattr(sweep, "SWEEPS", 3)
+    whole = (weights[0] @ vectors[:3].T).sum(1)
+    for many in sweep.programs(5):
+        torch.testing.assert_close(
+            sweep.swept(weights, vectors[:3], many), whole, atol=1e-3, rtol=0
+        )
+    assert len(weights) * sweep.bytes_of(5) > 1e6
+
+
 # What it reads and computes
 @by_kind
 @given(batch=st.integers(1, 4), context=st.integers(0, 40))
@@ -230,6 +246,12 @@ def test_readers_read_and_end_with_their_block():
     assert all(process.poll() is not None for process in processes)
 
 
+def test_what_was_disturbed_does_not_count():
+    calm, disturbed = [(1.0, True), (2.0, True), (3.0, True)], [(9.0, False)] * 5
+    assert bandwidth.calm(calm + disturbed).values == (1.0, 2.0, 3.0)
+    assert bandwidth.calm(calm[:1] + disturbed).values == (1.0, *[9.0] * 5)
+
+
 # Energy
 def test_energy_is_read_from_the_packages_and_over_their_end(tmp_path):
     package = tmp_path / "intel-rapl:0"
@@ -242,6 +264,12 @@ def test_energy_is_read_from_the_packages_and_over_their_end(tmp_path):
     assert joules() == 50
     (package / "energy_uj").write_text("20000000")
     assert joules() == 120
+
+
+def test_a_counter_that_may_not_be_read_is_named(tmp_path):
+    (tmp_path / "intel-rapl:0" / "energy_uj").mkdir(parents=True)
+    with pytest.raises(energy.NoCounterError, match="energy_uj readable"):
+        energy.of_processor(tmp_path)
 
 
 def test_a_machine_without_a_counter_says_so(tmp_path):
@@ -280,8 +308,8 @@ def test_work_is_expected_at_the_pace_that_was_seen():
 
 def test_a_layer_that_does_not_fit_is_shared_or_left_out(tmp_path):
     class Small(steps.Processor):
-        def room(self):
-            return self.most
+        def room(self, taken=0.0):
+            return self.most - taken
 
     model = catalog.model("llama2_70b")
     kept = Rows(tmp_path / "rows.csv", about())
@@ -304,20 +332,21 @@ SHORT = replace(
 )  # fmt: skip
 
 
-@pytest.fixture
-def measured(tmp_path, monkeypatch):
-    """A short run of the kit on a small model, and the row of what was said."""
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A short run of the kit on a small model: what it said, and its file."""
     from inference_economics.measure import command, products
 
-    monkeypatch.setattr(command, "QUICK", SHORT)
-    monkeypatch.setattr(command, "QUICK_READINGS", 2)
-    monkeypatch.setattr(products, "QUICK_SIZE", 64)
-    (tmp_path / "tiny.toml").write_text(TOML, encoding="utf-8")
-    model, path = str(tmp_path / "tiny.toml"), str(tmp_path / "rows.csv")
+    folder = tmp_path_factory.mktemp("measured")
+    model, path = folder / "tiny.toml", folder / "rows.csv"
+    model.write_text(TOML, encoding="utf-8")
     arguments = ["measure", "--quick", "--seconds", "30", "--device", "cpu", "--memory", "0.1",
-                 "--model", model, "-o", path]  # fmt: skip
-    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    return result, tmp_path / "rows.csv"
+                 "--model", str(model), "-o", str(path)]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "QUICK", SHORT)
+        patch.setattr(command, "QUICK_READINGS", 2)
+        patch.setattr(products, "QUICK_SIZE", 64)
+        return CliRunner().invoke(main, arguments, catch_exceptions=False), path
 
 
 def test_the_kit_measures_and_its_rows_can_be_read(measured):

@@ -69,15 +69,18 @@ class Readers:
         numbers = numbers_of_cores(len(self.processes))
         found: dict[int, list[tuple[float, bool]]] = {together: [] for together in numbers}
         for _ in range(TRIES * repeats):
-            ahead = [n for n in numbers if sum(calm for _, calm in found[n]) < repeats]
+            ahead = [
+                n for n in numbers if sum(undisturbed for _, undisturbed in found[n]) < repeats
+            ]
             for together in ahead:
                 found[together].append(self.once(size, together))
-        return {together: _calm(tries) for together, tries in found.items()}
+        return {together: calm(tries) for together, tries in found.items()}
 
 
-def _calm(tries: list[tuple[float, bool]]) -> Repeats:
-    calm = tuple(speed for speed, undisturbed in tries if undisturbed)
-    return Repeats(calm if len(calm) >= LEAST else tuple(speed for speed, _ in tries))
+def calm(tries: list[tuple[float, bool]]) -> Repeats:
+    """The speeds that nothing disturbed, or all where these are too few to tell anything."""
+    kept = tuple(speed for speed, undisturbed in tries if undisturbed)
+    return Repeats(kept if len(kept) >= LEAST else tuple(speed for speed, _ in tries))
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
