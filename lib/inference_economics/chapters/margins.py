@@ -75,7 +75,7 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
             f"{chapter.shown(at_list.gpu_cost_at_cost, 'USD/(token/s)')} to "
             f"{chapter.words.gpu_cost_at_cost}."
         ),
-        height=170,
+        height=260,
         data=pd.DataFrame(
             {"Machine": machines} | {f"{kind} (USD per token/s)": at for kind, at in costs.items()}
         ),
