@@ -162,6 +162,9 @@ def test_a_chapter_answers_first_and_lets_try_last(chapter):
     )
     assert before <= 2  # nothing but a line or two stands between the answer and its picture
     assert "{dropdown} What comes out" in rest[-1].outputs[-1].data["text/markdown"]
+    sections = [cell.source for cell in rest if re.search("^#+ ", cell.source, re.MULTILINE)]
+    last = re.split(r"(?=^#+ )", sections[-1], flags=re.MULTILINE)
+    assert not last[-2].endswith("{.fold}\n")  # what to take away and to try is never folded
 
 
 @pytest.mark.parametrize("chapter", [*PART_TWO, "comparison"])

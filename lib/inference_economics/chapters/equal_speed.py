@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,17 @@ from inference_economics.machines.clusters import interval
 from inference_economics.machines.frontier import SPEEDS, Machine
 from inference_economics.worksheets.equal_speed import conclude
 from reckoner.declare.units import shown
-from reckoner.show.charts import Axis, Style, figure, lines, rules, table, told_apart
+from reckoner.show.charts import (
+    Axis,
+    Kinds,
+    Style,
+    figure,
+    lines,
+    rules,
+    table,
+    texts,
+    told_apart,
+)
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
@@ -78,7 +88,10 @@ def cost_against_speed(chapter: Chapter) -> HTML:
             _band(low, high, colour("2")),
             _band(drawn[LIMITS], drawn[sram], colour("1")),
             rules(chapter.inputs.target_speed, SPEED, color=colour("muted"), strokeDash=[2, 3]),
-            lines({name: (DRAWN, cost) for name, cost in drawn.items()}, SPEED, COST, kinds),
+            _unlisted(
+                lines({name: (DRAWN, cost) for name, cost in drawn.items()}, SPEED, COST, kinds)
+            ),
+            *_named(drawn, kinds),
             title="Speed costs GPUs dearly and SRAM little, until each can go no faster",
             description=(
                 "Cost of a token against the speed of every user. At "
@@ -91,6 +104,25 @@ def cost_against_speed(chapter: Chapter) -> HTML:
         ),
         rows,
     )
+
+
+def _unlisted(chart: Any) -> Any:
+    """The chart without a legend."""
+    for channel in ("color", "strokeDash"):
+        chart.encoding[channel].legend = None
+    return chart
+
+
+def _named(drawn: Mapping[str, Any], kinds: Kinds) -> Iterator[Any]:
+    """The name of each line beside its end."""
+    for name, cost in drawn.items():
+        known = np.flatnonzero(np.isfinite(cost))
+        if known.size:
+            end = known[-1]
+            left = DRAWN[end] > 0.4 * DRAWN[-1]
+            beside = {"align": "right", "dx": -8} if left else {"dx": 7}
+            paint = colour(kinds[name].colour)
+            yield texts(DRAWN[end], cost[end], name, SPEED, COST, color=paint, **beside)
 
 
 def _band(low: Any, high: Any, fill: str) -> Any:

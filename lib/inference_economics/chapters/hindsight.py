@@ -368,8 +368,8 @@ def tally(chapter: Chapter) -> str:
         chapter.shown(scores.count(score), "count") for score in ("came true", "did not", "open")
     )
     return (
-        f"Of {chapter.shown(len(scores), 'count')} scores of the article's guesses **{true} came "
-        f"true**, {false} did not and {still} cannot be told yet."
+        f"Of the article's {chapter.shown(len(scores), 'count')} guesses, each reading counted, "
+        f"**{true} came true**, {false} did not and {still} cannot be told yet."
     )
 
 

@@ -203,7 +203,7 @@ def figure(work: Work) -> HTML:
     }
     table = _table(work, [one for row in found.values() for one in row])
     scenes = {
-        f"{length:.0f}": stepped.Scene(
+        f"tokens-{length:.0f}": stepped.Scene(
             str(shown(length, "token")), _chart(work, row), table, [_step(work, j) for j in row]
         )
         for length, row in found.items()
@@ -264,7 +264,7 @@ def _chart(work: Work, row: Sequence[Journey]) -> alt.LayerChart:
     chart: Any = alt.layer(
         alt.Chart(bars)
         .transform_filter(here)
-        .mark_bar(height=26, stroke=colour("text"), strokeWidth=0.5)
+        .mark_bar(height=36, stroke=colour("text"), strokeWidth=0.5)
         .encode(x.channel(alt.X, "x"), place, colours, order="order:Q"),
         beside.mark_text(align="left", dx=6, color=colour("text")).encode(
             x.channel(alt.X, "x"), place, text="label:N"
@@ -272,7 +272,7 @@ def _chart(work: Work, row: Sequence[Journey]) -> alt.LayerChart:
         beside.mark_point(opacity=0).encode(x.channel(alt.X, "room"), place),
     )
     drawn: alt.LayerChart = chart.properties(
-        title=_headline(row), description=_described(work, row), height=230
+        title=_headline(row), description=_described(work, row), height=300
     )
     return drawn
 

@@ -12,12 +12,12 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics.answer import words as in_words
-from inference_economics.answer.odds import SPEEDS, Answer, answers
+from inference_economics.answer.odds import SPEEDS, Answer, answers, first_speed
 from inference_economics.answer.question import Question, draw
 from inference_economics.answer.ranges import COSTS, Costs, Range, Vector
 from inference_economics.answer.sensitivity import break_evens, indices
 from reckoner.declare.units import base_unit, shown
-from reckoner.show.charts import Axis, Names, Style, figure, lines, rules, spans
+from reckoner.show.charts import Axis, Names, Style, figure, lines, rules, spans, with_legend
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
@@ -225,7 +225,7 @@ class Study:
                     low, bars["total"] + bars["total_width"], bars["label"], share, names,
                     "text", strokeWidth=1,
                 ),
-                title=f"What decides at {self.chapter.words.target_speed}",
+                title=self._decider(bars),
                 description=(
                     f"Bars of the total Sobol index of the inputs that decide most: "
                     f"{'; '.join(most)}."
@@ -242,6 +242,14 @@ class Study:
                 }
             ),
         )  # fmt: skip
+
+    def _decider(self, bars: pd.DataFrame) -> str:
+        """What decides at the speed of this page, as a headline."""
+        user, first = self.chapter.words.target_speed, bars.iloc[0]
+        if first["total"] <= 0:
+            return f"No input decides at {user}"
+        label = str(first["label"])
+        return f"{label[0].upper()}{label[1:]} decides most at {user}"
 
     def indices_by_speed(self) -> HTML:
         """The total indices at the few speeds, for the inputs that decide most here."""
@@ -267,13 +275,16 @@ class Study:
                  for key, along in self.by_costs.items())  # fmt: skip
         return self.chapter.figure(
             figure(
-                lines(
-                    {str(name): (speeds, percent[name]) for name in percent},
-                    SPEED,
-                    Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
-                    {str(name): Style(c, dash) for name, c, dash in looks},
+                with_legend(
+                    lines(
+                        {str(name): (speeds, percent[name]) for name in percent},
+                        SPEED,
+                        Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
+                        {str(name): Style(c, dash) for name, c, dash in looks},
+                    ),
+                    columns=1,
                 ),
-                title="How often the SRAM cluster is the cheaper, by whose costs are counted",
+                title=self._of_payers(),
                 description=(
                     "Lines of the share of samples in which SRAM is cheaper against speed, one "
                     f"for each kind of costs. {'. '.join(turns)}."
@@ -284,6 +295,16 @@ class Study:
             .rename(columns=lambda name: f"{name} (%)")
             .assign(**{"Speed (token/s)": speeds})
             .iloc[::3],
+        )
+
+    def _of_payers(self) -> str:
+        """How much it matters whether a maker or a buyer counts, as a headline."""
+        maker, buyer = (first_speed(self.by_costs[key], "SRAM") for key in ("maker", "buyer"))
+        if not maker < buyer < math.inf:
+            return "How often the SRAM cluster is the cheaper, by whose costs are counted"
+        return (
+            f"A maker's own costs let SRAM lead from {shown(maker, 'token/s')}, a buyer's from "
+            f"{shown(buyer, 'token/s')}"
         )
 
     def evens_table(self) -> HTML:
