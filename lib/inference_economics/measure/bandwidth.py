@@ -14,10 +14,14 @@ from pathlib import Path
 
 from inference_economics.measure.machine import cores
 from inference_economics.measure.reader import WORD
-from inference_economics.measure.timing import Repeats
+from inference_economics.measure.timing import LEAST, Repeats
 
-SWEEP = 2e9
-"""Bytes that cores read in a repeat, about; what is larger is read once."""
+SWEEP = 3e7
+"""Bytes that cores read in a repeat, about: so few that what else runs disturbs few repeats."""
+TRIES = 4
+"""How many times more repeats are tried where some are disturbed."""
+LATE = 0.1
+"""Of a repeat's time, by which a core may begin later than another."""
 AHEAD = 0.003
 """Seconds from the word to begin until all begin at one moment."""
 SHARE = 2**17
@@ -38,28 +42,45 @@ class Readers:
     processes: list[subprocess.Popen[str]]
     sweep: float = SWEEP
 
-    def once(self, size: int, together: int) -> float:
-        """Bytes a second that so many cores read of `size` bytes in all."""
+    def once(self, size: int, together: int) -> tuple[float, bool]:
+        """Bytes a second that so many cores read of `size` bytes in all, and if undisturbed.
+
+        A core that the system took away meanwhile, or that began late, disturbs.
+        """
         share, readers = size // together // WORD * WORD, self.processes[:together]
         for each in readers:
             _tell(each, f"hold {share}")
         for each in readers:
             _answer(each)
-        times, moment = max(1, round(self.sweep / size)), time.perf_counter() + AHEAD
+        part = min(share, int(self.sweep) // together // WORD * WORD)
+        times, moment = max(1, round(self.sweep / together / part)), time.perf_counter() + AHEAD
         for each in readers:
-            _tell(each, f"read {moment} {times}")
-        moments = [[float(word) for word in _answer(each)] for each in readers]
-        took = max(end for _, end in moments) - min(begin for begin, _ in moments)
-        return share * together * times / took
+            _tell(each, f"read {moment} {times} {part}")
+        begins, ends, taken = zip(*([float(w) for w in _answer(r)] for r in readers), strict=True)
+        took = max(ends) - min(begins)
+        late = max(begins) - min(begins) > LATE * took
+        return part * together * times / took, not (late or any(taken))
 
     def compared(self, size: int, repeats: int) -> dict[int, Repeats]:
-        """What 1, 2, 4 and so on, and all cores read of one size; they take turns."""
+        """What 1, 2, 4 and so on, and all cores read of one size; they take turns.
+
+        What was disturbed does not count, unless hardly anything was undisturbed.
+        """
         numbers = numbers_of_cores(len(self.processes))
-        found: dict[int, list[float]] = {together: [] for together in numbers}
-        for _ in range(repeats):
-            for together, values in found.items():
-                values.append(self.once(size, together))
-        return {together: Repeats(tuple(values)) for together, values in found.items()}
+        found: dict[int, list[tuple[float, bool]]] = {together: [] for together in numbers}
+        for _ in range(TRIES * repeats):
+            ahead = [
+                n for n in numbers if sum(undisturbed for _, undisturbed in found[n]) < repeats
+            ]
+            for together in ahead:
+                found[together].append(self.once(size, together))
+        return {together: calm(tries) for together, tries in found.items()}
+
+
+def calm(tries: list[tuple[float, bool]]) -> Repeats:
+    """The speeds that nothing disturbed, or all where these are too few to tell anything."""
+    kept = tuple(speed for speed, undisturbed in tries if undisturbed)
+    return Repeats(kept if len(kept) >= LEAST else tuple(speed for speed, _ in tries))
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:

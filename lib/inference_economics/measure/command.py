@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import psutil
 
+from inference_economics import catalog
 from inference_economics.catalog.own import model as model_of
 from inference_economics.measure import bandwidth, card, products
 from inference_economics.measure.cuda import Card, why_not
@@ -17,14 +18,13 @@ from inference_economics.measure.steps import NO_TIME, QUICK, Plan, Steps
 from inference_economics.measure.timing import by_clock, repeated
 from reckoner import stopping
 from reckoner.command.main import Stopped
+from reckoner.declare.parameters import nearest
 from reckoner.files import is_stream
 
 SECONDS, QUICK_SECONDS = 600.0, 60.0
 """That the kit takes by default, and in a quick run."""
-SWEEP, QUICK_SWEEP = 2e9, 4e8
-"""Bytes that a repeat of reading takes, about."""
-READINGS, QUICK_READINGS = 9, 5
-"""Repeats of reading."""
+READINGS, QUICK_READINGS = 41, 15
+"""Repeats of reading, which are short: what else runs disturbs few of them."""
 LOOK, QUIET = 0.5, 0.1
 """Seconds for which the machine is watched, and the share of its cores that may be at work."""
 COPIED = 256 * 2**20
@@ -70,8 +70,13 @@ def command(
     """
     try:
         model = model_of(key)
-    except KeyError as error:
-        raise click.UsageError(f"--model {key}: {error.args[0]}") from None
+    except KeyError:
+        known = [*catalog.model_names()]
+        hint = nearest(key, known) or ";"
+        raise click.UsageError(
+            f"--model {key}: no such model{hint} give the path of a file, or one of "
+            f"{', '.join(known)}"
+        ) from None
     where = device_of(device, memory)
     about = where.about(None if limit is None else limit * 1e9)
     rows = Rows(output, about)
@@ -85,6 +90,7 @@ def command(
         rows.add("memory free at start", where.room(), "B", note="what the kit may take")
         work(rows, parts, seconds or (QUICK_SECONDS if quick else SECONDS))
     except KeyboardInterrupt:
+        rows.save()
         raise Stopped(f"stopped; {len(rows.rows)} rows are in {output}") from None
     except OSError as error:
         stopping.leave_output()
@@ -152,7 +158,7 @@ def _reading(rows: Rows, where: Processor, quick: bool, until: float) -> None:
     about, many = rows.about, where.cores()
     sizes = bandwidth.sizes(about.cache, about.core_cache, many, where.room() / 2)
     repeats = QUICK_READINGS if quick else READINGS
-    with bandwidth.readers(QUICK_SWEEP if quick else SWEEP) as readers:
+    with bandwidth.readers() as readers:
         for size in [*sizes[::-2], *sizes[-2::-2]]:
             if time.perf_counter() > until:
                 raise Left(f"no time for the steps between; {NO_TIME}")

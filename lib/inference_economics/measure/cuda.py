@@ -107,10 +107,10 @@ class Card(Processor):
     def cores(self) -> int:
         return int(self.torch.cuda.get_device_properties(0).multi_processor_count)
 
-    def room(self) -> float:
+    def room(self, taken: float = 0.0) -> float:
         self.torch.cuda.empty_cache()
         free = float(self.torch.cuda.mem_get_info()[0])
-        return min(self.most or SHARE * free, free)
+        return SHARE * free if self.most is None else min(self.most - taken, free)
 
     def clock(self, run: Run, times: int) -> float:
         begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))

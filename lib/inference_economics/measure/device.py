@@ -34,9 +34,14 @@ class Processor:
         """How many work."""
         return len(machine.cores())
 
-    def room(self) -> float:
-        """Bytes that the kit may take: `SHARE` of what is free, or what the user said."""
-        return min(self.most or SHARE * machine.free_memory(), machine.free_memory())
+    def room(self, taken: float = 0.0) -> float:
+        """Bytes that the kit may still take: `SHARE` of what is free, or what the user said.
+
+        Args:
+            taken: bytes that the kit has taken already.
+        """
+        free = machine.free_memory()
+        return SHARE * free if self.most is None else min(self.most - taken, free)
 
     def clock(self, run: Run, times: int) -> float:
         """Seconds that a run takes."""

@@ -63,7 +63,15 @@ class Rows:
         self.rows.append(row)
         if is_stream(self.path):
             put(self.path, text_of([row], header=len(self.rows) == 1))
-        else:
+        self.save()
+
+    def save(self) -> None:
+        """Write all rows, where they go to a file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if not is_stream(self.path):
             write_whole(self.path, text_of(self.rows))
 
     def bandwidth(self, what: str, speeds: Repeats, size: float, **cells: Any) -> None:

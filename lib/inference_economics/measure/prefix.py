@@ -42,6 +42,7 @@ def on_disk(kept: Array, folder: Path) -> Iterator[OnDisk]:
     Raises:
         OSError: the folder cannot be written.
     """
+    kept = np.ascontiguousarray(kept)
     room = np.empty_like(kept)
     number, name = tempfile.mkstemp(prefix=".prefix-", dir=folder)
     with os.fdopen(number, "r+b", buffering=0) as file:

@@ -1,12 +1,15 @@
 """One core that reads, as a process of its own: `python -m ….measure.reader CORE`.
 
 It is told a line at a time: `hold BYTES`, which it answers once it has so many random ones, and
-`read MOMENT TIMES`, which it answers with the moments of begin and end. It ends with its input.
+`read MOMENT TIMES BYTES`, which it answers with the moments of begin and end and how often the
+system took the core away between. Of what is larger than BYTES it reads one part after another,
+so that what is read was long not touched. It ends with its input.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -31,6 +34,7 @@ def main(core: int) -> None:
             os.sched_setaffinity(0, {core})
     drawn = np.random.default_rng(core)
     held = part = np.empty(0, np.uint64)
+    at = 0
     for line in sys.stdin:
         word, *numbers = line.split()
         if word == "hold":
@@ -41,12 +45,20 @@ def main(core: int) -> None:
             part.sum()
             print("held", flush=True)
             continue
-        moment, times = float(numbers[0]), int(numbers[1])
-        while (begin := time.perf_counter()) < moment:
+        moment, times, window = float(numbers[0]), int(numbers[1]), int(numbers[2]) // WORD
+        at = at + window if at + 2 * window <= part.size else 0
+        now = part[at : at + window]
+        while time.perf_counter() < moment:
             pass
+        before, begin = _taken_away(), time.perf_counter()
         for _ in range(times):
-            part.sum()
-        print(begin, time.perf_counter(), flush=True)
+            now.sum()
+        end = time.perf_counter()
+        print(begin, end, _taken_away() - before, flush=True)
+
+
+def _taken_away() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 if __name__ == "__main__":

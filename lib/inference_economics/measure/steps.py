@@ -76,11 +76,11 @@ class Steps:
         shape_of(model)
 
     def build(self, until: float) -> None:
-        """A layer in memory, or the share of one that fits, and how exact it is."""
+        """A layer in memory, or the share of one that fits."""
         for shards in SHARDS:
             counts = replace(self.counts, shards=shards)
             needed = counts.weight_bytes + counts.cache_bytes(1, self.plan.longest)
-            if needed < self.device.room():
+            if needed < self._room():
                 break
         else:
             raise Left(self._no_room(needed))
@@ -94,10 +94,15 @@ class Steps:
         self.counts = counts
         self.layers = [Layer(shape, self.device.on, self.plan.longest)]
 
+    def _room(self) -> float:
+        """Bytes that may be taken beside the layers and the caches."""
+        caches = math.prod(self.held.shape) * self.device.on.element
+        return self.device.room(caches + bool(self.layers) * self.counts.weight_bytes)
+
     def _no_room(self, needed: float) -> str:
         return (
             f"a layer of {self.model.name} takes {needed / 1e9:.2g} GB, and "
-            f"{self.device.room() / 1e9:.2g} GB may be taken"
+            f"{self._room() / 1e9:.2g} GB may be taken"
         )
 
     def check(self, until: float) -> None:
@@ -128,7 +133,7 @@ class Steps:
         if not self.plan.many:
             raise Left("not in a quick run")
         self.held = self.device.on.random(0)
-        room = OF_WEIGHTS * (self.device.room() + len(self.layers) * self.counts.weight_bytes)
+        room = OF_WEIGHTS * (self._room() + self.counts.weight_bytes)
         fit = min(int(room / self.counts.weight_bytes), int(self.model.layers))
         if fit < 2:
             raise Left(self._no_room(2 * self.counts.weight_bytes))
@@ -141,8 +146,14 @@ class Steps:
         self._say_missed()
 
     def _needed(self) -> None:
+        """See that there is a layer; a part does not expect to be as slow as the last one was.
+
+        Raises:
+            Left: there is none.
+        """
         if not self.layers:
             raise Left("there is no layer in memory")
+        self.pace.slower = 1.0
 
     def _enough(self, size: float, operations: float, until: float, what: str) -> bool:
         """Whether there is time for so much work; else it is noted as missed."""
@@ -159,7 +170,8 @@ class Steps:
         """
         missed, self.missed = self.missed, []
         if missed:
-            raise Left(f"no time for {', '.join(missed)}; {NO_TIME}")
+            others = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+            raise Left(f"no time for {missed[0]}{others}; {NO_TIME}")
 
     def step_of(self, batch: int, context: int) -> Run | None:
         """A step as it is timed; nothing where its cache does not fit."""
@@ -168,7 +180,7 @@ class Steps:
         needed, element = math.prod(size), self.device.on.element
         held = math.prod(self.held.shape)
         if needed > held:
-            if needed * element > self.device.room() + held * element:
+            if needed * element > self._room() + held * element:
                 return None
             self.held = self.device.on.random(0)
             self.held = self.device.on.random(needed)

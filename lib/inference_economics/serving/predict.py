@@ -129,8 +129,17 @@ def computed(
 ) -> tuple[Run, Served]:
     """How rows go by the formulas alone, without the level of their series."""
     run, chip = run_of(rows, chips, models)
+    return run, _served(run, rows, chip, values)
+
+
+def _served(
+    run: Run,
+    rows: pd.DataFrame,
+    chip: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, float]] | None,
+) -> Served:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return run, serve(run, constants_of(rows["backend"], chip, values))
+        return serve(run, constants_of(rows["backend"], chip, values))
 
 
 def named_series(rows: pd.DataFrame, models: Mapping[str, Model]) -> pd.DataFrame:
@@ -208,11 +217,12 @@ def predict(
         MissingConstantError: a chip or model lacks a quantity.
     """
     rows = rows.assign(precision=rows["precision"].fillna(""))
-    run, served = computed(rows, chips, models, values)
+    run, chip = run_of(rows, chips, models)
+    served = _served(run, rows, chip, values)
     series = named_series(rows, models or {})
     fits = _weights(run) < run.memory * run.tensor_parallel * run.data_parallel
     out, faster = rows.copy(), _if_guessing(rows, run, chips, models, values, served)
-    factors, unknown = {}, unknown_kernels(rows, chips, models, values)
+    factors, unknown = {}, unknown_kernels(rows, run, chip, values)
     for quantity in QUANTITIES:
         middle, width = drawn(series, quantity, known)
         width = np.hypot(width, unknown[quantity])
@@ -236,8 +246,8 @@ def predict(
 
 def unknown_kernels(
     rows: pd.DataFrame,
-    chips: Mapping[str, Chip] | None = None,
-    models: Mapping[str, Model] | None = None,
+    run: Run,
+    chip: Mapping[str, Any],
     values: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """What each row's times gain in width, by quantity, where nobody measured its chip's kernels.
@@ -247,21 +257,16 @@ def unknown_kernels(
 
     Args:
         rows: runs, as `predict` takes them.
-        chips: one's own chips by name.
-        models: one's own models by name.
+        run: the same as arrays.
+        chip: what their chips reach, and how far that may lie off; both of `run_of`.
         values: constants of each engine, if not the fitted ones.
     """
-    run, chip = run_of(rows, chips, models)
     found = {quantity: np.zeros(len(rows)) for quantity in QUANTITIES}
-
-    def served(of: Mapping[str, Any]) -> Served:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return serve(run, constants_of(rows["backend"], of, values))
-
     moved = [name for name in OF_CHIP if chip[spread_name(name)].any()]
-    middle = served(chip) if moved else None
+    middle = _served(run, rows, chip, values) if moved else None
     for name in moved:
-        other = served({**chip, name: chip[name] * np.exp(chip[spread_name(name)])})
+        further = {**chip, name: chip[name] * np.exp(chip[spread_name(name)])}
+        other = _served(run, rows, further, values)
         for quantity, width in found.items():
             change = np.log(getattr(other, quantity) / getattr(middle, quantity))
             found[quantity] = np.hypot(width, np.nan_to_num(change))
