@@ -184,6 +184,30 @@ def test_a_file_of_ones_own_is_drawn_and_spoken_of(with_laptop):
     assert timed.kept_in(with_laptop) == "disk"
 
 
+def test_what_a_machine_did_not_tell_is_missing_and_said(tmp_path, with_laptop):
+    """A measurement that was broken off has steps and little else."""
+    lines = (tmp_path / "cpu_laptop.csv").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(("prefill", "matrix", "read"))]
+    (tmp_path / "cpu_laptop.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    timed.machine_of.cache_clear()
+    found = BOOK.conclude(CHAPTER, {}).results
+    partly = conclude(**{**conclude.parameters.base({}), "machine": timed.machine_of("laptop")})
+    missing = {name for name, value in vars(partly).items() if math.isnan(value)}
+    assert missing == {
+        "roofline_time", "roofline_error", "mean_error", "context_growth_roofline", "held",
+        "prefix", "recompute_time", "load_time", "load_speedup", "power", "tokens_per_joule",
+        "joule_ratio",
+    }  # fmt: skip
+    assert not any(math.isnan(value) for value in vars(found).values())
+    chapter = show.Chapter(BOOK, CHAPTER, {})
+    chapter.inputs.machine, chapter.results = timed.machine_of("laptop"), partly
+    assert show.kept(chapter) == "This machine computed no prefix."
+    assert "did not tell how fast" in show.misses(chapter)
+    assert "did not tell its power" in show.energy(chapter)
+    for figure in (show.output_by_batch, show.step_by_context, show.errors):
+        assert "a laptop" in figure(chapter).data
+
+
 def test_a_file_without_steps_is_refused(tmp_path, with_laptop):
     lines = (tmp_path / "cpu_laptop.csv").read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("decode step")]

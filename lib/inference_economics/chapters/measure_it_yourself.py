@@ -218,6 +218,8 @@ def bounded(chapter: Chapter) -> str:
 def misses(chapter: Chapter) -> str:
     """How far the roofline of the chosen machine is off, and to which side."""
     words, results = chapter.words, chapter.results
+    if results.roofline_time != results.roofline_time:
+        return f"The {chapter.inputs.machine.name} did not tell how fast it reads and multiplies."
     side = "too fast" if results.roofline_error < 0 else "too slow"
     return (
         f"By the kernels of the {chapter.inputs.machine.name} the step would take "
@@ -251,6 +253,8 @@ def _off(chapter: Chapter, errors: pd.Series) -> str:
 def kept(chapter: Chapter) -> str:
     """Loading a kept prefix against computing it."""
     words, results = chapter.words, chapter.results
+    if results.recompute_time != results.recompute_time:
+        return "This machine computed no prefix."
     if results.load_time != results.load_time:
         return f"A prefix of {words.prefix} takes {words.recompute_time} to compute."
     return (

@@ -203,7 +203,7 @@ def read_rate(machine: Timed) -> float:
     rows = machine.of("read")
     rows = rows[~rows["mark"].str.contains(IN_CACHE)]
     largest = rows[rows["size"].isna() | (rows["size"] == rows["size"].max())]
-    return float(max(map(_in_si, largest["value"], largest["unit"])))
+    return float(max(map(_in_si, largest["value"], largest["unit"]), default=MISSING))
 
 
 def product_rate(machine: Timed) -> float:
@@ -267,8 +267,10 @@ def power(machine: Timed, rows: pd.DataFrame, batch: Count) -> Watts:
 
 @formulary.procedure
 def prefill(machine: Timed, column: str, tokens: Tokens) -> Any:
-    """A column of the longest measured prefill that is not longer than some tokens."""
+    """A column of the longest measured prefill that is not longer than some tokens, if any."""
     rows = machine.frame[machine.frame["what"].str.fullmatch(PREFILL)]
+    if rows.empty:
+        return _told(column, np.full(np.shape(plain(tokens)), MISSING))
     rows = rows.assign(seconds=[*map(_in_si, rows["value"], rows["unit"])])
     return _told(column, np.vectorize(lambda most: float(nearest(rows, "context", most)[column]))(
         plain(tokens)

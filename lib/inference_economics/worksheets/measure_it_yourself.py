@@ -81,11 +81,11 @@ def conclude(
     share_bytes = timed.at_batch(steps, "weight_bytes", batch_size)
     share_parameters = timed.at_batch(steps, "parameters", batch_size)
     cache_bytes = timed.at_batch(steps, "cache_bytes", batch_size)
-    roofline_time: Seconds = measured.roofline_step(
+    roofline_time: Seconds | None = measured.roofline_step(
         share_bytes, bandwidth, batch_timed, share_parameters, product_rate, cache_bytes
     )
-    roofline_error: Share = roofline_time / step - 1
-    mean_error: Share = timed.mean_error(steps)
+    roofline_error: Share | None = roofline_time / step - 1
+    mean_error: Share | None = timed.mean_error(steps)
 
     # what it holds
     model_bytes: Bytes = share_bytes * shards * model.layers / timed_layers
@@ -97,18 +97,19 @@ def conclude(
     context_short: Tokens = timed.of_contexts(steps, 0)
     context_long: Tokens = timed.of_contexts(steps, -1)
     context_growth: Ratio = timed.growth(steps, "seconds")
-    context_growth_roofline: Ratio = timed.growth(steps, "roofline")
+    context_growth_roofline: Ratio | None = timed.growth(steps, "roofline")
 
     # load a kept prefix, or compute it again
-    prefix: Tokens = timed.prefill(machine, "context", prefix_tokens)
+    prefix: Tokens | None = timed.prefill(machine, "context", prefix_tokens)
     kv_bytes_per_token = kv.model_kv_bytes_per_token(model, timed.told(machine, "element"))
     prefix_bytes = kv.kv_cache(kv_bytes_per_token, prefix)
-    recompute_time: Seconds = measured.whole_step(
+    recompute_time: Seconds | None = measured.whole_step(
         timed.prefill(machine, "seconds", prefix_tokens), model.layers,
         timed.prefill(machine, "layers", prefix_tokens),
     )  # fmt: skip
-    load_time: Seconds | None = caching.load_time(prefix_bytes, timed.told(machine, "path"))
-    load_speedup: Ratio | None = recompute_time / load_time
+    path = timed.told(machine, "path")
+    load_time: Seconds | None = caching.load_time(prefix_bytes, path)
+    load_speedup: Ratio | None = path / caching.break_even_bandwidth(prefix_bytes, recompute_time)
 
     # tokens for each joule
     power: Watts | None = timed.power(machine, steps, batch_size)
