@@ -186,7 +186,7 @@ def spread_between(low: float, high: float, share: Vector) -> Vector:
     return np.asarray(np.exp(middle + half * _quantile(share) / _quantile(0.95)))
 
 
-def _quantile(share: Vector) -> Vector:
+def _quantile(share: Vector | float) -> Vector:
     """Below what a share of what Student's distribution gives lies."""
     from scipy.special import stdtrit  # half a second that a sweep of another chapter saves
 
