@@ -34,11 +34,11 @@ diff: environment
 UPGRADE ?= --upgrade
 lock:
 	@test -x $(BIN)/uv || $(MAKE) environment
-	@cp requirements.txt .venv/lock.txt
+	@mkdir -p _build; cp requirements.txt _build/lock.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header \
-		--no-annotate --generate-hashes $(UPGRADE) --extra test pyproject.toml -o .venv/lock.txt
+		--no-annotate --generate-hashes $(UPGRADE) --extra test pyproject.toml -o _build/lock.txt
 	@sed -E "s/python_full_version < '3.14'( and )?//; s/( and )?\(sys_platform == 'darwin' or sys_platform == 'linux'\)//; s/ ; +\\\\$$/ \\\\/" \
-		.venv/lock.txt > requirements.txt
+		_build/lock.txt > requirements.txt
 
 # Licences of the packages, then their known faults. It asks an index, so it needs a network. Left out of
 # the first: codespell (GPL) only reads, and axe-playwright-python (MIT) does not say its licence.

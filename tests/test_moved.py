@@ -158,6 +158,14 @@ def test_a_list_is_cut_to_what_a_comment_holds_and_says_so():
     assert told.count("| batching |") == moved.MOST and "… and 7 more." in told
 
 
+def test_what_moved_is_cut_to_what_a_comment_holds_and_says_so(monkeypatch):
+    monkeypatch.setattr(moved, "LONGEST", 120)
+    after = state([turned(CARDS, value="746", written="746"), VERDICT], SENTENCES)
+    told = moved.report(BEFORE, after, "then")
+    assert len(told) < 250 and told.startswith("# What moved since then\n\n## Results: 1\n")
+    assert told.endswith("… and more. `git diff then -- notebooks/results.csv` has every number.\n")
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A repository with a table and a changelog; gives what commits a new state of them."""

@@ -29,7 +29,7 @@ def content(folder):
 def elsewhere(tmp_path_factory):
     """The book built again: in another folder, with other hashes, time zone and language."""
     folder = tmp_path_factory.mktemp("another folder")
-    for name in ("book", "tests"):
+    for name in ("book", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, folder)

@@ -9,7 +9,7 @@ is conditioned on all series that are known, and its interval holds what it has 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -186,11 +186,11 @@ def spread_between(low: float, high: float, share: Vector) -> Vector:
     return np.asarray(np.exp(middle + half * _quantile(share) / _quantile(0.95)))
 
 
-def _quantile(share: Any) -> Any:
+def _quantile(share: Vector | float) -> Vector:
     """Below what a share of what Student's distribution gives lies."""
     from scipy.special import stdtrit  # half a second that a sweep of another chapter saves
 
-    return stdtrit(FREEDOM, share)
+    return np.asarray(stdtrit(FREEDOM, share))
 
 
 _SCALE = float(np.sqrt((FREEDOM - 2) / FREEDOM))

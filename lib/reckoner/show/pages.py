@@ -27,6 +27,7 @@ from reckoner.declare.tables import Constant
 from reckoner.declare.units import base_unit, shown
 from reckoner.judgement import MEANINGS, SECOND_MEANINGS
 from reckoner.ledger import Conclusions
+from reckoner.show.benchmarks import benchmarks
 from reckoner.show.claim_graph import claim_graph
 from reckoner.show.claims import claims_table, faults_list, second_table, verdict_pill
 from reckoner.show.live import LiveFigure
@@ -35,6 +36,9 @@ from reckoner.sweep.chart import Picture
 from reckoner.sweep.evaluate import evaluate
 from reckoner.sweep.points import Sweep
 from reckoner.sweep.table import Table
+
+BENCHMARKS = Path("benchmarks/results.csv")
+"""What the benchmarks found, from the root of the repository."""
 
 
 class PageError(ValueError):
@@ -116,6 +120,7 @@ class Pages:
             "summary_table": self.summary_table,
             "seen": _seen,
             "find": FIND,
+            "benchmarks": benchmarks(self.root / BENCHMARKS),
             "figure": self.figure,
             "live": lambda chapter: LiveFigure(self.book, self.book.live(chapter)).html(),
             "swept": self.swept,

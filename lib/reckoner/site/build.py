@@ -36,7 +36,7 @@ from reckoner.declare.tables import DataError
 from reckoner.execute import attempt, cores, tidy
 from reckoner.show import live
 from reckoner.show.explain import Explanations, claims_script, rows_script
-from reckoner.show.pages import PageError, Pages
+from reckoner.show.pages import BENCHMARKS, PageError, Pages
 from reckoner.site import manifest, results
 from reckoner.site.reach import reach
 
@@ -202,7 +202,7 @@ def tasks(book: Book, library: Path) -> dict[str, Any]:
         for p in library.rglob("*")
         if p.suffix in {".py", ".csv", ".js", ".html"} and p.is_file()
     )
-    pages = sorted(str(p) for p in Path("book").rglob("*") if p.is_file())
+    pages = sorted(str(p) for p in [*Path("book").rglob("*"), BENCHMARKS] if p.is_file())
     executed = {name: EXECUTED / f"{name}.ipynb" for name in book.chapters}
 
     def task_notebook() -> Iterator[dict[str, Any]]:

@@ -24,7 +24,9 @@ from reckoner.site.said import Figure, Said, changed, figures, sentences
 CHANGELOG = Path("CHANGELOG.md")
 NOTEBOOKS = Path("notebooks")
 MOST = 100
-"""Lines of one list, at most: what a comment on a pull request holds."""
+"""Lines of one list, at most."""
+LONGEST = 60_000
+"""Characters at most: a comment on a pull request holds a few more."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ def report(before: State, after: State, since: str) -> str:
         _of_rest(changes),
     ]  # fmt: skip
     lines = [line for part in parts for line in part]
-    return "\n".join([f"# What moved since {since}", "", *(lines or ["Nothing moved."])]) + "\n"
+    text = "\n".join([f"# What moved since {since}", "", *(lines or ["Nothing moved."])]) + "\n"
+    if len(text) <= LONGEST:
+        return text
+    kept = text[:LONGEST].rpartition("\n")[0]
+    return f"{kept}\n\n… and more. `git diff {since} -- {STORED}` has every number.\n"
 
 
 def unsaid(changes: Iterable[Change], before: str, now: str) -> list[str]:
