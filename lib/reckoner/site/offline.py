@@ -122,12 +122,12 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         for path in site.joinpath("_static").glob(pattern):
             rmtree(path) if path.is_dir() else path.unlink()
     own = [
-        path.relative_to(folder).as_posix()
+        file.relative_to(folder).as_posix()
         for folder in (Path(app.srcdir, name) for name in app.config.html_static_path)
-        for path in folder.rglob("*")
+        for file in folder.rglob("*")
     ]
-    for name in notices.missing(site / "_static", own):
-        logger.warning("%s has no notice of its licence", name, type="offline")
+    for left in notices.missing(site / "_static", own):
+        logger.warning("%s has no notice of its licence", left, type="offline")
     notices.write(site / "_static")
     search = site / "_static" / "searchtools.js"
     if search.exists() and "setPrototypeOf(words" not in _mended(search, _IN_SEARCH):
