@@ -93,7 +93,8 @@ SEEN = """() => {
   const handlers = [...main.querySelectorAll("*")].flatMap((e) => [...e.attributes]);
   main.querySelectorAll("svg, script").forEach((e) => e.remove()); // long names are cut there
   return {
-    made: made.filter((e) => e.type !== "application/json" && !e.closest(".explained")).length,
+    made: made.filter((e) => !e.matches("[type='application/json'], .explained *, .drawing *"))
+      .length,
     handlers: handlers.filter(({ name }) => name.startsWith("on")).length,
     refused: window.refused ?? [],
     text: main.textContent.replaceAll(/[“”]/g, '"').replaceAll("’", "'"),

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from browser import SITE
 from inference_economics import catalog
 from inference_economics.book import BOOK
+from reckoner.site import notices
 
 FRONT = Path("index.html")  # leads to the first page, as Sphinx names pages by their source
 PAGES = sorted(
@@ -101,6 +102,24 @@ def test_no_script_that_gets_into_a_page_runs(visit, page):
     assert tab.evaluate(FOREIGN) == []
     refused = {text.split()[0] for text in tab.evaluate("window.refused")}
     assert refused >= {"script-src-elem", "script-src-attr", "script-src"}
+
+
+def test_each_script_and_style_of_others_has_its_notice():
+    static = SITE / "_static"
+    text = (static / notices.NAME).read_text(encoding="utf-8")
+    book = Path(__file__).parent.parent
+    own = {p.name for p in [*book.glob("book/_static/*"), *book.glob("lib/reckoner/*/*.js")]}
+    own |= {f"numbers/{path.name}" for path in (static / "numbers").iterdir()}
+    assert notices.missing(static, own) == []
+    assert "page.js" in notices.missing(static, [])
+    found = list(notices.notices())
+    assert {whose.split()[0] for whose, _, _ in found} >= {*notices.PACKAGES, "bootstrap"}
+    for whose, _, licence in found:
+        assert whose in text and licence in text
+        assert re.search(r"copyright|public domain", licence, re.IGNORECASE), whose
+    for name in ("vega", "vega-lite", "vega-embed", "vega-interpreter", "d3-array"):
+        assert re.search(rf"\b{name}\b", text)
+    assert soup("book/sources.html").select("a[href='../_static/notices.txt']")
 
 
 def test_the_buttons_of_the_theme_still_do_what_they_say(visit):

@@ -5,6 +5,8 @@ The book knows this module by its name alone: no notebook depends on it.
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 from inference_economics import catalog
@@ -31,6 +33,21 @@ def extras() -> dict[str, Any]:
         "in_short": in_short(along),
         "turns_of_buyer": f"{turns(question, along)}.",
         "layers_picture": layers_picture,
+        "tried": _tried(),
+    }
+
+
+def _tried() -> dict[str, str]:
+    """How many cases of each kind the tests try, and how many mutants of formulas they catch."""
+    tests = Path(__file__).parents[2] / "tests"
+    with (tests / "tried.csv").open(encoding="utf-8", newline="") as file:
+        found = {row["kind"]: int(row["cases"]) for row in csv.DictReader(file)}
+    with (tests / "mutants.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in ("mutants", "caught"):
+        found[name] = sum(int(row[name]) for row in rows)
+    return {name: f"{count:,}" for name, count in found.items()} | {
+        "share": str(shown(found["caught"] / found["mutants"], "share"))
     }
 
 

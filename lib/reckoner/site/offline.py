@@ -5,6 +5,7 @@ A Sphinx extension. Once the pages are written, it
 - takes the theme's Font Awesome out of them, 1.5 MB of script and 0.5 MB of fonts: the icons are in
   the book's style sheet;
 - gives each page its policy, and takes out the scripts in it: what they did is in `page.js`;
+- writes the licences of what the site is made with beside it;
 - mends what its templates get wrong for readers who do not see the page, and its search;
 - looks through every page and style sheet, and warns of whatever loads from another host, or is
   refused by the policy.
@@ -22,7 +23,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from reckoner.site import policy
+from reckoner.site import notices, policy
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ _IN_PAGES = {
     r'<div role="list" class="citation-list">': '<div class="citation-list">',
     # What folds the pages below another in the side bar has no name.
     r'<summary>(?=<span class="toctree-toggle")': '<summary aria-label="Pages below this one">',
+    # A name that lacks what is to be read on the thing itself.
+    r'(<summary) aria-label="Toggle hidden content"(?=>)': r"\1",
+    r'(<span class="search-button__kbd-shortcut")(?=>)': r'\1 aria-hidden="true"',
     # The side bar's title stands in no landmark otherwise.
     r'(<div id="pst-primary-sidebar" class="bd-sidebar-primary[^"]*")>': (
         r'\1 role="complementary" aria-label="Book">'
@@ -117,6 +121,14 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for pattern in UNUSED:
         for path in site.joinpath("_static").glob(pattern):
             rmtree(path) if path.is_dir() else path.unlink()
+    own = [
+        file.relative_to(folder).as_posix()
+        for folder in (Path(app.srcdir, name) for name in app.config.html_static_path)
+        for file in folder.rglob("*")
+    ]
+    for left in notices.missing(site / "_static", own):
+        logger.warning("%s has no notice of its licence", left, type="offline")
+    notices.write(site / "_static")
     search = site / "_static" / "searchtools.js"
     if search.exists() and "setPrototypeOf(words" not in _mended(search, _IN_SEARCH):
         logger.warning("%s could not be mended", search.relative_to(site), type="offline")
