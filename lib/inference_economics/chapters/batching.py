@@ -57,8 +57,8 @@ def answer(chapter: Chapter) -> str:
 **{about.cost}**, {chapter.against("cost_ratio")} the {about.gpu_cost} of the {gpu}"""
     if math.isinf(chapter.results.parity_batch):
         return f"{said}; no batch makes the {chip} as cheap, as its limit is {about.cost_limit}."
-    return f"""{said}, and it is as cheap from a batch of **{words.parity_batch}** on; no batch brings
-the {chip} below {about.cost_limit}."""
+    return f"""{said}, and it is as cheap from a batch of **{words.parity_batch}** on; no batch
+brings the {chip} below {about.cost_limit}."""
 
 
 def cost_against_batch(chapter: Chapter) -> HTML:
