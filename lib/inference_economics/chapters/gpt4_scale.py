@@ -181,11 +181,12 @@ def answer(chapter: Chapter) -> str:
         return "One card holds a whole layer, so nothing is summed and no network has to keep up."
     if results.time_left_per_all_reduce <= 0:
         return f"At {words.speed} no network can, as reading the weights alone takes too long."
-    found = [NETWORKS[name] for name in in_time(results, *NETWORKS)]
+    found = [f"the {NETWORKS[name]}" for name in in_time(results, *NETWORKS)]
     if len(found) == len(NETWORKS):
         verdict = "every network drawn is in time"
     elif found:
-        verdict = f"only the {' and the '.join(found)} {'is' if len(found) == 1 else 'are'} in time"
+        listed = " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+        verdict = f"only {listed} {'is' if len(found) == 1 else 'are'} in time"
     else:
         verdict = "no network drawn is in time"
     return (

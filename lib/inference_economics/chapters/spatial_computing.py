@@ -104,8 +104,9 @@ def answer(chapter: Chapter) -> str:
     results = chapter.results
     if results.superlinear_speedup <= 1:
         return "Here the on-chip memory brings no speed, as the DRAM feeds all that an FPGA can do."
-    group = chapter.some(results.fpgas_to_fit, "FPGA")
-    return f"""Once **{group}** hold the model on chip, each does
+    group = chapter.words.fpgas_to_fit
+    hold = f"Once **{group} FPGAs** hold" if results.fpgas_to_fit > 1 else "Once **one FPGA** holds"
+    return f"""{hold} the model on chip, each does
 **{chapter.against("superlinear_speedup")}** one fed from DRAM, as it calculates at its own pace."""
 
 
