@@ -144,7 +144,7 @@ def travelled(work: Work, batch: float, length: float) -> Journey:
 
 
 def _prompts(work: Work, found: Pipeline, given: dict[str, Any]) -> float:
-    """What reading newcomers' prompts adds to a token's time in the cluster, idle stages used first."""
+    """What newcomers' prompts add to a token's time in the cluster, idle stages used first."""
     names = ("bytes_per_parameter", "bytes_per_element", *NETWORK)
     sizes = {name: given[name] for name in names}
     prompt, output = work.lengths(given["context_length"])
