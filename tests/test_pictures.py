@@ -237,7 +237,7 @@ def test_the_journey_adds_up_on_both_machines(occupancy):
     assert cluster["unexplained"] == pytest.approx(unexplained_by(GROQ) * 80)
     both = two_machines.pair(occupancy, occupancy.inputs.batch_size)
     assert sum(gpus.values()) == pytest.approx(step_of(both.gpus))
-    assert gpus["unexplained"] == cluster["newcomers' prompts"] == gpus["newcomers' prompts"] == 0
+    assert gpus["unexplained"] == cluster["prompts read"] == gpus["prompts read"] == 0
 
 
 def test_the_journey_in_serving_has_that_chapters_time_and_newcomers(serving):
@@ -246,11 +246,11 @@ def test_the_journey_in_serving_has_that_chapters_time_and_newcomers(serving):
     found = journey.travelled(work, own.concurrency, own.input_tokens + own.output_tokens)
     cluster, gpus = found.parts.values()
     assert sum(gpus.values()) == pytest.approx(serving.results.output_time)
-    assert gpus["newcomers' prompts"] > 0
+    assert gpus["prompts read"] > 0
     alone = journey.travelled(work, 1, 2048).parts[journey.CLUSTER]
-    assert alone["newcomers' prompts"] == pytest.approx(0)  # idle stages have the time
+    assert alone["prompts read"] == pytest.approx(0)  # idle stages have the time
     full = journey.travelled(work, 512, 512).parts[journey.CLUSTER]
-    assert full["newcomers' prompts"] > 0 <= cluster["newcomers' prompts"]
+    assert full["prompts read"] > 0 <= cluster["prompts read"]
 
 
 def test_each_state_of_the_journey_is_drawn_said_and_in_the_table(occupancy):

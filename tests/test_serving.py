@@ -354,7 +354,7 @@ def test_constants_have_a_meaning_and_shares_are_shares():
     for row in fitted_rows():
         assert 0 < row.low <= row.value <= row.high
         assert row.unit in {"us", "ms", "ratio"} or row.value <= 1
-    reached = kernels.reached()
+    reached = pd.DataFrame(kernels.reached())
     shares = reached[reached["quantity"].str.endswith("_share")]
     assert shares["value"].between(0.01, kernels.LARGEST).all()
 

@@ -37,7 +37,7 @@ PARTS = {
     "sending": Style("4"),
     "floor of stages": Style("5"),
     "the engine": Style("axis"),
-    "newcomers' prompts": Style("grid"),
+    "prompts read": Style("grid"),
     "unexplained": Style("1"),
 }
 """What takes the time of a token."""
@@ -137,7 +137,7 @@ def travelled(work: Work, batch: float, length: float) -> Journey:
     found: Pipeline = conclude.evaluate(**given)["pipeline"]
     parts = parts_of_cluster(found)
     if work.written:
-        parts["newcomers' prompts"] = _prompts(work, found, given)
+        parts["prompts read"] = _prompts(work, found, given)
     served = _served(work, batch, length)
     gpus = parts_of_gpus(served, work.written > 0) if served else {}
     return Journey(batch, length, float(found.cards), {CLUSTER: parts, work.box: gpus})

@@ -184,7 +184,7 @@ def constants(chapter: Chapter) -> HTML:
 
 def rooflines(chapter: Chapter) -> HTML:
     """What chips reach of their datasheets' peaks, by format, as single kernels show it."""
-    table = kernels.reached()
+    table = pd.DataFrame(kernels.reached())
     table = table[table["quantity"].isin(["bandwidth_share", "compute_share"])]
     wide = table.pivot_table(
         index=["system", "format"], columns="quantity", values=["value", "spread"]

@@ -279,7 +279,7 @@ class Study:
                     lines(
                         {str(name): (speeds, percent[name]) for name in percent},
                         SPEED,
-                        Axis("Samples in which SRAM is cheaper (%)", scale={"domain": [0, 100]}),
+                        Axis("SRAM is cheaper (% of samples)", scale={"domain": [0, 100]}),
                         {str(name): Style(c, dash) for name, c, dash in looks},
                     ),
                     columns=1,
@@ -289,7 +289,7 @@ class Study:
                     "Lines of the share of samples in which SRAM is cheaper against speed, one "
                     f"for each kind of costs. {'. '.join(turns)}."
                 ),
-                height=300,
+                height=340,
             ),
             percent.round(1)
             .rename(columns=lambda name: f"{name} (%)")

@@ -69,11 +69,16 @@ class Reached(BaseModel):
 
 
 @cache
-def reached() -> pd.DataFrame:
+def reached() -> tuple[dict[str, Any], ...]:
     """The stored constants in SI units, with `new`: whether the chip multiplies 4-bit numbers."""
-    rows = read_rows(STORED, Reached)
-    table = pd.DataFrame([row.model_dump() | {"value": si(row.value, row.unit)} for row in rows])
-    return table.assign(new=[catalog.chip(key).has("fp4_compute") for key in table["system"]])
+    return tuple(
+        row.model_dump()
+        | {
+            "value": si(row.value, row.unit),
+            "new": catalog.chip(row.system).has("fp4_compute"),
+        }
+        for row in read_rows(STORED, Reached)
+    )
 
 
 def constant(quantity: str, chip: Chip, engine: str = "", form: str = "") -> float:
@@ -137,19 +142,14 @@ def _constant(quantity: str, key: str, new: bool, engine: str, form: str) -> flo
 
 def _rows_of(quantity: str, engine: str, form: str) -> list[dict[str, Any]]:
     """The stored rows of a constant; of all formats where none is of the one asked for."""
-    rows = [row for row in _rows() if row["quantity"] == quantity and row["engine"] in ("", engine)]
+    rows = [
+        row for row in reached() if row["quantity"] == quantity and row["engine"] in ("", engine)
+    ]
     return [row for row in rows if row["format"] == form] or rows
 
 
 SERVED = ("h100_sxm", "h200_sxm", "b200_sxm")
 """The chips of large servers, from which one without tables is told."""
-
-
-@cache
-def _rows() -> list[dict[str, Any]]:
-    return [
-        {str(name): value for name, value in row.items()} for row in reached().to_dict("records")
-    ]
 
 
 def _fitted(times: Vector, start: list[float], of: Callable[[Vector], Vector]) -> Vector:
