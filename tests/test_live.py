@@ -230,7 +230,8 @@ def test_a_picked_chip_brings_its_numbers(visit):
     shown = tab.evaluate("document.querySelector('.live').reckoner.values().cost_3")
     expected = BOOK.conclude("comparison", {"chip_3": "groq_3_lpu"}).results.cost_3
     assert shown == pytest.approx(expected, rel=1e-9)
-    assert "times as much as Groq 3 LPU (price and speed assumed) with" in tab.inner_text(".live-sentence")
+    said = tab.inner_text(".live-sentence")
+    assert "times as much as Groq 3 LPU (price and speed assumed) with" in said
     assert "3: Groq 3 LPU" in tab.text_content(".live-canvas svg")
     assert "chip_3=groq_3_lpu" in _settled_link(tab)
     assert "memory_3" not in _settled_link(tab), "what the catalog knows is not in the link"
