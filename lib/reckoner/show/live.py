@@ -154,7 +154,7 @@ class LiveFigure:
         )
         x = {
             "field": across, "type": "quantitative", "title": live.across_title,
-            "scale": {**scale, "domainMin": {"expr": low}, "domainMax": {"expr": high}},
+            "scale": {**scale, "domain": [{"expr": low}, {"expr": high}]},
         }  # fmt: skip
         y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
         legend = {"scale": {"domain": domain, "range": colours}, "title": None}
