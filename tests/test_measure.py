@@ -98,6 +98,22 @@ def test_a_card_s_arrays_equal_the_reference_too(kind):
     assert THIRTY_TWO_BITS < error_of(layer, BLOCK + 3) < SIXTEEN_BITS
 
 
+def test_a_matrix_that_programs_share_gives_what_the_whole_one_gives(monkeypatch):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("triton")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from inference_economics.measure import sweep
+
+    weights, vectors = sweep.random_model(5, 1e6, "cpu")
+    monkeypatch.setattr(sweep, "SWEEPS", 3)
+    whole = (weights[0] @ vectors[:3].T).sum(1)
+    for many in sweep.programs(5):
+        torch.testing.assert_close(
+            sweep.swept(weights, vectors[:3], many), whole, atol=1e-3, rtol=0
+        )
+    assert len(weights) * sweep.bytes_of(5) > 1e6
+
+
 # What it reads and computes
 @by_kind
 @given(batch=st.integers(1, 4), context=st.integers(0, 40))

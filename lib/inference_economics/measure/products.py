@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from inference_economics.measure.kit import Rows
-from inference_economics.measure.timing import by_clock, repeated
+from inference_economics.measure.timing import LEAST, by_clock, repeated
 
-SIZE, QUICK_SIZE = 4096, 2048
-"""Rows and columns."""
+SIZE, QUICK_SIZE, LEAST_SIZE = 4096, 2048, 256
+"""Rows and columns, at most and at least."""
 FORMATS = {"fp32": np.float32, "fp64": np.float64}
 """What NumPy multiplies fast."""
 
@@ -24,7 +24,7 @@ def measure(rows: Rows, quick: bool, until: float) -> None:
         quick: smaller matrices.
         until: moment of the clock by which to end.
     """
-    size = QUICK_SIZE if quick else SIZE
+    size = _in_time(QUICK_SIZE if quick else SIZE, until)
     drawn = np.random.default_rng(1)
     runs: dict[str, Callable[[], object]] = {}
     for name, kind in FORMATS.items():
@@ -36,6 +36,19 @@ def measure(rows: Rows, quick: bool, until: float) -> None:
         reached = found.each(lambda seconds: 2 * size**3 / seconds / 1e12)
         rows.add(f"matrix product {name}", reached, "TFLOP/s", precision=name,
                  operations=2.0 * size**3, note=f"{size} cubed, random")  # fmt: skip
+
+
+def _in_time(most: int, until: float) -> int:
+    """The largest size, halved as often as it takes for its products to end in time."""
+    part = np.ones((LEAST_SIZE, LEAST_SIZE))
+    one = repeated([lambda: part @ part], 0.0)[0].median
+    size = most
+    while size > LEAST_SIZE:
+        expected = one * (size / LEAST_SIZE) ** 3 * len(FORMATS) * (LEAST + 1)
+        if time.perf_counter() + expected < until:
+            break
+        size //= 2
+    return size
 
 
 def _by_torch(size: int) -> dict[str, Callable[[], object]]:

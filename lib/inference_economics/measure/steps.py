@@ -136,7 +136,7 @@ class Steps:
         room = OF_WEIGHTS * (self._room() + self.counts.weight_bytes)
         fit = min(int(room / self.counts.weight_bytes), int(self.model.layers))
         if fit < 2:
-            raise Left(self._no_room(2 * self.counts.weight_bytes))
+            raise Left("no second layer fits beside the first")
         first = self.layers[0]
         while len(self.layers) < fit and time.perf_counter() < until:
             self.layers.append(Layer(first.shape, self.device.on, self.plan.longest))
