@@ -184,6 +184,25 @@ def test_a_file_of_ones_own_is_drawn_and_spoken_of(with_laptop):
     assert timed.kept_in(with_laptop) == "disk"
 
 
+def test_steps_that_were_disturbed_are_not_drawn(tmp_path, with_laptop):
+    assert "a laptop" not in show.disturbed() and with_laptop in timed.machines()
+    path = tmp_path / "cpu_laptop.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for count in (1, 4):  # one of the four steps, then all
+        for row in [row for row in rows if row["what"] == "decode step"][:count]:
+            row["mark"] = "unsteady"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, WHOLE, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        timed.machine_of.cache_clear()
+        machine = timed.machine_of("laptop")
+        assert len(timed.steps(machine)) == {1: 3, 4: 4}[count]
+        assert ("a laptop" in show.disturbed()) == (count == 4)
+        assert ("a laptop" in {*show.all_series()["Machine"]}) == (count == 1)
+
+
 def test_what_a_machine_did_not_tell_is_missing_and_said(tmp_path, with_laptop):
     """A measurement that was broken off has steps and little else."""
     lines = (tmp_path / "cpu_laptop.csv").read_text(encoding="utf-8").splitlines()

@@ -87,6 +87,17 @@ def all_series() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def disturbed() -> str:
+    """Which machines are not drawn, as something else ran on them all the while."""
+    names = [machine.name for machine in timed.machines(steady=False)]
+    if not names:
+        return ""
+    return (
+        f"Not drawn are the rows of {' and '.join(names)}: other programs disturbed every step "
+        "there, and each is marked unsteady."
+    )
+
+
 def _machines() -> list[str]:
     return [machine.name for machine in timed.machines()]
 

@@ -20,7 +20,7 @@ from inference_economics import catalog
 from inference_economics.catalog import Model
 from inference_economics.formulas.kv_cache import model_kv_read
 from inference_economics.formulas.measure_it_yourself import roofline_step
-from inference_economics.measure.rows import IN_CACHE, read_measured
+from inference_economics.measure.rows import IN_CACHE, UNSTEADY, read_measured
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.accuracy import TIMED
 from inference_economics.serving.shape import shape_of
@@ -90,9 +90,15 @@ def machine_of(key: str) -> Timed:
     return Timed(key, name, found.frame)
 
 
-def machines() -> list[Timed]:
-    """All measured machines."""
-    return [machine_of(key) for key in paths()]
+def machines(steady: bool = True) -> list[Timed]:
+    """The measured machines of which some step was steady, or those of which none was."""
+    found = [machine_of(key) for key in paths()]
+    return [machine for machine in found if bool(len(_steady(machine))) == steady]
+
+
+def _steady(machine: Timed) -> pd.DataFrame:
+    rows = machine.of(STEP)
+    return rows[~rows["mark"].str.contains(UNSTEADY)]
 
 
 def model() -> Model:
@@ -105,14 +111,15 @@ def model() -> Model:
 
 @formulary.procedure
 def steps(machine: Timed) -> pd.DataFrame:
-    """The decoding steps of a machine, beside what its own kernels allow.
+    """The decoding steps of a machine, the steady ones if any, beside what its kernels allow.
 
     Columns beside those of its rows, in SI: `seconds`; `weight_bytes`, `parameters` and
     `cache_bytes` of the share that was timed; `roofline`, the time by the machine's own kernels,
     and its `error`; `whole`, the time for all layers of the model, and `output`, the tokens per
     second that one card then gives; `output_roofline`, the same by the kernels.
     """
-    rows = machine.of(STEP).reset_index(drop=True)
+    steady = _steady(machine)
+    rows = (steady if len(steady) else machine.of(STEP)).reset_index(drop=True)
     whole, element = plain(model().layers), told(machine, "element")
     share = rows["layers"] / whole / rows["shards"]
     kept = plain(model_kv_read(model(), 1.0, element))
