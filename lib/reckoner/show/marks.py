@@ -32,7 +32,7 @@ def linked(text: str) -> str:
     )
 
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>$&|~#!^@:]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<$&|~#!^@:]")
 _KEPT = "\ue003"
 
 
@@ -55,7 +55,8 @@ class Verbatim:
     def back(self, text: str, code: bool = False) -> str:
         """The text, or a piece of code in it, as Markdown in which each name stands for itself."""
         for place, name in enumerate(self.names):
-            shown = name.replace("`", "'") if code else _MARKUP.sub(r"\\\g<0>", name)
+            shown = _MARKUP.sub(r"\\\g<0>", name).replace(r"\<", "&lt;")
+            shown = name.replace("`", "'") if code else shown
             text = text.replace(f"{_KEPT}{place}{_KEPT}", shown)
         return text
 
