@@ -41,8 +41,17 @@
     });
   }
 
+  /* What a link names; nothing where it is broken. */
+  function named() {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return "";
+    }
+  }
+
   function openTarget() {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(named());
     if (!target) return;
     const own = target.closest("section")?.querySelectorAll(":scope > details");
     const closed = [target.closest("details"), own?.length === 1 && own[0]].filter((fold) => fold && !fold.open);
