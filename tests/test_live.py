@@ -1,6 +1,5 @@
 """Live figures in a real browser: what they show is what the library computes."""
 
-import json
 import math
 import random
 import subprocess
@@ -8,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from browser import SITE
 from inference_economics.answer import words as in_words
@@ -21,7 +19,6 @@ from reckoner.show.marks import plain
 
 FIGURES = {c: LiveFigure(BOOK, live) for c in BOOK.chapters if (live := BOOK.live(c))}
 by_chapter = pytest.mark.parametrize("chapter", FIGURES)
-PAGES = sorted(p.relative_to(SITE) for p in SITE.rglob("*.html") if "_static" not in p.parts)
 STATES = 200
 
 
@@ -395,20 +392,6 @@ def test_the_first_picture_is_painted_before_any_chart_script(visit):
     script = "performance.getEntriesByName('live:script')[0].startTime"
     paint, script = tab.evaluate(f"[{first}, {script}]")
     assert paint < script
-
-
-@pytest.mark.parametrize("page", PAGES, ids=str)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_is_accessible(visit, page, scheme):
-    if page == Path("index.html"):
-        pytest.skip("leads to the first page at once")
-    tab = visit(page, scheme=scheme)
-    if tab.query_selector(".live"):
-        tab.wait_for_function("document.querySelector('.live').reckoner")
-        tab.evaluate("document.querySelector('.live').reckoner.ready().then(() => null)")
-    found = Axe().run(tab).response["violations"]
-    told = [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found]
-    assert not told, json.dumps(told, indent=1)
 
 
 def compressed(path):
