@@ -1,10 +1,9 @@
-"""What a formula costs for being written once: a chapter on numbers, on arrays, and by hand.
+"""What a formula costs for being written once: a chapter on numbers, and on arrays.
 
     .venv/bin/python benchmarks/formulas.py
 
-The worksheet of `batching` is run with one value each, with its trace, and on arrays of a million
-batch sizes; the arithmetic of `benchmarks/sweep.py`, written by hand in NumPy, on the same million.
-Each is repeated; the median counts.
+The worksheet of `batching` is run with one value each, with its trace, and on an array of a million
+batch sizes. Each is repeated; the median counts. Against NumPy by hand: `benchmarks/sweep.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-import sweep
 from inference_economics.book import BOOK
 from record import record
 
@@ -45,9 +43,6 @@ def main() -> None:
     with np.errstate(all="ignore"):
         whole = seconds(lambda: BOOK.results("batching", many), 5)
     record(f"one of {POINTS:,} points at once", whole / POINTS * 1e9, "ns")
-    points = sweep.CONTEXTS * sweep.PRICES * 25
-    hand = seconds(lambda: sweep.by_hand(25), 5)
-    record("a point by hand in NumPy, fewer results", hand / points * 1e9, "ns")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """All benchmarks, one after another, and what they find in one table: benchmarks/results.csv.
 
     make bench                      all of them (an hour, with what the peers have to download)
-    make bench PARTS="sweep pages"  some
+    make bench PARTS="sweeps pages"  some
 
 Each row says when and on which machine it was measured. Rows of parts that were not run, or could
 not be, stay as they were. Peers are installed in environments of their own below _build/bench.
@@ -54,11 +54,11 @@ class Part:
 PARTS = {
     "formulas": Part("formulas.py"),
     "sweeps": Part("sweep.py", peers=("llm-analysis",), variable="LLM_ANALYSIS"),
-    "sweeps of notebooks": Part("notebooks_sweep.py"),
+    "notebooks": Part("notebooks_sweep.py"),
     "build": Part("build.py", ("1",)),
     "pages": Part("live.py"),
     "accuracy": Part("serving_peers.py", (PYTHON,), ("llm-analysis", "genz-llm", "aiconfigurator")),
-    "parameters of models": Part("count_parameters.py", (), ("transformers", "torch"), "", True),
+    "parameters": Part("count_parameters.py", (), ("transformers", "torch"), "", True),
 }
 
 
@@ -146,13 +146,13 @@ def store(rows: dict[str, list[list[str]]]) -> None:
 
 def main(*wanted: str) -> int:
     """Run the parts that are wanted, or all; 1 where one could not be run."""
-    unknown = [name for name in wanted if not any(part.startswith(name) for part in PARTS)]
+    unknown = [name for name in wanted if name not in PARTS]
     if unknown:
         print(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
     failed = False
     for name, part in PARTS.items():
-        if wanted and not any(name.startswith(each) for each in wanted):
+        if wanted and name not in wanted:
             continue
         load = f"{os.getloadavg()[0]:.1f}"
         found = run(name, part)
