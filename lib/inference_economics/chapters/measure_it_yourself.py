@@ -152,8 +152,7 @@ def step_by_context(chapter: Chapter) -> HTML:
     tables = []
     for machine in timed.machines():
         rows = timed.contexts(timed.steps(machine))
-        first = rows.iloc[0]
-        relative = {name: rows[name] / first[name] for name in ("seconds", "roofline")}
+        relative = {name: rows[name] / rows[name].head(1).sum() for name in ("seconds", "roofline")}
         tables.append(rows.assign(Machine=machine.name, **relative))
     table = pd.concat(tables, ignore_index=True)
     x = CONTEXT.channel(alt.X, "context")

@@ -14,6 +14,7 @@ from inference_economics.measure import bandwidth, card, products
 from inference_economics.measure.cuda import Card, why_not
 from inference_economics.measure.device import Processor
 from inference_economics.measure.kit import Left, Part, Rows, work
+from inference_economics.measure.rows import BUSY, QUIET
 from inference_economics.measure.steps import NO_TIME, QUICK, Plan, Steps
 from inference_economics.measure.timing import by_clock, repeated
 from reckoner import stopping
@@ -25,8 +26,8 @@ SECONDS, QUICK_SECONDS = 600.0, 60.0
 """That the kit takes by default, and in a quick run."""
 READINGS, QUICK_READINGS = 41, 15
 """Repeats of reading, which are short: what else runs disturbs few of them."""
-LOOK, QUIET = 0.5, 0.1
-"""Seconds for which the machine is watched, and the share of its cores that may be at work."""
+LOOK = 0.5
+"""Seconds for which the machine is watched before anything is measured."""
 COPIED = 256 * 2**20
 """Bytes that are copied."""
 
@@ -102,7 +103,7 @@ def command(
 def _see_quiet(rows: Rows) -> None:
     """Look for a moment whether the machine is at work already, and say so."""
     share = psutil.cpu_percent(LOOK) / 100
-    rows.add("busy before the start", share, "share", note=f"of all cores, for {LOOK:g} s")
+    rows.add(BUSY, share, "share", note=f"of all cores, for {LOOK:g} s")
     if share > QUIET:
         click.echo(
             f"the processor is {share:.0%} busy already: rows will be low and unsteady; end what "

@@ -39,6 +39,10 @@ UNSTEADY = "unsteady"
 """Marks a median whose repeats lie further apart than `STEADY`."""
 STEADY = 1.1
 """The largest repeat over the smallest up to which a row counts as steady."""
+BUSY = "busy before the start"
+"""The row that says which share of the cores was at work before anything was measured."""
+QUIET = 0.1
+"""The largest such share of a machine that counts as doing nothing else."""
 
 
 def _blank(cell: object) -> object:

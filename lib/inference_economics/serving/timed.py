@@ -20,7 +20,7 @@ from inference_economics import catalog
 from inference_economics.catalog import Model
 from inference_economics.formulas.kv_cache import model_kv_read
 from inference_economics.formulas.measure_it_yourself import roofline_step
-from inference_economics.measure.rows import IN_CACHE, UNSTEADY, read_measured
+from inference_economics.measure.rows import BUSY, IN_CACHE, QUIET, UNSTEADY, read_measured
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.accuracy import TIMED
 from inference_economics.serving.shape import shape_of
@@ -91,13 +91,16 @@ def machine_of(key: str) -> Timed:
 
 
 def machines(steady: bool = True) -> list[Timed]:
-    """The measured machines of which some step was steady, or those of which none was."""
+    """The measured machines whose steps tell something, or those that were disturbed in all."""
     found = [machine_of(key) for key in paths()]
     return [machine for machine in found if bool(len(_steady(machine))) == steady]
 
 
 def _steady(machine: Timed) -> pd.DataFrame:
+    """All steps of a machine that did nothing else; of another one, those that were steady."""
     rows = machine.of(STEP)
+    if (machine.of(BUSY)["value"] <= QUIET).all():
+        return rows
     return rows[~rows["mark"].str.contains(UNSTEADY)]
 
 
@@ -111,7 +114,7 @@ def model() -> Model:
 
 @formulary.procedure
 def steps(machine: Timed) -> pd.DataFrame:
-    """The decoding steps of a machine, the steady ones if any, beside what its kernels allow.
+    """The decoding steps of a machine, undisturbed ones if any, beside what its kernels allow.
 
     Columns beside those of its rows, in SI: `seconds`; `weight_bytes`, `parameters` and
     `cache_bytes` of the share that was timed; `roofline`, the time by the machine's own kernels,
@@ -153,8 +156,9 @@ def series(rows: pd.DataFrame) -> pd.DataFrame:
 
 def contexts(rows: pd.DataFrame) -> pd.DataFrame:
     """Steps of one request at rising context and all else equal: the most different ones."""
-    groups = [group for _, group in rows[rows["batch"] == 1].groupby(["layers", "shards"])]
-    return max(groups, key=len).sort_values("context")
+    alone = rows[rows["batch"] == 1]
+    groups = [group for _, group in alone.groupby(["layers", "shards"])]
+    return max(groups, key=len, default=alone).sort_values("context")
 
 
 def nearest(rows: pd.DataFrame, column: str, most: float) -> pd.Series:
