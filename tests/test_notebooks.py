@@ -148,10 +148,7 @@ def test_a_chapter_has_the_parts_that_a_reader_expects(chapter):
         assert f"claim-{claim.id}" in NOTEBOOKS[chapter].read_text(encoding="utf-8")
 
 
-PART_TWO = ("occupancy", "serving", "equal_speed", "uncertainty", "answer", "hindsight")
-
-
-@pytest.mark.parametrize("chapter", [*PART_TWO, "comparison"])
+@by_chapter
 def test_a_chapter_answers_first_and_lets_try_last(chapter):
     cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
     question, _, _, answer, *rest = cells
@@ -167,7 +164,7 @@ def test_a_chapter_answers_first_and_lets_try_last(chapter):
     assert not last[-2].endswith("{.fold}\n")  # what to take away and to try is never folded
 
 
-@pytest.mark.parametrize("chapter", [*PART_TWO, "comparison"])
+@by_chapter
 def test_no_equation_stands_twice_on_a_page(chapter):
     cells = nbformat.read(NOTEBOOKS[chapter], as_version=4).cells
     texts = [

@@ -386,4 +386,5 @@ def formulas_hold(chapter: Chapter) -> str:
 def answer_today() -> str:
     """The one answer for the article's work, with the latest prices."""
     year = inputs.LAST_YEAR
-    return f"With the prices of {year}: {turns_of(of_article(year=year))}."
+    said = turns_of(of_article(year=year))
+    return f"By the prices of {year}, {said[0].lower()}{said[1:]}."

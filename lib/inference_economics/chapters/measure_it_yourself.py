@@ -19,7 +19,7 @@ BATCH = Axis("Requests in the batch (count)", True, {"nice": False})
 OUTPUT = Axis("Output of one card (token/s)", log=True)
 CONTEXT = Axis("Tokens in the context (tokens)")
 STEP = Axis("Step over the shortest's (ratio)", scale={"zero": False})
-KERNELS, SERVING = "by its own kernels", "by the model of serving"
+KERNELS, SERVING = "own kernels", "serving model"
 
 
 def own_machine(chapter: Chapter) -> HTML:
@@ -123,7 +123,7 @@ def output_by_batch(chapter: Chapter) -> HTML:
         "kind:N",
         title=None,
         scale=alt.Scale(domain=[KERNELS, SERVING], range=[list(SOLID), list(DASHED)]),
-        legend=alt.Legend(symbolType="stroke", symbolSize=300, columnPadding=24),
+        legend=alt.Legend(symbolType="stroke", symbolSize=300, columnPadding=8),
     )
     x = BATCH.channel(alt.X, "batch")
     return chapter.drawn(
