@@ -186,8 +186,8 @@ def goals(chapter: Chapter) -> str:
         "first token": max(of_left("chip", kind)["first"] for kind in (False, True)),
     }
     said = [
-        f"{name} {chapter.shown(found[name], 'share', 2)} for {chapter.shown(goal, 'share')}"
-        + (", met" if found[name] <= goal else ", missed")
+        f"{name} at most {chapter.shown(goal, 'share')} off (it is "
+        f"{chapter.shown(found[name], 'share', 2)}, {'met' if found[name] <= goal else 'missed'})"
         for name, goal in GOALS.items()
     ]
     return "; ".join(said)
@@ -255,12 +255,19 @@ def most_missed(chapter: Chapter) -> str:
         said.append(
             f"- {known[key]} in {precision} on {known[system]}, {engine_name(engine)} "
             f"{release or 'of a release that is not said'}, {harness} harness: "
-            f"{share(row['mean'])} off in the mean, "
-            f"{'too slow' if row['bias'] > 0 else 'too fast'} a prediction; "
+            f"{_off(chapter, row['mean'], row['bias'])}; "
             f"{share(row['coverage'])} of its {row['rows']} runs "
             "lie in the interval."
         )
     return "\n".join(said)
+
+
+def _off(chapter: Chapter, mean: float, bias: float) -> str:
+    """A mean miss in words; of a multiple, how many times too slow the prediction is."""
+    if bias >= 1:
+        return f"predicted {chapter.shown(1 + bias, 'ratio', 2)} times too slow in the mean"
+    way = "too slow" if bias > 0 else "too fast"
+    return f"{chapter.shown(mean, 'share', 2)} off in the mean, {way} a prediction"
 
 
 FEW = 5
