@@ -133,7 +133,8 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
     if gpu and math.isfinite(sram) and not alone:
         parts.append("between the two it is too close to call")
     if math.isfinite(nobody):
-        parts.append(f"from {shown(nobody, 'token/s')} nobody keeps up")
+        who = "no GPU keeps" if alone else "neither keeps"
+        parts.append(f"from {shown(nobody, 'token/s')} {who} up without guessing tokens ahead")
     said = "; ".join(parts) or "no side leads at any speed"
     return f"For {WHOSE[question.costs]} {said}"
 
@@ -150,7 +151,7 @@ def in_short(along: Sequence[Answer]) -> str:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
-    parts = [f"GPUs are, up to {shown(gpu, 'token/s')}"] if gpu else []
+    parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
-        parts.append(f"it is, from {shown(sram, 'token/s')} on")
-    return f"It depends on the speed: {'; '.join(parts)}." if parts else "Neither is for sure."
+        parts.append(f"from {shown(sram, 'token/s')} such a chip")
+    return f"It depends on the speed: {', '.join(parts)}." if parts else "Neither is for sure."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -106,7 +106,7 @@ def comparable(chapter: Chapter) -> str:
 CHANGES: dict[str, dict[str, Any]] = {
     "as above: a buyer of 2024": {},
     "a maker's costs": {"costs": "maker"},
-    "prices of 2026": {"year": 2026},
+    "prices of 2026, the same chips": {"year": 2026},
     "short chats, as MLPerf has them": {
         "context_length": "mlperf_llama2_70b.max_input_tokens",
         "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
@@ -135,7 +135,9 @@ def what_would_change_it(chapter: Chapter) -> HTML:
                 "Nobody can from (token/s)": first_speed(found, "nobody can"),
             }
         )
-    return chapter.table(pd.DataFrame(rows).replace(np.inf, np.nan))
+    table = pd.DataFrame(rows).replace(np.inf, np.nan)
+    same = [name for name in table.columns[-1:] if table[name].nunique(dropna=False) == 1]
+    return chapter.table(table.drop(columns=same))
 
 
 LENGTHS = ("context_length", "output_tokens")
@@ -258,6 +260,11 @@ STEPS: tuple[tuple[str, str, str], ...] = (
 """The corrections in their order: the line of the worksheet, a name, and what is put right."""
 
 
+SIDES: tuple[tuple[bool, Literal["right", "left"]], ...] = ((True, "right"), (False, "left"))
+"""On which side of its end a number stands: left of a bar that runs to the left."""
+FOR_GPU, FOR_SRAM = "in favour of the GPU", "in favour of the SRAM cluster"
+
+
 def waterfall(chapter: Chapter) -> HTML:
     """The ratio of costs after each correction, from the article's to the answer's median."""
     results = vars(chapter.results)
@@ -265,18 +272,19 @@ def waterfall(chapter: Chapter) -> HTML:
         {"name": name, "to": results[line], "why": why} for line, name, why in STEPS
     )
     rows["from"] = rows["to"].shift(fill_value=1.0)
-    rows["kind"] = np.where(rows["to"] >= rows["from"], "for the GPU", "for the SRAM cluster")
+    rows["kind"] = np.where(rows["to"] >= rows["from"], FOR_GPU, FOR_SRAM)
     rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
-    rows["end"] = rows[["from", "to"]].max(axis=1)
+    rows["end"] = rows["to"]
     rows.loc[rows.index[-1], "end"] = results["high_ratio"]
-    rows["end"] = rows["end"].mask(rows["end"].between(0.8, 1.05), 1.03)  # clear of the rule
+    falls = rows["to"] < rows["from"]
+    falls.iloc[-1] = False
     x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
     data = rows.rename(columns={"from": "x", "name": "y"})
     interval = pd.DataFrame(
         {"x": [results["low_ratio"]], "high": results["high_ratio"], "y": STEPS[-1][1]}
     )
-    colours = told_apart({"for the GPU": Style("2"), "for the SRAM cluster": Style("1")})["color"]
+    colours = told_apart({FOR_GPU: Style("2"), FOR_SRAM: Style("1")})["color"]
     place = names.channel(alt.Y, "y")
     return chapter.figure(
         figure(
@@ -287,9 +295,12 @@ def waterfall(chapter: Chapter) -> HTML:
             alt.Chart(interval)
             .mark_rule(color=colour("text"), strokeWidth=2)
             .encode(x.channel(alt.X, "x"), place, x2="high:Q"),
-            alt.Chart(data)
-            .mark_text(align="left", dx=5, color=colour("text"))
-            .encode(x.channel(alt.X, "end"), place, text="text:N"),
+            *(
+                alt.Chart(data[falls == left])
+                .mark_text(align=side, dx=-5 if left else 5, color=colour("text"))
+                .encode(x.channel(alt.X, "end"), place, text="text:N")
+                for left, side in SIDES
+            ),
             title="From the article's ratio to the answer, a correction at a time",
             description=(
                 "Bars on a logarithmic axis, one a correction, each from the ratio before it to "

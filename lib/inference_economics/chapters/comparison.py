@@ -84,7 +84,8 @@ def verdict(chapter: Chapter) -> str:
         lacking = ", ".join(chip.name for slot, chip in chips.items() if slot not in known)
         return (
             "This is arithmetic, not a verdict: that takes a price with a source and a speed that "
-            f"was measured or predicted with its interval, for at least two. Not so: {lacking}."
+            "was measured or predicted with its interval, for at least two. One or both are "
+            f"missing for {lacking}."
         )
     slowest = min(vars(chapter.results)[f"speed_{slot}"] for slot in known)
     values = samples_of(question)

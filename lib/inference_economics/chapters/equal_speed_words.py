@@ -204,7 +204,7 @@ def full_batch(chapter: Chapter) -> str:
         return "Yes, in this run."
     if results.article_speed <= results.bound_top_speed:
         return (
-            f"Not with the time that each layer is known to lose: {chapter.words.top_speed} is the "
+            f"Not with the time that each layer is taken to lose: {chapter.words.top_speed} is the "
             "most. The chips' limits would allow it."
         )
     return "Not even by the chips' limits."

@@ -387,4 +387,4 @@ def answer_today() -> str:
     """The one answer for the article's work, with the latest prices."""
     year = inputs.LAST_YEAR
     said = turns_of(of_article(year=year))
-    return f"By the prices of {year}, {said[0].lower()}{said[1:]}."
+    return f"By the prices of {year} and for the same chips, {said[0].lower()}{said[1:]}."

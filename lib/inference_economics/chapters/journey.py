@@ -35,7 +35,7 @@ PARTS = {
     "multiplying": Style("6"),
     "caches read": Style("3"),
     "sending": Style("4"),
-    "floor of stages": Style("5"),
+    "least of layers": Style("5"),
     "the engine": Style("axis"),
     "prompts read": Style("grid"),
     "unexplained": Style("1"),
@@ -334,6 +334,7 @@ def told(work: Work) -> str:
         return text
     longest = max(gpus, key=lambda part: gpus[part])
     return (
-        f"{text} The GPUs take {shown(one.total(work.box), 's')}, none of it unexplained but some "
-        f"of it fitted; the longest part is {longest}, {shown(gpus[longest], 's', 2)}."
+        f"{text} The GPUs take {shown(one.total(work.box), 's')}, none of it unexplained, as "
+        "what their layers take at least was fitted on servers; the longest part is "
+        f"{longest}, {shown(gpus[longest], 's', 2)}."
     )

@@ -66,7 +66,8 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
             for at in costs.values()
         ),
         title=(
-            f"Without margins {'the GPU' if low < high else 'the cluster'} is the cheaper machine"
+            f"By guessed cost prices {'the GPU' if low < high else 'the cluster'} is the cheaper "
+            "machine"
         ),
         description=(
             f"Three points for each of two machines. The cluster falls from "
@@ -334,6 +335,16 @@ def cheaper_machine(chapter: Chapter) -> str:
     given = chapter.inputs
     gpu_wins = chapter.results.cost_gpu_vs_cost_chip < 1
     return f"the {given.gpu.name}" if gpu_wins else f"the cluster of {given.chip.name}"
+
+
+def by_estimates(chapter: Chapter) -> str:
+    """Which machine costs less with the cost prices that others estimated."""
+    there = chapter.changed(
+        gpu_cost=catalog.value("h100_sxm.manufacturing_cost"),
+        card_cost=catalog.value("groq_card.manufacturing_cost"),
+    )
+    same = (there.cost_gpu_vs_cost_chip < 1) == (chapter.results.cost_gpu_vs_cost_chip < 1)
+    return "it is, too" if same else "the order turns"
 
 
 def moral(chapter: Chapter) -> str:

@@ -187,7 +187,7 @@ def _errors(chapter: Chapter, machine: Timed) -> dict[str, Any]:
         "Machine": machine.name,
         "Steps": float(len(timed.steps(machine))),
         "By its kernels, mean error (%)": 100 * found.mean_error,
-        "By the model of serving (%)": 100 * own["error"].abs().mean(),
+        "By the model of serving, mean error (%)": 100 * own["error"].abs().mean(),
         "A layer beyond its bytes (µs)": 1e6 * beyond(machine),
         "Prefix loaded so many times as fast": found.load_speedup,
         "Tokens per joule": found.tokens_per_joule,
@@ -246,9 +246,10 @@ def floors(chapter: Chapter) -> str:
         chapter.shown(beyond(timed.machine_of(key)), "s", 2) for key in accuracy.OWN_GPUS
     )
     return (
-        f"In a step of one request our GPUs take {times} in each layer that no byte explains: "
-        "kernels start one after the other, and wait. Groq's cluster loses nearly as much "
-        "({doc}`occupancy`). The model of serving has such a time from servers. It is off by "
+        f"In a step of one request at this context our GPUs take {times} in each layer that no "
+        "byte explains: kernels start one after the other, and wait. Groq's cluster loses about as "
+        "much ({doc}`occupancy`, which takes the shortest context of ours). The model of serving "
+        "has such a time from servers. It is off by "
         f"{_off(chapter, shared)} for a small share of the model, and by {_off(chapter, alone)} "
         "for the whole."
     )

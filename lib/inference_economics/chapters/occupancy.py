@@ -264,7 +264,7 @@ def speed_against_batch(chapter: Chapter) -> HTML:
         ),
         charts.dots(dots, x, y, kinds, size=55),
         title=(
-            "Latency sets the speed at long contexts, arithmetic at short ones"
+            "Latency sets the speed, until large batches of short requests fill the arithmetic"
             if both
             else "The speed that the limits allow, and what takes most of the time"
         ),
@@ -379,7 +379,8 @@ def lost_on_gpus(chapter: Chapter) -> str:
     return (
         "GPUs lose as much: with one request, an eighth of the 70B leaves "
         f"{words.lost_on_h100} on an H100 and {words.lost_on_h200} on an H200, timed by us "
-        "without any engine. There it is the launch of small kernels, one after the other."
+        "without any engine. There kernels run one after the other; what of it takes the time "
+        "was not measured."
     )
 
 

@@ -104,7 +104,7 @@ class Room:
             yield Fill(0, CACHES), "KV caches, a tone for each request in turn"
         if self.deployed:
             real = shown(self.deployed, "count")
-            yield None, f"Groq's own {real} chips for LLaMA-2 70B"
+            yield None, f"the {real} chips that Groq is reported to use for LLaMA-2 70B"
 
     def _cards(self) -> str:
         cell = self.each * self.chip.memory

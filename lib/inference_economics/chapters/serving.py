@@ -21,7 +21,7 @@ PARTS = {
     "weights": ("reading and multiplying the weights", "matrix_time"),
     "experts": ("the experts", "expert_time"),
     "KV cache": ("reading the KV cache", "kv_time"),
-    "floor of layers": ("the least time of the layers", "floor_time"),
+    "least of layers": ("the least time of the layers", "floor_time"),
     "all-reduce": ("all-reduce", "reduce_time"),
     "the engine": ("the engine's own work", "host_time"),
     "newcomers": ("newcomers' prefill", "prefill_per_token"),
@@ -33,7 +33,6 @@ COLOURS = dict(zip(PARTS, map(Style, ("2", "6", "3", "5", "4", "axis", "1")), st
 CHIPS = ("h100_sxm", "h200_sxm", "b200_sxm", "gb300")
 """The four chips of the first picture."""
 
-BATCHES = (1, 16, 256)
 LEVEL = 0.9
 """The share of measurements that an interval is to hold."""
 
@@ -89,16 +88,17 @@ def parts_of(results: Any) -> dict[str, Any]:
 
 def time_by_parts(chapter: Chapter) -> HTML:
     """What takes the time of a token, for rising numbers of requests in flight on four chips."""
-    many = np.array(BATCHES, float)
+    batches = sorted({1, 16, int(chapter.inputs.concurrency)})
+    many = np.array(batches, float)
     tables = []
     chips = {key: catalog.chip(key) for key in CHIPS}
     for chip in ({chapter.inputs.chip.key: chapter.inputs.chip} | chips).values():
         swept = chapter.run.sheet(**{**chapter.run.inputs, "chip": chip, "concurrency": many})
         parts = {
-            part: np.broadcast_to(1e3 * time, len(BATCHES))
+            part: np.broadcast_to(1e3 * time, len(batches))
             for part, time in parts_of(swept).items()
         }
-        tables.append(pd.DataFrame({"Chip": chip.name, "Requests in flight": BATCHES, **parts}))
+        tables.append(pd.DataFrame({"Chip": chip.name, "Requests in flight": batches, **parts}))
     table = pd.concat(tables[: len(CHIPS)], ignore_index=True).sort_values(
         "Requests in flight", kind="stable"
     )
@@ -135,10 +135,10 @@ def _headline(table: pd.DataFrame) -> str:
     """What the bars of a token's time show, if it is so on every chip."""
     few, many = table.iloc[: len(CHIPS)], table.iloc[-len(CHIPS) :]
     chips = list(PARTS)
-    weights = few[["weights", "experts", "floor of layers"]].sum(axis=1)
+    weights = few[["weights", "experts", "least of layers"]].sum(axis=1)
     if not (weights > few[chips].sum(axis=1) / 2).all():
         return "What takes the time of a token"
-    rest = many[chips].sum(axis=1) - many[["weights", "experts", "floor of layers"]].sum(axis=1)
+    rest = many[chips].sum(axis=1) - many[["weights", "experts", "least of layers"]].sum(axis=1)
     if not (rest > many[chips].sum(axis=1) / 2).all():
         return "Weights and layers take most of a token's time"
     return "One user waits for weights and layers, many wait for each other"

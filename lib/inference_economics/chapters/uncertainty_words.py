@@ -84,7 +84,7 @@ def even_here(study: Study) -> str:
         price = words.break_even_price
         text = (
             f"For SRAM to win at {words.target_speed}, a card must cost {price} or less, with "
-            "all else as it is."
+            "all else at its likeliest."
             if results.likely_ratio > 1
             else f"SRAM wins at {words.target_speed} as long as a card costs no more than {price}."
         )

@@ -16,7 +16,7 @@ VERDICT_SIGNS = {
 }  # fmt: skip
 HEADINGS = ("Claim", "Article", "Computed", "Verdict", "Does it matter?")
 BASES = {
-    "measured": "measured by others",
+    "measured": "measured, not by the seller",
     "seller's": "the seller's own figure",
     "modelled": "a model's",
 }
@@ -134,9 +134,12 @@ def faults_list(book: Book) -> str:
     for slip, heirs in book.ledger.faults().items():
         entry = book.ledger.entry(slip)
         also = f"; its {len(heirs)} heirs: {', '.join(map(_link, heirs))}" if heirs else ""
-        figures = f"{html.escape(printed(entry.claim))} for {html.escape(entry.computed)}"
+        figures = (
+            f"{html.escape(entry.claim.claim)}: {html.escape(printed(entry.claim))} in print, "
+            f"{html.escape(entry.computed)} here"
+        )
         items.append(
-            f"<li>{_link(slip)}: {figures} {verdict_pill(entry.verdict)}, "
+            f"<li>{_link(slip)}, {figures} {verdict_pill(entry.verdict)}, "
             f"matters: {entry.matters}{also}</li>"
         )
     return f"<ul>{''.join(items)}</ul>"

@@ -183,7 +183,7 @@
       for (const each of this.data.choices.filter((each) => !each.presets)) box.append(this.buildChoice(each));
       for (const each of alone) box.append(this.buildSlider(each));
       for (const each of this.data.choices.filter((each) => each.presets)) box.append(this.buildGroup(each));
-      box.append(create("button", { type: "button", class: "live-reset", onclick: () => this.reset() }, "All back to the article's values"));
+      box.append(create("button", { type: "button", class: "live-reset", onclick: () => this.reset() }, "All back to the start"));
       box.hidden = false;
     }
 
@@ -206,7 +206,7 @@
     buildSlider(each) {
       const id = `${this.name}-${each.name}`;
       const scale = scaleOf(each);
-      const origin = each.follows ? "the chosen one's own value" : "the article's value";
+      const origin = each.follows ? "the chosen one's own value" : "the value at the start";
       const back = () => {
         const value = this.defaultOf(each);
         if (value !== undefined) this.set({ [each.name]: value });
@@ -438,7 +438,7 @@
         const key = follows && read[follows.choice];
         if (key && follows.values[key] === undefined && !(name in read)) wrong.push(`${follows.choice}=${key} without ${name}`);
       }
-      this.notice = wrong.length ? `This link says ${wrong.join(", ")}, which this figure does not know: it shows the article's values.` : "";
+      this.notice = wrong.length ? `This link says ${wrong.join(", ")}, which this figure does not know: it shows the values of the start.` : "";
       return wrong.length ? this.defaults : { ...this.defaults, ...this.withPresets(read) };
     }
 
