@@ -262,7 +262,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
 
 SIDES: tuple[tuple[bool, Literal["right", "left"]], ...] = ((True, "right"), (False, "left"))
 """On which side of its end a number stands: left of a bar that runs to the left."""
-FOR_GPU, FOR_SRAM = "in favour of the GPU", "in favour of the SRAM cluster"
+FOR_GPU, FOR_SRAM = "favours the GPU", "favours the SRAM cluster"
 
 
 def waterfall(chapter: Chapter) -> HTML:
@@ -274,9 +274,10 @@ def waterfall(chapter: Chapter) -> HTML:
     rows["from"] = rows["to"].shift(fill_value=1.0)
     rows["kind"] = np.where(rows["to"] >= rows["from"], FOR_GPU, FOR_SRAM)
     rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
-    rows["end"] = rows["to"]
+    near = rows["to"].between(0.8, 1.05)  # left of its bar it is clear of the rule
+    rows["end"] = rows["to"].mask(near, rows[["from", "to"]].min(axis=1))
     rows.loc[rows.index[-1], "end"] = results["high_ratio"]
-    falls = rows["to"] < rows["from"]
+    falls = near | (rows["to"] < rows["from"])
     falls.iloc[-1] = False
     x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
