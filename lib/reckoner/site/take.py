@@ -88,13 +88,15 @@ def figures(page: str, body: str) -> list[Figure]:
     found, end = [], 0
     for place, data in enumerate(_DATA.finditer(body), 1):
         before, end = body[end : data.start()], data.end()
-        anchor, number, caption = _named(before, body[end:])
+        anchor, number, caption = _named(body[: data.start()], body[end:])
         chart, drawing = before.rfind('<div class="chart"'), before.rfind('<div class="drawing"')
         pictures = _PICTURE.findall(before, max(chart, drawing, 0))
         if chart > drawing:  # the second is the same for a phone
             pictures = pictures[:1]
             caption = _plain(" ".join(_TITLE.findall(pictures[0])).replace("<", " <")) or caption
-        name = anchor.removeprefix("fig-") or f"{page.rsplit('/', 1)[-1]}-{place}"
+        name = anchor.removeprefix("fig-")
+        if not name or any(other.anchor == anchor for other in found):  # a second picture of it
+            name = f"{name or page.rsplit('/', 1)[-1]}-{place}"
         title = caption or html.unescape(_LABEL.findall(pictures[0])[0]).partition(". ")[0]
         picture = flattened(pictures[0] if len(pictures) == 1 else stacked(pictures))
         found.append(Figure(name, anchor, number, title.rstrip("."), picture, written(data[1])))
