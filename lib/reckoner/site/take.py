@@ -85,7 +85,8 @@ def figures(page: str, body: str) -> list[Figure]:
         page: the page's name.
         body: its HTML.
     """
-    found, end = [], 0
+    found: list[Figure] = []
+    end = 0
     for place, data in enumerate(_DATA.finditer(body), 1):
         before, end = body[end : data.start()], data.end()
         anchor, number, caption = _named(body[: data.start()], body[end:])
