@@ -334,7 +334,8 @@ def test_the_word_follows_from_odds_and_thresholds(pairs):
     many = len(pairs) - len(able) > NOBODY * len(pairs)
     assert found.word == ("nobody can" if many else sure(found.sram_odds))
     assert found.word == again.word(found.sram, found.gpu)
-    assert ((found.part < 0.5) == (found.sram < found.gpu)).all()
+    less, more = found.sram < found.gpu, found.sram > found.gpu  # two near ones round to a half
+    assert (found.part[less] <= 0.5).all() and (found.part[more] >= 0.5).all()
 
 
 @given(st.integers(0, 10), st.integers(0, 10), st.integers(0, 20))
