@@ -31,7 +31,7 @@ def opened(visit, chapter, query="", **options):
     tab = visit(page_of(chapter, query), **options)
     tab.wait_for_function("document.querySelector('.live')?.reckoner")
     tab.evaluate("document.querySelector('.live').reckoner.ready().then(() => null)")
-    tab.wait_for_selector(".live-canvas svg")
+    tab.wait_for_selector(".live .live-canvas svg")
     return tab
 
 
@@ -144,8 +144,9 @@ def test_the_axis_follows_a_value_typed_beyond_it(visit):
     said = "document.querySelector('.live-sentence').innerText"
     tab.wait_for_function(f"{said}.includes('1 million')")
     inside = """() => {
-      const plot = document.querySelector('.live-canvas .mark-line path').getBoundingClientRect();
-      const rule = document.querySelector('.live-canvas .mark-rule line').getBoundingClientRect();
+      const part = (mark) => document.querySelector(`.live .live-canvas ${mark}`);
+      const plot = part('.mark-line path').getBoundingClientRect();
+      const rule = part('.mark-rule line').getBoundingClientRect();
       return rule.left <= plot.right + 1 && plot.width > 300;
     }"""
     tab.wait_for_function(inside)
@@ -215,7 +216,7 @@ def test_on_a_phone_the_picture_stays_in_sight_while_sliders_are_moved(visit, ch
     tab = opened(visit, chapter, width=390)
     for slider in tab.locator(".live-control input[type=range]").all():
         slider.scroll_into_view_if_needed()
-        place = tab.locator(".live-canvas svg").bounding_box()
+        place = tab.locator(".live .live-canvas svg").bounding_box()
         moved = slider.bounding_box()
         assert place["y"] >= 0 and moved["y"] >= place["y"] + place["height"]
 
@@ -229,7 +230,7 @@ def test_a_picked_chip_brings_its_numbers(visit):
     assert shown == pytest.approx(expected, rel=1e-9)
     sentence = tab.inner_text(".live-sentence")
     assert "times as much as Groq 3 LPU (price and speed assumed) with" in sentence
-    assert "3: Groq 3 LPU" in tab.text_content(".live-canvas svg")
+    assert "3: Groq 3 LPU" in tab.text_content(".live .live-canvas svg")
     assert "chip_3=groq_3_lpu" in _settled_link(tab)
     assert "memory_3" not in _settled_link(tab), "what the catalog knows is not in the link"
 
@@ -271,9 +272,11 @@ def test_reduced_motion_finds_nothing_that_moves(visit, chapter):
 def test_a_title_fits_a_phone(visit, chapter):
     tab = opened(visit, chapter, width=390)
     tab.wait_for_timeout(100)
-    title = "document.querySelector('.live-canvas svg .role-title-text').getBoundingClientRect()"
+    title = (
+        "document.querySelector('.live .live-canvas svg .role-title-text').getBoundingClientRect()"
+    )
     assert tab.evaluate(f"{title}.right") <= 390
-    text = tab.text_content(".live-canvas svg .role-title-text")
+    text = tab.text_content(".live .live-canvas svg .role-title-text")
     assert text.replace(" ", "") == FIGURES[chapter].live.title.replace(" ", "")
 
 
@@ -383,7 +386,7 @@ def test_without_scripts_and_in_print_the_static_picture_stands(visit, chapter):
     drawn = opened(visit, chapter)
     drawn.emulate_media(media="print")
     assert drawn.locator(".live .chart-wide svg").is_visible()
-    assert not drawn.locator(".live-canvas").is_visible()
+    assert not drawn.locator(".live .live-canvas").is_visible()
 
 
 def test_the_first_picture_is_painted_before_any_chart_script(visit):
