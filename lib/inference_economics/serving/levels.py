@@ -190,7 +190,7 @@ def _quantile(share: Vector | float) -> Vector:
     """Below what a share of what Student's distribution gives lies."""
     from scipy.special import stdtrit  # half a second that a sweep of another chapter saves
 
-    return np.asarray(stdtrit(FREEDOM, share))
+    return np.where(np.equal(share, 0.0), -np.inf, stdtrit(FREEDOM, share))
 
 
 _SCALE = float(np.sqrt((FREEDOM - 2) / FREEDOM))

@@ -158,8 +158,8 @@ def _node(entry: Entry, x: float, y: float) -> str:
         for text, letters in zip((printed(claim), short(claim.id)), LETTERS, strict=True)
     )
     return (
-        f'<a href="#ledger-{claim.id}" class="verdict-{entry.verdict} {kind}" '
-        f'aria-label="{said}"><title>{said}</title>'
+        f'<a href="#ledger-{claim.id}" class="verdict-{entry.verdict} {kind}">'
+        f"<title>{said}</title>"
         f'<rect x="{x:.0f}" y="{top:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
         f'<text x="{x + 9:.0f}" y="{top + 16:.0f}" class="figure">{figure}</text>'
         f'<text x="{x + 9:.0f}" y="{top + 32:.0f}">{name}</text></a>'
