@@ -32,6 +32,8 @@ UNUSED = ["scripts/fontawesome.js", "vendor/fontawesome", "*webpack-macros.html"
 UNUSED += ["locales", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map"]
 
 _IN_PAGES = {
+    # The search button is called what it shows.
+    r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"': r"\1",
     # First of all in a page; the page that only leads to another has no head.
     r'(<meta charset="utf-8" ?/?>|^<meta http-equiv="Refresh" [^>]*>)(?!\s*<meta [^>]*Policy)': (
         rf"\1\n    {policy.tag(policy.OF_SITE)}"
