@@ -25,7 +25,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from mutants import Mutant as WiringMutant
+from mutants import change, placed, summarize
 
 TESTS = Path(__file__).parent
 LIBRARY = TESTS.parent / "lib"
@@ -50,17 +52,10 @@ sys.exit(pytest.main(options))
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change of a module: what stands at a place becomes `new`."""
+class Mutant(WiringMutant):
+    """One change of a module, which the files of `tests` guard; its chapter is the module."""
 
-    module: str
     tests: tuple[str, ...]
-    kind: str
-    line: int
-    start: int
-    end: int
-    old: str
-    new: str
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[str, ast.AST, str]]:
@@ -88,29 +83,20 @@ def changes(tree: ast.Module) -> Iterator[tuple[str, ast.AST, str]]:
                 yield "error not raised", node, "pass"
 
 
-def mutants(module: str, tests: tuple[str, ...], draw: random.Random) -> list[Mutant]:
+def mutants_of(module: str, tests: tuple[str, ...], draw: random.Random) -> list[Mutant]:
     """Every change of a module, in an order that is drawn."""
     source = (LIBRARY / module).read_bytes()
-    starts = [0]
-    for row in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(row))
-    found = []
-    for kind, node, new in changes(ast.parse(source)):
-        span: Any = node
-        start = starts[span.lineno - 1] + span.col_offset
-        end = starts[span.end_lineno - 1] + span.end_col_offset
-        old = source[start:end].decode()
-        found.append(Mutant(module, tests, kind, span.lineno, start, end, old, new))
+    found = [Mutant(module, *one, tests) for one in placed(source, changes(ast.parse(source)))]
     return draw.sample(found, len(found))
 
 
 def judge(mutant: Mutant) -> str:
     """What becomes of a mutant: "caught" or "survived"."""
-    source = (LIBRARY / mutant.module).read_bytes()
+    source = (LIBRARY / mutant.chapter).read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(mutant.module).name
+        path = Path(folder) / Path(mutant.chapter).name
         path.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.end :])
-        name = mutant.module.removesuffix(".py").replace("/", ".")
+        name = mutant.chapter.removesuffix(".py").replace("/", ".")
         options = ["-x", "-q", "-p", "no:cacheprovider", *(str(TESTS / t) for t in mutant.tests)]
         place = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": folder, "BROWSER_PATH": ""}
         try:
@@ -129,23 +115,7 @@ def report(module: str, fates: list[tuple[Mutant, str]]) -> None:
     print(f"{module}: {caught} of {len(fates)}", flush=True)
     for mutant, fate in fates:
         if fate != "caught":
-            change = " ".join(f"{mutant.old}  →  {mutant.new}".split())
-            print(f"  line {mutant.line}, {mutant.kind}: {change}", flush=True)
-
-
-def summarize(path: Path, module: str, fates: list[tuple[Mutant, str]]) -> None:
-    """Write a module's row of a summary; the others stay."""
-    rows = {}
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = {row["chapter"]: row for row in csv.DictReader(file)}
-    count = Counter(fate for _, fate in fates)
-    name = module.removesuffix(".py").partition("/")[2]
-    rows[name] = {"chapter": name, "mutants": len(fates), "caught": count["caught"]}
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ("chapter", "mutants", "caught"), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[name] for name in sorted(rows))
+            print(f"  {change(mutant)}", flush=True)
 
 
 def main() -> None:
@@ -163,18 +133,20 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         for module in chosen:
             draw = random.Random(f"{asked.seed} {module}")
-            made = mutants(module, guards[module], draw)[: asked.limit]
+            made = mutants_of(module, guards[module], draw)[: asked.limit]
             fates = list(zip(made, pool.map(judge, made), strict=True))
             everything += fates
             report(module, fates)
             if asked.summary:
-                summarize(asked.summary, module, fates)
+                name = module.removesuffix(".py").partition("/")[2]
+                caught = sum(fate == "caught" for _, fate in fates)
+                summarize(asked.summary, name, len(fates), caught)
     print("all:", dict(Counter(fate for _, fate in everything)))
     if asked.output:
         with asked.output.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("module", "line", "kind", "old", "new", "fate"))
-            writer.writerows((m.module, m.line, m.kind, m.old, m.new, f) for m, f in everything)
+            writer.writerows((m.chapter, m.line, m.kind, m.old, m.new, f) for m, f in everything)
 
 
 if __name__ == "__main__":

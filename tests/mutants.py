@@ -28,7 +28,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,19 +72,24 @@ def mutants(chapter: str, seed: int, limit: int | None) -> list[Mutant]:
     """Every place of a worksheet, changed in each of the ways that it allows; at most `limit`."""
     source = (SHEETS / f"{chapter}.py").read_bytes()
     sheet = importlib.import_module(f"{PACKAGE}.{chapter}").conclude
+    draw = random.Random(f"{seed} {chapter}")
+    made = placed(source, _changes(sheet, ast.parse(source), draw))
+    found = [Mutant(chapter, *one) for one in made if one[-2] != one[-1]]
+    return found if limit is None else draw.sample(found, min(limit, len(found)))
+
+
+def placed(
+    source: bytes, changes: Iterable[Change]
+) -> Iterator[tuple[str, int, int, int, str, str]]:
+    """Each change's kind, line, first and last byte, and what stands there and will."""
     starts = [0]
     for row in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(row))
-    found = []
-    draw = random.Random(f"{seed} {chapter}")
-    for kind, node, new in _changes(sheet, ast.parse(source), draw):
+    for kind, node, new in changes:
         span: Any = node
         start = starts[span.lineno - 1] + span.col_offset
         end = starts[span.end_lineno - 1] + span.end_col_offset
-        old = source[start:end].decode()
-        if old != new:
-            found.append(Mutant(chapter, kind, span.lineno, start, end, old, new))
-    return found if limit is None else draw.sample(found, min(limit, len(found)))
+        yield kind, span.lineno, start, end, source[start:end].decode(), new
 
 
 def _changes(sheet: Worksheet, module: ast.Module, draw: random.Random) -> Iterator[Change]:
@@ -245,23 +250,26 @@ def report(title: str, fates: list[tuple[Mutant, str]]) -> None:
     print(title, dict(count), f"caught: {share:.1%}", flush=True)
     for mutant, fate in fates:
         if fate != "caught":
-            change = " ".join(f"{mutant.old}  →  {mutant.new}".split())
-            print(f"  {fate}, line {mutant.line}, {mutant.kind}: {change}", flush=True)
+            print(f"  {fate}, {change(mutant)}", flush=True)
 
 
-def summarize(path: Path, chapter: str, fates: list[tuple[Mutant, str]]) -> None:
-    """Write a chapter's row of a summary; those of the others stay."""
+def summarize(path: Path, name: str, known: int, caught: int) -> None:
+    """Write the row of a chapter or module in a summary; those of the others stay."""
     rows = {}
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             rows = {row["chapter"]: row for row in csv.DictReader(file)}
-    count = Counter(fate for _, fate in fates)
-    known = count["caught"] + count["survived"]
-    rows[chapter] = {"chapter": chapter, "mutants": known, "caught": count["caught"]}
+    rows[name] = {"chapter": name, "mutants": str(known), "caught": str(caught)}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ("chapter", "mutants", "caught"), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows[name] for name in sorted(rows))
+        writer.writerows(rows[each] for each in sorted(rows))
+
+
+def change(mutant: Mutant) -> str:
+    """What a mutant differs in, in one line."""
+    words = " ".join(f"{mutant.old}  →  {mutant.new}".split())
+    return f"line {mutant.line}, {mutant.kind}: {words}"
 
 
 def main() -> None:
@@ -283,7 +291,9 @@ def main() -> None:
             everything += (fates := list(zip(made, pool.imap(judge, made), strict=True)))
             report(chapter, fates)
             if asked.summary:
-                summarize(asked.summary, chapter, fates)
+                count = Counter(fate for _, fate in fates)
+                known = count["caught"] + count["survived"]
+                summarize(asked.summary, chapter, known, count["caught"])
     print("all:", dict(Counter(fate for _, fate in everything)))
     if asked.output:
         with asked.output.open("w", newline="", encoding="utf-8") as file:

@@ -23,6 +23,7 @@ from reckoner.declare.given import DataError, read_json, read_table, read_toml
 from reckoner.declare.units import is_unit, meant_unit
 from reckoner.files import put, write_whole
 from reckoner.show.notebook import Chapter
+from stopped import INTERRUPTIBLE
 
 SPACETIME = (sys.executable, "-m", "inference_economics.command")
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -194,15 +195,11 @@ def test_what_a_file_says_of_bytes_is_taken_unless_given(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_sweep_that_is_stopped_is_one_line_and_says_how_to_go_on(tmp_path, how):
-    run = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from inference_economics.command import main; main()"
-    )
     axes = ["context_length=1:100000000:log2/10", "batch_size=1:1000000:log10/100",
             "bytes_per_element=0.25,0.5,1,2"]  # fmt: skip
     given = [each for axis in axes for each in ("-p", axis)]
     stopped = subprocess.Popen(
-        [sys.executable, "-c", run, "sweep", "kv_cache", *given, "--at-once", "2000",
+        [sys.executable, "-c", INTERRUPTIBLE, "sweep", "kv_cache", *given, "--at-once", "2000",
          "-o", str(tmp_path / "t.csv")],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},

@@ -33,6 +33,7 @@ from inference_economics.measure.timing import Repeats, repeated
 from inference_economics.serving import kernels, own_kernels, predict
 from inference_economics.serving.rows import run_of
 from reckoner.declare.tables import DataError
+from stopped import INTERRUPTIBLE
 
 ROOT = Path(__file__).parent.parent
 LATENT = {"kv_rank": 24, "rope_dim": 8, "nope_dim": 12, "v_head_dim": 10}
@@ -420,7 +421,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_broken_off_keeps_its_rows(tmp_path, number):
     path = tmp_path / "rows.csv"
-    command = [sys.executable, "-m", "inference_economics.command", "measure", "-o", str(path),
+    command = [sys.executable, "-c", INTERRUPTIBLE, "measure", "-o", str(path),
                "--device", "cpu", "--memory", "0.2"]  # fmt: skip
     env = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as running:

@@ -20,7 +20,14 @@ from inference_economics import catalog
 from inference_economics.catalog import Model
 from inference_economics.formulas.kv_cache import model_kv_read
 from inference_economics.formulas.measure_it_yourself import roofline_step
-from inference_economics.measure.rows import BUSY, IN_CACHE, QUIET, UNSTEADY, read_measured
+from inference_economics.measure.rows import (
+    BUSY,
+    IN_CACHE,
+    QUIET,
+    UNSTEADY,
+    Machine,
+    read_measured,
+)
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.accuracy import TIMED
 from inference_economics.serving.shape import shape_of
@@ -39,25 +46,16 @@ MISSING = float("nan")
 
 
 @dataclass(frozen=True)
-class Timed:
-    """A measured machine.
+class Timed(Machine):
+    """A measured machine of the book.
 
     Attributes:
         key: its name in code, a chip's of the catalog where it is one.
         name: its name for readers.
-        frame: its rows, with the columns of `measure.rows`.
     """
 
     key: str
     name: str
-    frame: pd.DataFrame
-
-    def of(self, what: str, **equal: Any) -> pd.DataFrame:
-        """The rows of one name, with columns equal to what is given."""
-        rows = self.frame[self.frame["what"] == what]
-        for column, wanted in equal.items():
-            rows = rows[rows[column] == wanted]
-        return rows
 
     @property
     def precision(self) -> str:
@@ -87,7 +85,7 @@ def machine_of(key: str) -> Timed:
     if not (found.frame["what"] == STEP).any():
         raise DataError(f"{paths()[key].name}, column 'what': no row {STEP!r} to draw")
     name = catalog.chip_names()[key].name if key in catalog.chip_names() else found.machine
-    return Timed(key, name, found.frame)
+    return Timed(found.machine, found.device, found.frame, key, name)
 
 
 def machines(steady: bool = True) -> list[Timed]:
