@@ -95,9 +95,9 @@ def machines(steady: bool = True) -> list[Timed]:
 
 
 def _steady(machine: Timed) -> pd.DataFrame:
-    """All steps of a machine that did nothing else; of another one, those that were steady."""
-    rows = machine.of(STEP)
-    if (machine.of(BUSY)["value"] <= QUIET).all():
+    """All steps of a machine that says it did nothing else; of others, those that were steady."""
+    rows, busy = machine.of(STEP), machine.of(BUSY)["value"]
+    if len(busy) and (busy <= QUIET).all():
         return rows
     return rows[~rows["mark"].str.contains(UNSTEADY)]
 
