@@ -108,6 +108,12 @@ def _colour() -> alt.Color:
     return alt.Color("Machine:N", title=None, scale=alt.Scale(domain=names, range=colours))
 
 
+def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    """What was measured, a dot for each step in the colour of its machine."""
+    points: alt.Chart = alt.Chart(table).mark_point(filled=True, size=70, opacity=1)
+    return points.encode(x, y, _colour())
+
+
 def output_by_batch(chapter: Chapter) -> HTML:
     """Tokens per second of one card against the batch, measured and by two models."""
     table = all_series()
@@ -130,9 +136,7 @@ def output_by_batch(chapter: Chapter) -> HTML:
         rules([article], OUTPUT, across=True, color=colour("axis"), strokeDash=[2, 3]),
         heights([article], ["the article's H100"], OUTPUT, dy=-7),
         alt.Chart(lines).mark_line().encode(x, OUTPUT.channel(alt.Y, "y"), _colour(), dash),
-        alt.Chart(table)
-        .mark_point(filled=True, size=70, opacity=1)
-        .encode(x, OUTPUT.channel(alt.Y, "output"), _colour()),
+        _dots(table, x, OUTPUT.channel(alt.Y, "output")),
         title="Output of one card: measured, and by two models that saw none of it",
         description=(
             "Dots: tokens per second of one card that shares the model, against the batch, for "
@@ -158,9 +162,7 @@ def step_by_context(chapter: Chapter) -> HTML:
     x = CONTEXT.channel(alt.X, "context")
     return chapter.drawn(
         alt.Chart(table).mark_line().encode(x, STEP.channel(alt.Y, "roofline"), _colour()),
-        alt.Chart(table)
-        .mark_point(filled=True, size=70, opacity=1)
-        .encode(x, STEP.channel(alt.Y, "seconds"), _colour()),
+        _dots(table, x, STEP.channel(alt.Y, "seconds")),
         title="One request: a longer context costs little, and more than its bytes",
         description=(
             "The time of a step of one request against the tokens of its context, over the step "
