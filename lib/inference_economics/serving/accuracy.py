@@ -10,12 +10,13 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.formulas.capacity import parameter_count, weights
 from inference_economics.formulas.occupancy import unexplained_in_layer
+from inference_economics.measure.rows import read_measured
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
 from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
-from inference_economics.serving.runs import read_measured, runs, static_runs
+from inference_economics.serving.runs import runs, static_runs
 from inference_economics.units import Seconds
 from reckoner.declare.trace import read
 
@@ -117,10 +118,7 @@ def on_a100() -> pd.DataFrame:
 @cache
 def steps_of(system: str) -> pd.DataFrame:
     """The decoding steps that were timed on one of our own GPUs, through nearest to all layers."""
-    numbers = ("batch", "context", "layers", "shards", "value")
-    path = DATA / "measured" / f"gpu_{system}.csv"
-    table = read_measured(path, ("what", "unit"), numbers, {*numbers})
-    steps: pd.DataFrame = table[table["what"] == "decode step"]
+    steps = read_measured(DATA / "measured" / f"gpu_{system}.csv").of("decode step")
     missing = (steps["layers"] - catalog.model(TIMED).layers).abs()
     nearest: pd.DataFrame = steps[missing == missing.min()]
     return nearest
