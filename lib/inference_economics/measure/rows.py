@@ -29,6 +29,8 @@ STORED = {
 SHAPE, FORMAT = "llama2_70b", "fp8"
 """The model and the format of the stored files of cards."""
 
+STEP, PROJECTIONS = "decode step", "projections of a layer"
+"""The rows of whole steps, and of their products alone."""
 IN_CACHE = "in cache"
 """Marks a bandwidth of data that fit a cache: not the memory's."""
 NO_LIMIT = "no limit known"
@@ -184,9 +186,9 @@ def read_measured(path: Path) -> Machine:
 def _fill(frame: pd.DataFrame) -> None:
     """What goes without saying in the stored files of cards: the shape, and 8 bits a number."""
     counts = Counts(catalog.model(SHAPE), 1, 1, catalog.value(f"{FORMAT}.bytes_per_parameter"))
-    steps = frame["what"].isin(["decode step", "projections of a layer"])
+    steps = frame["what"].isin([STEP, PROJECTIONS])
     frame.loc[steps | frame["what"].str.startswith("prefill"), "precision"] = FORMAT
-    products = frame["what"] == "projections of a layer"
+    products = frame["what"] == PROJECTIONS
     frame.loc[products, "bytes"] = counts.weight_bytes
     frame.loc[products, "operations"] = 2 * counts.parameters * frame.loc[products, "batch"]
 

@@ -17,6 +17,7 @@ from inference_economics.measure.energy import NoCounterError, power
 from inference_economics.measure.kit import Left, Pace, Rows, out_of_memory
 from inference_economics.measure.layer import Layer, shape_of
 from inference_economics.measure.reference import error_of
+from inference_economics.measure.rows import STEP
 from inference_economics.measure.timing import LEAST, Repeats, Run, repeated
 from reckoner.declare.tables import DataError
 
@@ -206,7 +207,7 @@ class Steps:
             self.rows.add("does not fit", 0.0, "count", **cells)
             return
         self.pace.learn(size, operations, times.median)
-        self.rows.add("decode step", milliseconds(times), "ms", bytes=size, operations=operations,
+        self.rows.add(STEP, milliseconds(times), "ms", bytes=size, operations=operations,
                       precision=self.device.on.precision, **cells)  # fmt: skip
 
     def prefill(self, until: float) -> None:

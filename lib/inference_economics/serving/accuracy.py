@@ -10,7 +10,7 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.formulas.capacity import parameter_count, weights
 from inference_economics.formulas.occupancy import unexplained_in_layer
-from inference_economics.measure.rows import read_measured
+from inference_economics.measure.rows import STEP, read_measured
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
@@ -118,7 +118,7 @@ def on_a100() -> pd.DataFrame:
 @cache
 def steps_of(system: str) -> pd.DataFrame:
     """The decoding steps that were timed on one of our own GPUs, through nearest to all layers."""
-    steps = read_measured(DATA / "measured" / f"gpu_{system}.csv").of("decode step")
+    steps = read_measured(DATA / "measured" / f"gpu_{system}.csv").of(STEP)
     missing = (steps["layers"] - catalog.model(TIMED).layers).abs()
     nearest: pd.DataFrame = steps[missing == missing.min()]
     return nearest

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from inference_economics.catalog import Chip
-from inference_economics.measure.rows import Machine, read_measured
+from inference_economics.measure.rows import PROJECTIONS, STEP, Machine, read_measured
 from inference_economics.serving import kernels
 from inference_economics.serving.engines import peak
 from reckoner.declare.tables import DataError
@@ -74,7 +74,7 @@ def own_kernels(measured: Machine, chip: Chip) -> dict[str, float]:
 
 def _by_form(measured: Machine) -> Iterator[tuple[str, pd.DataFrame]]:
     """Steps of whole layers, or their projections, by the format of their numbers."""
-    whole = measured.frame["what"].isin(["decode step", "projections of a layer"])
+    whole = measured.frame["what"].isin([STEP, PROJECTIONS])
     steps = measured.frame[whole & (measured.frame["bytes"] > 0) & (measured.frame["value"] > 0)]
     for form, rows in steps.groupby("precision"):
         yield str(form), rows

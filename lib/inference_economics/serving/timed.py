@@ -24,6 +24,7 @@ from inference_economics.measure.rows import (
     BUSY,
     IN_CACHE,
     QUIET,
+    STEP,
     UNSTEADY,
     Machine,
     read_measured,
@@ -37,7 +38,7 @@ from reckoner.declare.trace import read
 from reckoner.declare.units import si
 
 FOLDER = DATA / "measured"
-STEP, PREFILL, KEPT = "decode step", re.compile(r"prefill of \d+ layers"), "prefix from disk"
+PREFILL, KEPT = re.compile(r"prefill of \d+ layers"), "prefix from disk"
 OF_HOST = "host to card, pinned"
 GROUP = ["layers", "shards", "context"]
 """What is equal in a series of steps."""
