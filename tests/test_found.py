@@ -48,7 +48,7 @@ def built(tmp_path):
 
     def build(base):
         source = tmp_path / "source"
-        source.mkdir()
+        source.mkdir(exist_ok=True)
         data = figures.data_html(
             pd.DataFrame({"Eggs (count)": [10000, 1 / 3], "Box": ["a, b", "c"]})
         )
@@ -59,6 +59,7 @@ def built(tmp_path):
             "extensions": [
                 "myst_parser", "sphinxext.opengraph", "reckoner.site.found", "reckoner.site.take"
             ],
+            "source_suffix": {".md": "markdown"},
             "project": "Eggs", "author": "The hen", "html_title": "Eggs",
             "exclude_patterns": ["CHANGELOG.md"], **({"html_baseurl": base} if base else {}),
         }  # fmt: skip
@@ -125,3 +126,11 @@ def test_a_figures_files_hold_its_numbers_and_its_picture(built):
     picture = svg.read_text(encoding="utf-8")
     assert Path(svg).suffix == ".svg" and "var(--" not in picture and "#b5490b" in picture
     assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_a_figure_that_is_gone_leaves_no_files(built):
+    folder = built("") / "figures"
+    files = {path.name for path in folder.iterdir()}
+    (folder / "gone.svg").write_text("<svg/>", encoding="utf-8")
+    built("")
+    assert len(files) == 2 and {path.name for path in folder.iterdir()} == files

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reckoner.site import build
+
 ROOT = Path(__file__).parent.parent
 BUILT = ROOT / "_build"
 AGAIN = """
@@ -31,7 +33,7 @@ def elsewhere(tmp_path_factory):
     folder = tmp_path_factory.mktemp("another folder")
     for name in ("book", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("_config.yml", "_toc.yml"):
+    for name in ("_config.yml", "_toc.yml", *build.BESIDE):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(BUILT / "notebooks", folder / "_build" / "notebooks")
     others = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}

@@ -33,6 +33,7 @@ _NUMBER = re.compile(r'<span class="caption-number">(.*?)</span>', re.DOTALL)
 _CAPTION = re.compile(r'<span class="caption-text">(.*?)</span><a', re.DOTALL)
 _LABEL = re.compile(r'aria-label="([^"]*)"')
 _BOX = re.compile(r'viewBox="([^"]*)"')
+_FILE = re.compile(rf'href="[^"]*{FOLDER}/([^"/]+)" download')
 WIDTH, LINE, LETTERS = 740, 16, 110
 """How wide a picture of several is, how high a line of its words, and how many letters it holds."""
 _TITLE = re.compile(r'<g class="[^"]*role-title-text[^"]*".*?</g>', re.DOTALL)
@@ -190,7 +191,20 @@ def take(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     context["body"] = re.sub(rf' {EXACT}="[^"]*"', "", body)
 
 
+def clear(app: Sphinx, exception: Exception | None) -> None:
+    """Remove the files of figures that no page has any more."""
+    folder = Path(app.outdir, FOLDER)
+    if exception or not folder.exists():
+        return
+    pages = (page.read_text(encoding="utf-8") for page in Path(app.outdir).rglob("*.html"))
+    linked = {name for page in pages for name in _FILE.findall(page)}
+    for path in folder.iterdir():
+        if path.name not in linked:
+            path.unlink()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Take the figures of each page as it is written."""
     app.connect("html-page-context", take)
+    app.connect("build-finished", clear)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
