@@ -96,8 +96,9 @@ def main(browser: str) -> None:
     for name, measured in found.items():
         print(f"{name:18}", ", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
     worst = {key: max(measured[key] for measured in found.values()) for key in WORST}
-    record(f"{WORST['move']}, the slowest of {len(found)} pages", worst["move"], "ms")
-    for key in ("empty", "paint", "script"):
+    record(f"{WORST['move']}, the slowest of {len(found)} pages", worst["move"], "ms", 8.3)
+    record(f"{WORST['paint']}, the slowest page", worst["paint"], "ms", 300)
+    for key in ("empty", "script"):
         record(f"{WORST[key]}, the slowest page", worst[key], "ms")
     record("a page with a live figure, compressed, the largest", worst["weight"], "KB", 250)
     record("scripts shared by all pages, compressed", sum(map(compressed, scripts)), "KB", 450)

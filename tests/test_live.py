@@ -6,16 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import altair as alt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from browser import SITE
 from inference_economics.answer import words as in_words
 from inference_economics.answer.odds import asked
 from inference_economics.answer.question import of_article
 from inference_economics.book import BOOK
+from reckoner.declare.numeric import as_vega, maximum
 from reckoner.declare.units import shown, turned
 from reckoner.show.live import PLACES, LiveFigure
 from reckoner.show.marks import plain
+from reckoner.show.parts import Parts
 
 FIGURES = {c: LiveFigure(BOOK, live) for c in BOOK.chapters if (live := BOOK.live(c))}
 by_chapter = pytest.mark.parametrize("chapter", FIGURES)
@@ -88,6 +93,45 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
                 expected, rel=1e-9, nan_ok=True
             ), (name, state)
     assert tab.faults == []
+
+class Row(dict):
+    """A row of a chart, whose fields an expression names in both of Vega's ways."""
+
+    __getattr__ = dict.__getitem__
+
+
+leaves = st.sampled_from([alt.param(name="a", value=1), alt.datum["x"], 2.0, 3])
+formulas = st.recursive(
+    leaves,
+    lambda parts: st.one_of(
+        st.builds(lambda a, b: a + b, parts, parts),
+        st.builds(lambda a, b: a * b, parts, parts),
+        st.builds(maximum, parts, parts),
+        st.builds(lambda a: -a, parts),
+    ),
+)
+
+
+@given(st.lists(formulas, min_size=1, max_size=3), st.integers(-3, 3), st.integers(-3, 3))
+def test_expressions_taken_apart_give_the_same(expressions, a, x):
+    names = {"a": a, "datum": Row(x=x), "max": max}
+    wanted = [eval(as_vega(each), names) for each in expressions]
+    parts = Parts({str(place): each for place, each in enumerate(expressions)})
+    for name, text in parts.once.items():
+        assert "datum" not in text
+        names[name] = eval(text, names)
+    for name, text in parts.by_row.items():
+        names["datum"][name] = eval(text, names)
+    assert [eval(parts.texts[str(place)], names) for place in range(len(wanted))] == wanted
+
+
+def test_what_all_rows_share_is_worked_out_once():
+    a, x = alt.param(name="a", value=1), alt.datum["x"]
+    root = 1 / (a + 2)
+    parts = Parts({"low": x * root, "high": (x * root) * (x * root)})
+    assert parts.once == {"part_1": "(1 / (a + 2))"}
+    assert parts.by_row == {"part_2": "(datum['x'] * part_1)"}
+    assert parts.texts == {"low": "datum.part_2", "high": "(datum.part_2 * datum.part_2)"}
 
 
 @by_chapter

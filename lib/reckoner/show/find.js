@@ -33,6 +33,7 @@
     const field = box.querySelector("input");
     const said = box.querySelector("output");
     box.hidden = false;
+    document.documentElement.classList.add("finds");
     field.addEventListener("input", () => {
       const words = plain(field.value).split(/\s+/).filter(Boolean);
       const found = entries.filter((entry) => entry.show(words));

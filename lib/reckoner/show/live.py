@@ -20,11 +20,11 @@ import altair as alt
 import pandas as pd
 
 from reckoner.book import Book
-from reckoner.declare.numeric import as_vega
 from reckoner.declare.parameters import Parameter
 from reckoner.declare.units import base_unit, rule, shown, si, turned
 from reckoner.show import constants, figures
 from reckoner.show.marks import linked, mark
+from reckoner.show.parts import Parts
 
 POINTS = 81
 FINER = 8
@@ -121,8 +121,8 @@ class LiveFigure:
         """The parameters chosen by name."""
         return [self.parameter(name) for name in (*self.live.choices, *self.live.presets)]
 
-    def expressions(self, chosen: Mapping[str, str], across: Any = None) -> dict[str, str]:
-        """Each result of the chapter as a Vega expression of the sliders.
+    def expressions(self, chosen: Mapping[str, str], across: Any = None) -> dict[str, Any]:
+        """Each result of the chapter as an expression of the sliders.
 
         Args:
             chosen: the name chosen for each of `choices`.
@@ -136,7 +136,7 @@ class LiveFigure:
             values[self.live.across] = across
         known = self._known(parameters.assemble(values))
         names = [*self.book.units(self.live.chapter), *(c.result for c in self.live.curves)]
-        return {name: _expression(known[name]) for name in dict.fromkeys(names)}
+        return {name: known[name] for name in dict.fromkeys(names)}
 
     def _known(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The inputs and what the chapter concludes from them, by name."""
@@ -145,7 +145,11 @@ class LiveFigure:
     def spec(self, chosen: Mapping[str, str]) -> dict[str, Any]:
         """The chart as a Vega-Lite specification, for the names chosen."""
         live, across = self.live, self.live.across
-        drawn = self.expressions(chosen, alt.datum[across])
+        drawn, results = self.expressions(chosen, alt.datum[across]), self.expressions(chosen)
+        parts = Parts(
+            {f"r_{name}": each for name, each in results.items()}
+            | {f"y_{curve.result}": drawn[curve.result] for curve in live.curves}
+        )
         low, high = self._ends()
         domain = [curve.label for curve in live.curves]
         colours = [figures.colour(curve.colour) for curve in live.curves]
@@ -195,13 +199,15 @@ class LiveFigure:
             "data": {"name": "curve", "sequence": {"start": 0, "stop": self.steps + 1, "as": "i"}},
             "params": [
                 *({"name": p.name, "value": p.default} for p in self.numbers),
-                *({"name": f"r_{n}", "expr": e} for n, e in self.expressions(chosen).items()),
+                *({"name": n, "expr": e} for n, e in parts.once.items()),
+                *({"name": f"r_{n}", "expr": parts.texts[f"r_{n}"]} for n in results),
             ],
             "transform": [
                 {"calculate": self._place(low, high), "as": across},
+                *({"calculate": e, "as": n} for n, e in parts.by_row.items()),
                 *(
-                    {"calculate": f"({drawn[c.result]}) / {factor!r}", "as": f"y_{c.result}"}
-                    for c in live.curves
+                    {"calculate": f"({parts.texts[y]}) / {factor!r}", "as": y}
+                    for y in (f"y_{curve.result}" for curve in live.curves)
                 ),
                 *(_on_axis(f"y_{result}") for result in live.ending),
             ],
@@ -381,13 +387,6 @@ def _on_axis(field: str) -> dict[str, str]:
     """A field without what a logarithmic axis has no place for."""
     y = f"datum.{field}"
     return {"calculate": f"isFinite({y}) && {y} > 0 ? {y} : null", "as": field}
-
-
-def _expression(result: Any) -> str:
-    text = as_vega(result)
-    if isinstance(result, float) and not math.isfinite(result):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(result, "NaN")
-    return text
 
 
 def _rule(unit: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def fold(app: Sphinx, doctree: nodes.document, name: str) -> None:
         return
     for section in list(doctree.findall(nodes.section)):
         if "fold" in section["classes"]:
-            section["classes"].remove("fold")
+            section["classes"][section["classes"].index("fold")] = "folded"
             section.insert(0, nodes.raw("", _BEFORE, format="html"))
             section.insert(2, nodes.raw("", _AFTER, format="html"))
             section.append(nodes.raw("", "</details>", format="html"))
