@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -33,6 +34,14 @@ SELLERS = {
     "dataflow": Style("3", shape="diamond"),
 }
 SIDES: tuple[Costs, ...] = ("buyer", "maker")
+SIDES_OF_MARKS: dict[str, dict[str, Any]] = {
+    "right": {"align": "left", "dx": 7},
+    "above": {"dy": -11},
+    "below": {"dy": 11},
+}
+"""Where a text stands beside its mark."""
+CROWDED = 1.25
+"""Marks whose speeds differ by no more than this factor share the room for their texts."""
 NAMED = {"gpu": "GPUs", "sram": "Groq", "wafer": "Cerebras", "dataflow": "SambaNova"}
 
 
@@ -103,6 +112,17 @@ def _too_fast(rows: pd.DataFrame) -> str:
     )
 
 
+def _sides(rows: pd.DataFrame) -> pd.Series:
+    """Where each text stands: of marks that crowd, the highest has it above, the lowest below."""
+    ordered = rows.sort_values(["speed", "price"])
+    prices = ordered.groupby((ordered["speed"].pct_change() > CROWDED - 1).cumsum())["price"]
+    crowded = prices.transform("size") > 1
+    sides = pd.Series("right", ordered.index)
+    sides[prices.idxmax()] = "above"
+    sides[prices.idxmin()] = "below"
+    return sides.where(crowded, "right")
+
+
 def picture(chapter: Chapter) -> HTML:
     """Prices asked at measured speeds, over what the tokens cost a buyer."""
     rows = sold(chapter)
@@ -116,6 +136,7 @@ def picture(chapter: Chapter) -> HTML:
             "kind": rows["kind"].map(NAMED),
             "label": [f"{s} {y}" for s, y in zip(rows["seller"], rows["year"], strict=True)],
             "short": "’" + rows["year"].str[2:],
+            "side": _sides(rows),
         }
     )
     at = wide.channel(alt.X, "x")
@@ -135,9 +156,12 @@ def picture(chapter: Chapter) -> HTML:
             alt.Chart(drawn).mark_point(size=70, filled=True, opacity=1).encode(
                 at, places[1], **told
             ),
-            alt.Chart(drawn)
-            .mark_text(align="left", dx=7, fontSize=10, color=colour("text"))
-            .encode(at, places[1], text="short:N"),
+            *(
+                alt.Chart(drawn[drawn["side"] == side])
+                .mark_text(fontSize=10, color=colour("text"), **place)
+                .encode(at, places[1], text="short:N")
+                for side, place in SIDES_OF_MARKS.items()
+            ),
             title="What sellers asked, over what the tokens cost a buyer of the hardware",
             description=(
                 f"{len(rows)} prices of tokens of 70B models at measured speeds, over the bands "

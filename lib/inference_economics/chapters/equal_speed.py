@@ -79,13 +79,14 @@ def cost_against_speed(chapter: Chapter) -> HTML:
     sram, _, gpu = names = list(machines := _machines(chapter))
     drawn = {name: _in_millions(machine) for name, machine in machines.items()}
     low, high = map(_in_millions, slower(chapter))
+    top = max(np.nanmax(line, initial=0) for line in (low, high))  # where the slow end has ended
     kinds = {sram: Style("1"), LIMITS: Style("3", (6, 4)), gpu: Style("2", (8, 3, 2, 3))}
     rows = pd.DataFrame({"Speed (token/s)": [10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1e3, 2e3]})
     for name in names:
         rows[f"{name} (USD per million)"] = _in_millions(machines[name], rows.iloc[:, 0].to_numpy())
     return chapter.figure(
         figure(
-            _band(low, high, colour("2")),
+            _band(low, np.where(np.isnan(high), top, high), colour("2")),
             _band(drawn[LIMITS], drawn[sram], colour("1")),
             rules(chapter.inputs.target_speed, SPEED, color=colour("muted"), strokeDash=[2, 3]),
             _unlisted(
@@ -126,7 +127,7 @@ def _named(drawn: Mapping[str, Any], kinds: Kinds) -> Iterator[Any]:
 
 
 def _band(low: Any, high: Any, fill: str) -> Any:
-    data = pd.DataFrame({"x": DRAWN, "y": low, "high": high}).dropna(subset="high")
+    data = pd.DataFrame({"x": DRAWN, "y": low, "high": high}).dropna()
     chart = alt.Chart(data).mark_area(opacity=0.16, color=fill)
     return chart.encode(SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y"), y2="high:Q")
 
@@ -156,10 +157,6 @@ def published_against_frontiers(chapter: Chapter) -> HTML:
     told["color"].legend = alt.Legend(columns=1)
     labels = data.assign(label=rows["label"])
     labels = labels[(rows["kind"] == "article") | (rows["label"] == "Groq")]
-    sides: dict[Any, pd.DataFrame] = {
-        "left": labels[labels["x"] <= 400],
-        "right": labels[labels["x"] > 400],
-    }
     return chapter.figure(
         figure(
             alt.Chart(table(frontiers).dropna())
@@ -171,17 +168,9 @@ def published_against_frontiers(chapter: Chapter) -> HTML:
                 strokeDash=alt.StrokeDash("kind:N", legend=None, scale=dashes),
             ),
             alt.Chart(data).mark_point(size=60, filled=True, opacity=0.9).encode(*places, **told),
-            *(
-                alt.Chart(side)
-                .mark_text(
-                    align=align,
-                    dx=8 if align == "left" else -8,
-                    dy=10 if align == "left" else -12,
-                    color=colour("text"),
-                )
-                .encode(*places, text="label:N")
-                for align, side in sides.items()
-            ),
+            alt.Chart(labels)
+            .mark_text(align="right", dx=-8, dy=12, color=colour("text"))
+            .encode(*places, text="label:N"),
             title="The article's two points lie far apart, measured GPUs along their frontier",
             description=(
                 f"Points of cost against speed over the two frontiers: {len(rows)} in all. The "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from inference_economics.answer.odds import asked
-from inference_economics.answer.words import answer_in_words, turns_of
+from inference_economics.answer.words import answer_in_words
 from inference_economics.chapters.equal_speed import (
     as_published,
     crossing,
@@ -15,6 +15,7 @@ from inference_economics.chapters.equal_speed import (
     slower,
 )
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
+from inference_economics.serving.accuracy import on_own_gpus
 from reckoner.declare.units import shown, some
 from reckoner.show.notebook import Chapter
 
@@ -53,11 +54,6 @@ def the_answer(chapter: Chapter) -> str:
     return answer_in_words(asked(question(chapter), [chapter.inputs.target_speed])[0])
 
 
-def turns_of_answer(chapter: Chapter) -> str:
-    """Up to which speed GPUs lead, and from which on SRAM does."""
-    return turns_of(question(chapter))
-
-
 def two_speeds(chapter: Chapter) -> str:
     """Where the article's two costs stand."""
     words = chapter.words
@@ -90,6 +86,24 @@ def rises(chapter: Chapter) -> str:
     return (
         " At four fifths of its top speed a GPU's token costs "
         f"{rise(chapter.lines.hbm)} times what it does at leisure; on SRAM cards {on_sram}."
+    )
+
+
+def as_on_our_cards(chapter: Chapter) -> str:
+    """Where GPUs would end if they took as much less than predicted as our own cards did."""
+    own = on_own_gpus()
+    shares = own["shards"].max()
+    ratio = 1 / (1 + own.loc[own["shards"] == shares, "error"].mean())
+    less = "less" if ratio < 1 else "more"
+    found = chapter.changed(gpu_time_ratio=chapter.inputs.gpu_time_ratio * ratio)
+    if not 0 < found.gpu_top_speed < math.inf:
+        return ""
+    return (
+        f" On our own cards the share of one of {chapter.some(shares, 'card')} took "
+        f"{chapter.shown(abs(1 - ratio), 'share', 2)} {less} time than predicted, without exchanges "
+        "and an engine ({doc}`measure_it_yourself`). Were it so throughout, GPUs would end at "
+        f"{chapter.shown(found.gpu_top_speed, 'token/s')}, and SRAM be the cheaper "
+        f"{crossing(found.crossover_speed)}."
     )
 
 

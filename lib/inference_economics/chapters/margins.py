@@ -48,10 +48,10 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
         "with electricity": (results.with_electricity, results.gpu_with_electricity),
         "at cost price": (results.cost_at_cost, results.gpu_cost_at_cost),
     }
-    shapes = ("square", "triangle-up", "circle")
+    styles = zip("453", ("square", "triangle-up", "circle"), strict=True)
     kinds = {
-        kind: charts.Style(str(n), shape=shape)
-        for n, (kind, shape) in enumerate(zip(costs, shapes, strict=True), 1)
+        kind: charts.Style(paint, shape=shape)
+        for kind, (paint, shape) in zip(costs, styles, strict=True)
     }
     x = Axis("Cost (USD per token/s)", log=True, scale={"nice": False, "padding": 40})
     y = charts.Names("Machine", machines)

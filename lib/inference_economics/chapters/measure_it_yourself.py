@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ from IPython.display import HTML
 
 from inference_economics.serving import accuracy, in_page, timed
 from inference_economics.serving.timed import Timed
+from reckoner.declare.units import shown
 from reckoner.show.charts import DASHED, SOLID, Axis, heights, rules
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
@@ -187,13 +189,18 @@ def _errors(chapter: Chapter, machine: Timed) -> dict[str, Any]:
     own = own[own["system"] == machine.key]
     return {
         "Machine": machine.name,
-        "Steps": float(len(timed.steps(machine))),
-        "By its kernels, mean error (%)": 100 * found.mean_error,
-        "By the model of serving, mean error (%)": 100 * own["error"].abs().mean(),
-        "A layer beyond its bytes (µs)": 1e6 * beyond(machine),
-        "Prefix loaded so many times as fast": found.load_speedup,
-        "Tokens per joule": found.tokens_per_joule,
+        "Steps": str(len(timed.steps(machine))),
+        "By its kernels, mean error": _told(found.mean_error, "share"),
+        "By the model of serving, mean error": _told(own["error"].abs().mean(), "share"),
+        "A layer beyond its bytes": _told(beyond(machine), "s"),
+        "Prefix loaded so many times as fast": _told(found.load_speedup, "ratio"),
+        "Tokens per joule": _told(found.tokens_per_joule, "ratio"),
     }
+
+
+def _told(value: float, unit: str) -> str:
+    """A value in a table; a dash where the machine did not tell it."""
+    return "–" if math.isnan(value) else str(shown(value, unit))
 
 
 def beyond(machine: Timed) -> float:

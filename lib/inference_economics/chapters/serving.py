@@ -28,7 +28,7 @@ PARTS = {
 }
 """What takes the time of a token: its name in a figure, in a sentence, and its result."""
 
-COLOURS = dict(zip(PARTS, map(Style, ("2", "6", "3", "5", "4", "axis", "1")), strict=True))
+COLOURS = dict(zip(PARTS, map(Style, ("2", "6", "3", "5", "4", "axis", "grid")), strict=True))
 
 CHIPS = ("h100_sxm", "h200_sxm", "b200_sxm", "gb300")
 """The four chips of the first picture."""

@@ -1,8 +1,8 @@
 """What the expressions of a live figure have in common, so that a browser works it out once.
 
 A formula that is called with sliders gives an expression in which every part stands in full, as
-often as it is used. Here each part that is used twice becomes a step with a name. A part that is the
-same in all rows of a chart becomes a step of the whole chart, however many rows there are.
+often as it is used. Here each part that is used twice becomes a step with a name. A part that is
+the same in all rows of a chart becomes a step of the whole chart, however many rows there are.
 """
 
 from __future__ import annotations
