@@ -94,6 +94,7 @@ def test_the_page_shows_what_the_library_computes(visit, chapter):
             ), (name, state)
     assert tab.faults == []
 
+
 class Row(dict):
     """A row of a chart, whose fields an expression names in both of Vega's ways."""
 

@@ -100,8 +100,9 @@ def as_on_our_cards(chapter: Chapter) -> str:
         return ""
     return (
         f" On our own cards the share of one of {chapter.some(shares, 'card')} took "
-        f"{chapter.shown(abs(1 - ratio), 'share', 2)} {less} time than predicted, without exchanges "
-        "and an engine ({doc}`measure_it_yourself`). Were it so throughout, GPUs would end at "
+        f"{chapter.shown(abs(1 - ratio), 'share', 2)} {less} time than predicted, without "
+        "exchanges and an engine ({doc}`measure_it_yourself`). Were it so throughout, GPUs would "
+        "end at "
         f"{chapter.shown(found.gpu_top_speed, 'token/s')}, and SRAM be the cheaper "
         f"{crossing(found.crossover_speed)}."
     )
