@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from reckoner.site.build import BESIDE
 from record import record
 
 NAMES = {
@@ -26,7 +27,7 @@ NAMES = {
 }
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-PARTS = ("book", "notebooks", "lib", "_config.yml", "_toc.yml", "tests")
+PARTS = ("book", "notebooks", "lib", "_config.yml", "_toc.yml", "tests", "benchmarks", *BESIDE)
 
 
 def copy(folder: Path) -> Path:
