@@ -31,6 +31,7 @@ def extras() -> dict[str, Any]:
         "card_in_shop": _price("groq_card.price"),
         "card_of_article": _price("article.groq_card_price"),
         "in_short": in_short(along),
+        "read": _reading(),
         "turns_of_buyer": f"{turns(question, along)}.",
         "layers_picture": layers_picture,
         "tried": _tried(),
@@ -49,6 +50,12 @@ def _tried() -> dict[str, str]:
     return {name: f"{count:,}" for name, count in found.items()} | {
         "share": str(shown(found["caught"] / found["mutants"], "share"))
     }
+
+
+def _reading() -> str:
+    """How many tokens a reader takes in."""
+    tokens = value("reader.reading_rate") / value("reader.words_per_token")
+    return str(shown(tokens, "token/s", 1))
 
 
 def _price(address: str) -> str:

@@ -17,9 +17,9 @@ from inference_economics.catalog import Model
 from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.equal_speed import cost_of_rented_second
 from inference_economics.machines import clusters
-from inference_economics.machines.frontier import Machine
+from inference_economics.machines.frontier import Machine, Way
 from inference_economics.quantities import formulary
-from inference_economics.units import Count, Tokens
+from inference_economics.units import Count, Ratio, Tokens
 
 SPEED = "gpu_time_ratio"
 """The input that is the error of the model of speed."""
@@ -39,6 +39,8 @@ class Question:
         costs: whose costs are counted, the same for all who compete.
         year: the year whose prices are taken.
         sram_costs: other costs for SRAM chips, to show what mixing does; never for a conclusion.
+        engine: the engine of the GPUs; none for that of the chapter `equal_speed`.
+        sram_busy: the busy share of the SRAM cluster, over that of the GPUs.
     """
 
     model: Model
@@ -47,6 +49,8 @@ class Question:
     costs: Costs
     year: int
     sram_costs: Costs | None = None
+    engine: str = ""
+    sram_busy: Ratio = 1.0
 
     @classmethod
     def of_work(cls, given: Any, costs: Costs, year: int) -> Question:
@@ -69,8 +73,9 @@ class Question:
         if not gpus:
             return {}
         given = usual()
+        engine = self.engine or given["engine"]
         ends = clusters.interval(
-            given["engine"], self.model, catalog.chip(gpus[0]), given["bytes_per_parameter"]
+            engine, self.model, catalog.chip(gpus[0]), given["bytes_per_parameter"]
         )
         low, high = map(str, ends)
         return {SPEED: found[SPEED].model_copy(update={"low": low, "high": high})}
@@ -131,7 +136,14 @@ def machines(
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
     work = ("model", "context_length", "output_tokens")
     given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
-    return {key: _machine(key, given, values, growth) for key in question.contenders}
+    given["engine"] = question.engine or given["engine"]
+    busy = given["busy_share"] * question.sram_busy
+    return {
+        key: _machine(
+            key, {**given, **({"busy_share": busy} if is_sram(key) else {})}, values, growth
+        )
+        for key in question.contenders
+    }
 
 
 def _machine(
@@ -157,8 +169,8 @@ def _machine(
 
 
 @formulary.procedure
-def cheapest_way(question: Question, speed: float, in_sram: bool) -> tuple[Count, Count]:
-    """Requests and cards of the cheapest way to give a speed on one kind, at the likely values.
+def cheapest_way(question: Question, speed: float, in_sram: bool) -> Way:
+    """The cheapest way to give a speed on one kind, at the likely values.
 
     NaN if no contender of the kind gives it.
     """
@@ -166,7 +178,7 @@ def cheapest_way(question: Question, speed: float, in_sram: bool) -> tuple[Count
     own = [machine for key, machine in known.items() if is_sram(key) == in_sram]
     able = [machine for machine in own if np.isfinite(machine.cost(speed))]
     if not able:
-        return np.nan, np.nan
+        return Way(np.nan, np.nan, np.nan)
     return min(able, key=lambda machine: float(machine.cost(speed))).way(speed)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from inference_economics.answer.odds import (
     NINE_IN_TEN,
     Answer,
@@ -153,5 +155,7 @@ def in_short(along: Sequence[Answer]) -> str:
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
     parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
-        parts.append(f"from {shown(sram, 'token/s')} such a chip")
+        able = next(np.isfinite(one.gpu).mean() for one in along if one.speed == sram)
+        why = "" if able > 0.9 else ", where they begin to give out,"
+        parts.append(f"from {shown(sram, 'token/s')}{why} such a chip")
     return f"It depends on the speed: {', '.join(parts)}." if parts else "Neither is for sure."

@@ -113,6 +113,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
     "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
+    "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
+    "GPUs under TensorRT-LLM": {"engine": "trtllm"},
+    "GPUs under SGLang": {"engine": "sglang"},
 }
 """What would change the answer: a field of the question, or a row in the place of a range."""
 
@@ -244,7 +247,7 @@ def thresholds() -> pd.DataFrame:
 
 
 STEPS: tuple[tuple[str, str, str], ...] = (
-    ("misread_ratio", "as printed", "the article's own figures"),
+    ("misread_ratio", "the article", "its own figures, none rounded on the way"),
     ("gigabyte_ratio", "GB, not GiB", "the KV cache in the unit of the memory"),
     ("article_ratio", "whole cards", "no half a card"),
     ("own_speed_ratio", "Groq's own speed", "the speed that Groq gave for this very model"),
@@ -357,7 +360,9 @@ def through_time(chapter: Chapter) -> HTML:
         for year, answered in found.items()
         for one in answered
     )
-    rows = rows[rows["word"] != rows.groupby("year")["word"].shift()]
+    before = rows.groupby("year")[["word", "x"]].shift()
+    rows["x"] = rows["x"].where(before["word"] != "GPU", before["x"])  # a lead ends where it held
+    rows = rows[rows["word"] != before["word"]]
     rows["x2"] = rows.groupby("year")["x"].shift(-1).fillna(SPEEDS[-1])
     fills = alt.Scale(domain=list(WORDS), range=[colour(SHADES[word]) for word in WORDS])
     years = Names("Prices of", list(found))

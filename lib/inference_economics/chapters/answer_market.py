@@ -78,7 +78,7 @@ def _median(one: Answer, kind: str) -> float:
 def below_cost(chapter: Chapter) -> str:
     """Who asks less than the tokens cost a buyer, who is faster than computed, what that says."""
     rows = sold(chapter)
-    sentences = []
+    sentences = [_lists_said(rows)]
     for kind, name in (("gpu", "GPU sellers"), ("sram", "Groq")):
         factor = (rows["price"] / rows["buyer"])[rows["kind"] == kind].dropna()
         if len(factor):
@@ -96,6 +96,22 @@ def below_cost(chapter: Chapter) -> str:
             f"{shown(dear.min(), 'ratio', 2)} times the cost."
         )
     return " ".join(sentences)
+
+
+def _lists_said(rows: pd.DataFrame) -> str:
+    """That Groq asked less than the sellers on GPUs in the first year, if it did."""
+    then = rows[rows["year"] == rows["year"].min()].set_index("kind")
+    groq, gpus = then.loc[["sram"]].nsmallest(1, "price").iloc[0], then.loc[["gpu"]]
+    if not (groq["price"] < gpus["price"]).all():
+        return ""
+    low, high = (shown(end, "USD/token") for end in (gpus["price"].min(), gpus["price"].max()))
+    slow, fast = (shown(end, "token/s") for end in (gpus["speed"].min(), gpus["speed"].max()))
+    return (
+        f"In {groq['year']} the price lists said the reverse of our answer: Groq asked "
+        f"{shown(groq['price'], 'USD/token')} at {shown(groq['speed'], 'token/s')}, the "
+        f"{len(gpus)} sellers on GPUs {low} to {high} at {slow} to {fast}. A price is what a "
+        "seller chooses, and ours are costs: by them it was the sellers on GPUs who kept most."
+    )
 
 
 def _too_fast(rows: pd.DataFrame) -> str:

@@ -199,8 +199,8 @@ def by_speed(chapter: Chapter) -> HTML:
     rows["SRAM (USD/Mtoken)"] = [sram.cost(speed) * 1e6 for speed in speeds]
     rows["GPU (USD/Mtoken)"] = [hbm.cost(speed) * 1e6 for speed in speeds]
     rows["Answer"] = [found.word for found in asked(question(chapter), list(speeds))]
-    rows[["Requests on SRAM", "Cards"]] = [sram.way(speed) for speed in speeds]
-    rows[["Requests on GPUs", "GPUs"]] = [hbm.way(speed) for speed in speeds]
+    rows[["Requests on SRAM", "Cards"]] = [sram.way(speed)[:2] for speed in speeds]
+    rows[["Requests on GPUs", "GPUs"]] = [hbm.way(speed)[:2] for speed in speeds]
     return chapter.table(rows.replace(math.inf, math.nan))
 
 

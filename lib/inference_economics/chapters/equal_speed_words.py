@@ -11,9 +11,11 @@ from inference_economics.chapters.equal_speed import (
     crossing,
     money,
     points,
+    price_scenarios,
     question,
     slower,
 )
+from inference_economics.machines.clusters import GPU_WIDTHS
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
 from inference_economics.serving.accuracy import on_own_gpus
 from reckoner.declare.units import shown, some
@@ -70,6 +72,12 @@ def within_interval(chapter: Chapter) -> str:
         return ""
     low, high = (chapter.shown(end, "token/s") for end in ends)
     return f" ({low} to {high} within the interval of the GPU's predictions)"
+
+
+def at_list(chapter: Chapter) -> str:
+    """From which speed on SRAM is the cheaper with both at list price."""
+    listed = chapter.changed(**price_scenarios()["list prices"])
+    return f"at list prices {crossing(listed.crossover_speed)},"
 
 
 def rises(chapter: Chapter) -> str:
@@ -208,7 +216,10 @@ def reach(chapter: Chapter) -> str:
     """Whether there is a speed that GPUs do not reach."""
     if chapter.results.gpu_top_speed > 0:
         end = chapter.words.gpu_top_speed
-        return f"Yes, beyond {end} with one machine and this software."
+        return (
+            f"Yes, beyond {end}: for up to {shown(max(GPU_WIDTHS), 'count')} of them, in one machine "
+            "and under this engine."
+        )
     return "The model does not fit on one machine of them."
 
 
@@ -228,8 +239,8 @@ def full_batch(chapter: Chapter) -> str:
 def entry(chapter: Chapter) -> str:
     """What the cheapest tokens of each chip take."""
     given = chapter.inputs
-    requests, cards = chapter.lines.sram.way(1e-9)
-    _, gpus = chapter.lines.hbm.way(1e-9)
+    requests, cards, _ = chapter.lines.sram.way(1e-9)
+    gpus = chapter.lines.hbm.way(1e-9).cards
     others = (
         f"; the cheapest of GPUs take {some(gpus, 'card')} for "
         f"{chapter.shown(gpus * given.gpu_price, 'USD')}."

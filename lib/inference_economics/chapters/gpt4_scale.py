@@ -12,12 +12,14 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
+from inference_economics.machines.published import unexplained_by
 from reckoner.declare.units import shown
 from reckoner.show import charts
 from reckoner.show.charts import SOLID, Axis, Style
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
+GROQ = "groq_llama2_70b.output_speed"
 NETWORKS = {
     "ring": "ring",
     "torus_2d": "2-D torus",
@@ -192,6 +194,21 @@ def answer(chapter: Chapter) -> str:
     return (
         f"At {words.speed} reading the weights leaves **{about.time_left_per_all_reduce}** for "
         f"each exchange, and {verdict}."
+    )
+
+
+def with_lost_time(chapter: Chapter) -> str:
+    """The speed of a request if each layer loses what Groq's own clusters lose, if that is less."""
+    results = chapter.results
+    lost = unexplained_by(GROQ)
+    layer = results.read_time + lost + 2 * results.all_reduce_direct
+    speed = 1 / (layer * chapter.inputs.layers)
+    if speed >= chapter.inputs.speed:
+        return ""
+    return (
+        "That is the network alone. Groq's own clusters lose "
+        f"{chapter.shown(lost, 's', 2)} more in each layer, which no limit here explains "
+        f"({{doc}}`occupancy`): with it a request would get {chapter.shown(speed, 'token/s')}, not the {chapter.words.speed} asked."
     )
 
 

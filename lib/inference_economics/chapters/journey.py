@@ -334,7 +334,7 @@ def told(work: Work) -> str:
         return text
     longest = max(gpus, key=lambda part: gpus[part])
     return (
-        f"{text} The GPUs take {shown(one.total(work.box), 's')}, none of it unexplained, as "
-        "what their layers take at least was fitted on servers; the longest part is "
+        f"{text} The GPUs take {shown(one.total(work.box), 's')}; what their layers take at least "
+        "is fitted on servers, and no more explained than that. The longest part is "
         f"{longest}, {shown(gpus[longest], 's', 2)}."
     )

@@ -343,8 +343,11 @@ def by_estimates(chapter: Chapter) -> str:
         gpu_cost=catalog.value("h100_sxm.manufacturing_cost"),
         card_cost=catalog.value("groq_card.manufacturing_cost"),
     )
-    same = (there.cost_gpu_vs_cost_chip < 1) == (chapter.results.cost_gpu_vs_cost_chip < 1)
-    return "it is, too" if same else "the order turns"
+    wins = chapter.results.cost_gpu_vs_cost_chip < 1
+    if (there.cost_gpu_vs_cost_chip < 1) == wins:
+        return "it is, too"
+    with_power = (there.gpu_vs_chip_with_electricity < 1) == wins
+    return f"the order turns{', until electricity is counted' if with_power else ''}"
 
 
 def moral(chapter: Chapter) -> str:

@@ -106,7 +106,7 @@ def _machines() -> list[str]:
 
 def _colour() -> alt.Color:
     names = _machines()
-    colours = [colour(str(1 + n % 6)) for n in range(len(names))]
+    colours = [colour("24356"[n % 5]) for n in range(len(names))]  # the first is the SRAM chip's
     return alt.Color("Machine:N", title=None, scale=alt.Scale(domain=names, range=colours))
 
 

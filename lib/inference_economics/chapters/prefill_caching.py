@@ -149,17 +149,18 @@ def times_of_prefix(chapter: Chapter) -> HTML:
 
 
 def answer(chapter: Chapter) -> str:
-    """Whether the prefix is worth keeping, as some path loads it faster than it is computed."""
+    """Whether some path loads the prefix faster than it is computed."""
     enough, about, words = fast_enough(chapter), chapter.about, chapter.words
     prefix = f"A prefix of {words.prefix_tokens}"
     if not enough:
         return (
-            f"{prefix} is not worth keeping: computing it again takes **{about.recompute_time}**, "
-            "less than loading it by any path looked at."
+            f"{prefix} is sooner computed than loaded: computing it again takes "
+            f"**{about.recompute_time}**, less than loading it by any path looked at."
         )
     return (
-        f"{prefix} is worth keeping: computing it again takes **{about.recompute_time}**, and any "
-        f"path faster than **{about.break_even_bandwidth}** brings it sooner, even {enough[0]}."
+        f"{prefix} is sooner loaded than computed: computing it again takes "
+        f"**{about.recompute_time}**, and any path faster than **{about.break_even_bandwidth}** "
+        f"brings it sooner, even {enough[0]}."
     )
 
 

@@ -155,7 +155,7 @@ def largest_part(chapter: Chapter) -> str:
     return (
         f"Here a token takes {words.output_time}, of which {PARTS[largest][0]} is the largest "
         f"part, {chapter.shown(parts[largest] / results.output_time, 'share')}. The datasheet "
-        f"knows only bandwidth and arithmetic: by it a step would take {words.ideal_output_time}, "
+        f"knows only bandwidths and arithmetic: by it a step would take {words.ideal_output_time}, "
         "no newcomer's prefill counted, "
         f"and the server takes **{words.optimism} times** that ({{numref}}`fig-serving-parts`)."
     )

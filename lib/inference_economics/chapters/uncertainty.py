@@ -249,7 +249,15 @@ class Study:
         if first["total"] <= 0:
             return f"No input decides at {user}"
         label = str(first["label"])
+        if self.tied:
+            return f"At {user} two decide: {label}, {bars.iloc[1]['label']}"
         return f"{label[0].upper()}{label[1:]} decides most at {user}"
+
+    @property
+    def tied(self) -> bool:
+        """Whether the intervals of the two largest indices overlap."""
+        first, second = self.chapter.lines.decides.head(2).to_dict("records")
+        return bool(first["total"] - first["total_width"] < second["total"] + second["total_width"])
 
     def indices_by_speed(self) -> HTML:
         """The total indices at the few speeds, for the inputs that decide most here."""

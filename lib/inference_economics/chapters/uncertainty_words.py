@@ -59,8 +59,18 @@ def idle(study: Study) -> str:
     if not all(totals[name] < 0.02 for name in ON_BOTH):
         return ""
     return (
-        "Electricity, overhead, lifetime and idle hours hardly matter for who is cheaper: they "
-        "weigh on both chips alike."
+        "Electricity, overhead, lifetime and idle hours hardly matter for who is cheaper, as they "
+        f"weigh on both chips alike. That is taken for granted, not found: {_kept_busy(study)}"
+    )
+
+
+def _kept_busy(study: Study) -> str:
+    """What each kind needs to be busy."""
+    words = study.chapter.words
+    return (
+        f"the cheapest cluster wants {words.sram_requests} requests of one model at once, the "
+        f"cheapest GPUs {words.gpu_requests}, which are easier to come by ({{doc}}`answer` has "
+        "what a cluster costs that is half as busy)."
     )
 
 
@@ -94,11 +104,16 @@ def even_here(study: Study) -> str:
 
 
 def top(study: Study) -> str:
-    """The input that decides most."""
+    """The input that decides most, or the two that do."""
     found = study.chapter.lines.decides
     if found["total"][0] <= 0:
         return "Nothing that we do not know could change that."
-    share = shown(found["total"][0], "share", 2)
+    share, other = (shown(total, "share", 2) for total in found["total"].head(2))
+    if study.tied:
+        return (
+            f"Two inputs decide: the {found['label'][0]} with {share} of the spread and the "
+            f"{found['label'][1]} with {other}."
+        )
     return f"One input decides most: the {found['label'][0]}, with {share} of the spread."
 
 

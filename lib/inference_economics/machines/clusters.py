@@ -220,7 +220,7 @@ def _of_format(
         fits = served.requests_in_memory >= 1
         speed = where(fits, 1 / served.output_time, 0.0)
         seconds = where(fits, card_seconds_per_token(1, served.throughput), np.inf)
-    return Options(width, batch, width, speed, seconds)
+    return Options(width, np.floor(served.running), width, speed, seconds)
 
 
 ENGINE = "vllm"

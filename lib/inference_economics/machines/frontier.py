@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Options:
 
     Attributes:
         tensor_parallel: cards that share each layer.
-        batch_size: requests in flight on the cluster.
+        batch_size: requests that run together on the cluster.
         cards: cards of the cluster.
         speed: output speed of each request.
         card_seconds: work of one card for one output token.
@@ -47,6 +47,20 @@ def frontier(options: Options) -> Options:
     best = order[np.append(True, least[1:] < least[:-1])][::-1]
     best = best[speed[best] > 0]
     return Options(*(np.broadcast_to(x, speed.shape)[best] for x in vars(options).values()))
+
+
+class Way(NamedTuple):
+    """One of the ways to run a chip.
+
+    Attributes:
+        requests: those that run together.
+        cards: cards of the cluster.
+        speed: output speed of each request; it may be more than what was asked.
+    """
+
+    requests: Count
+    cards: Count
+    speed: TokensPerSecond
 
 
 @dataclass(frozen=True)
@@ -88,13 +102,14 @@ class Machine:
             least = where(asked <= speed, seconds, least)
         return self.time_ratio * least
 
-    def way(self, target_speed: float) -> tuple[Count, Count]:
-        """Requests and cards of the cheapest way to give a speed; NaN above the top speed."""
+    def way(self, target_speed: float) -> Way:
+        """The cheapest way to give a speed; NaN above the top speed."""
         known = frontier(self.options)
         index = int(np.searchsorted(known.speed, target_speed * self.time_ratio))
         if index == len(known.speed):
-            return np.nan, np.nan
-        return known.batch_size[index], known.cards[index]
+            return Way(np.nan, np.nan, np.nan)
+        speed = known.speed[index] / self.time_ratio
+        return Way(known.batch_size[index], known.cards[index], speed)
 
     def cost(self, target_speed: TokensPerSecond) -> DollarsPerToken:
         """The least cost of a token at a speed or faster."""

@@ -208,8 +208,8 @@ LIVE = Live(
     span=(1.0, 10000.0),
     across_title="Batch size (requests)",
     curves=(
-        Curve("cards", "article's chip", "3"),
-        Curve("new_cards", "new chip", "1"),
+        Curve("cards", "article's chip", "1"),
+        Curve("new_cards", "new chip", "3"),
         Curve("kv_memories", "GPUs, for the KV cache alone", "2"),
     ),
     unit="count",

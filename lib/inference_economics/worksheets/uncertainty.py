@@ -78,10 +78,11 @@ def conclude(
     low_ratio: Ratio | None = float(ratios[0])
     high_ratio: Ratio | None = float(ratios[2])
     likely_ratio: Ratio | None = float(likely.ratio((0.5,))[0])
-    sram_requests: Count | None = sram_way[0]
-    sram_cards: Count | None = sram_way[1]
-    gpu_requests: Count | None = gpu_way[0]
-    gpu_cards: Count | None = gpu_way[1]
+    sram_requests: Count | None = sram_way.requests
+    sram_cards: Count | None = sram_way.cards
+    sram_speed: TokensPerSecond | None = sram_way.speed
+    gpu_requests: Count | None = gpu_way.requests
+    gpu_cards: Count | None = gpu_way.cards
     gpu_until: TokensPerSecond = first_speed(along, "GPU", last=True)
     sram_from: TokensPerSecond = first_speed(along, "SRAM")
     nobody_from: TokensPerSecond = first_speed(along, "nobody can")

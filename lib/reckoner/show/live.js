@@ -6,6 +6,7 @@
   const STEPS = 1000;
   const NEAR = 8; // so many steps from the article's value a dragged slider takes it
   const MOST_DECIMALS = 100;
+  const UNNAMED = ["count", "ratio", "share"];
   const script = document.currentScript.src;
   const vega = script.replace(/live\.js.*$/, "vega.js");
   let runtime;
@@ -256,6 +257,7 @@
           typed.value = value;
           refused.textContent = "";
           output.textContent = text;
+          unit.textContent = UNNAMED.includes(each.unit) || text.endsWith(each.unit) ? "" : each.unit;
           const known = this.defaultOf(each);
           reset.style.visibility = known === undefined || value === known ? "hidden" : "visible";
           mark.hidden = known === undefined;
@@ -264,7 +266,9 @@
       };
       const mark = create("span", { class: "live-mark", title: origin });
       const track = create("div", { class: "live-track" }, range, mark);
-      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, typed, reset, refused);
+      const unit = create("span", { class: "live-unit", "aria-hidden": "true" }); // the label says it
+      const box = create("span", { class: "live-typed" }, typed, unit);
+      return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, box, reset, refused);
     }
 
     accept(each, text) {
