@@ -28,6 +28,7 @@ from pathlib import Path
 
 from mutants import Mutant as WiringMutant
 from mutants import change, placed, summarize
+from reckoner.execute import cores
 
 TESTS = Path(__file__).parent
 LIBRARY = TESTS.parent / "lib"
@@ -130,9 +131,11 @@ def main() -> None:
         guards = {row["module"]: tuple(row["tests"].split()) for row in csv.DictReader(file)}
     chosen = [m for m in guards if not asked.modules or any(part in m for part in asked.modules)]
     everything: list[tuple[Mutant, str]] = []
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for module in chosen:
             draw = random.Random(f"{asked.seed} {module}")
+            if judge(Mutant(module, "none", 1, 0, 0, "", "", guards[module])) == "caught":
+                sys.exit(f"{module}: {' '.join(guards[module])} fail without any mutant")
             made = mutants_of(module, guards[module], draw)[: asked.limit]
             fates = list(zip(made, pool.map(judge, made), strict=True))
             everything += fates

@@ -41,6 +41,7 @@ import pytest
 from inference_economics import catalog, inputs
 from reckoner.declare.units import base_unit
 from reckoner.declare.worksheet import Run, Worksheet
+from reckoner.execute import cores
 from reckoner.show import notebook  # noqa: F401
 
 TESTS = Path(__file__).parent
@@ -283,7 +284,7 @@ def main() -> None:
     sys.path.insert(0, str(TESTS))
     chapters = asked.chapters or [p.stem for p in sorted(SHEETS.glob("[a-z]*.py"))]
     everything: list[tuple[Mutant, str]] = []
-    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+    with multiprocessing.get_context("fork").Pool(cores(), maxtasksperchild=1) as pool:
         for chapter in chapters:
             if pool.apply(judge, (Mutant(chapter, "none", 1, 0, 0, "", ""),)) == "caught":
                 sys.exit(f"tests/test_{chapter}.py fails without any mutant")

@@ -1,6 +1,7 @@
 """Cards are whole, prices follow compute, and shapes give the published weights."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,14 @@ def test_two_matrices_in_place_of_three_would_be_noticed():
     shape = {name: model.values[name] for name in capacity.SHAPE}
     third = model.layers * model.hidden_size * model.ffn_size
     assert capacity.dense_parameters(**shape) - third < 56e9 < capacity.dense_parameters(**shape)
+
+
+@pytest.mark.parametrize("unlike", [{"gated_mlp": 0}, {"ffn_size": None}])
+def test_a_shape_of_another_kind_or_with_a_gap_is_not_counted(unlike):
+    model = catalog.model("llama31_8b")
+    values = {k: v for k, v in {**model.values, **unlike}.items() if v is not None}
+    assert capacity.parameter_count(model) > model.nominal_parameters
+    assert capacity.parameter_count(replace(model, values=values)) == model.nominal_parameters
 
 
 def test_every_catalogued_model_has_a_number_of_weights():

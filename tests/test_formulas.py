@@ -1,5 +1,6 @@
 """Every formula runs on every kind of number, with the dimensions that it declares."""
 
+import math
 import re
 
 import altair as alt
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_economics.book import BOOK
-from reckoner.declare.numeric import as_vega
+from reckoner.declare.numeric import as_vega, ceil, log2, maximum, minimum, root, where
 from reckoner.declare.units import is_unit, quantity, registry
 
 BOOK.load()
@@ -65,7 +66,11 @@ def test_the_browser_computes_what_the_library_computes(formula):
     """The formula, called with slider parameters, evaluated by Vega itself."""
     values = {k: float(v[0]) for k, v in arguments(formula, np.asarray).items()}
     sliders = {name: alt.param(name=name, value=value) for name, value in values.items()}
-    expression = formula.function(**sliders)
+    shown = computed_by_vega(formula.function(**sliders), sliders)
+    assert shown == pytest.approx(float(formula.function(**values)), rel=1e-12)
+
+
+def computed_by_vega(expression, sliders):
     chart = (
         alt.Chart(alt.Data(values=[{}]))
         .mark_text()
@@ -74,8 +79,26 @@ def test_the_browser_computes_what_the_library_computes(formula):
         .add_params(*sliders.values())
     )
     svg = vlc.vegalite_to_svg(chart.to_dict())
-    shown = float(re.findall(r"<text[^>]*>([^<]+)</text>", svg)[-1])
-    assert shown == pytest.approx(float(formula.function(**values)), rel=1e-12)
+    return float(re.findall(r"<text[^>]*>([^<]+)</text>", svg)[-1])
+
+
+FUNCTIONS = {
+    "ceil": ceil,
+    "log2": log2,
+    "root": lambda x: root(x, 3),
+    "minimum": lambda x: minimum(x, 2.5),
+    "maximum": lambda x: maximum(x, 2.5),
+    "where": lambda x: where(x > 2, x, 2.5),
+    "where nothing is finite": lambda x: where(x > 2, math.inf, x),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("value", [0.3, 2.0, 640.0])
+def test_the_functions_beside_arithmetic_are_the_browsers(name, value):
+    expression = FUNCTIONS[name](slider := alt.param(name="x", value=value))
+    shown = computed_by_vega(expression, {"x": slider})
+    assert shown == pytest.approx(float(FUNCTIONS[name](value)), rel=1e-12)
 
 
 @by_name

@@ -50,6 +50,15 @@ def concluded(**values: object) -> SimpleNamespace:
     return BOOK.conclude("gpt4_scale", values).results
 
 
+def test_a_dense_model_is_one_expert_that_every_token_uses() -> None:
+    model = catalog.model("llama2_70b")
+    assert gpt4_scale.mixture(model) == (1, 1, 68_976_648_192, 0)
+    mixed = catalog.model("mixtral_8x7b")
+    experts, used, active, size = gpt4_scale.mixture(mixed)
+    assert (experts, used, active) == (8, 2, mixed.active_parameters)
+    assert active + 6 * size == pytest.approx(mixed.total_parameters)
+
+
 def test_the_article_rounds_the_cards_down(article) -> None:
     # 7826 cards of 230 MB hold 1,799,980 MB of the 1,800,000 MB.
     assert 7826 * 230 == 1_799_980

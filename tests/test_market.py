@@ -132,7 +132,8 @@ def test_what_was_recalled_is_not_taken_for_seen():
     class Row:
         def address(self, figure):
             unseen = "groq_llama2_70b.output_speed_artificial_analysis"
-            return unseen if figure == "output_speed" else None
+            seen = {"input_price": "groq_llama2_70b.input_price"}
+            return {"output_speed": unseen, **seen}.get(figure)
 
     assert not market.Offer(Row()).verified
     assert all(offer.verified == offer.row.verified for offer in OFFERS)

@@ -17,7 +17,7 @@ from inference_economics.catalog.architectures import ARCHITECTURES
 from inference_economics.catalog.precision import precision
 from inference_economics.formulas import kv_cache
 from inference_economics.formulas.capacity import dense_parameters
-from inference_economics.formulas.layers import count_parameters, feed_forwards, mixers
+from inference_economics.formulas.layers import count_parameters, feed_forwards, mixers, splits
 from inference_economics.serving.shape import shape_of
 from reckoner.declare.tables import DataError
 
@@ -40,6 +40,34 @@ def model(config):
 
 def changed(config, **fields):
     return {name: value for name, value in {**config, **fields}.items() if value is not ...}
+
+
+KV, HEAD, WINDOW = "num_key_value_heads", "head_dim", "sliding_window"
+UNSAID = {
+    "mistral": {KV: 8, WINDOW: 4096}, "ministral3": {KV: 8, HEAD: 128}, "mixtral": {KV: 8},
+    "qwen2": {KV: 32, WINDOW: 4096}, "qwen2_vl": {KV: 8, WINDOW: 4096},
+    "qwen2_5_vl": {KV: 8, WINDOW: 4096},
+    "qwen2_moe": {KV: 16, WINDOW: 4096, "shared_expert_intermediate_size": 5632},
+    "qwen3": {KV: 32, HEAD: 128, WINDOW: 4096}, "qwen3_moe": {KV: 4},
+    "qwen3_vl": {KV: 32, HEAD: 128}, "qwen3_vl_moe": {KV: 16},
+    "qwen3_next": {KV: 2, HEAD: 256, "shared_expert_intermediate_size": 512},
+    "qwen3_5": {KV: 4, HEAD: 256},
+    "qwen3_5_moe": {KV: 2, HEAD: 256, "shared_expert_intermediate_size": 512},
+    "deepseek_v2": {"first_k_dense_replace": 0, "n_shared_experts": 2},
+    "deepseek_v3": {"first_k_dense_replace": 3, "n_shared_experts": 1},
+    "deepseek_v32": {"first_k_dense_replace": 3, "n_shared_experts": 1},
+    "glm_moe_dsa": {"first_k_dense_replace": 3, "n_shared_experts": 1},
+    "glm4_moe_lite": {"n_shared_experts": 1}, "glm4": {KV: 2, HEAD: 128},
+    "glm4_moe": {KV: 8, "first_k_dense_replace": 1, "n_shared_experts": 1},
+    "minimax_m2": {KV: 8, HEAD: 128}, "gpt_oss": {KV: 8, HEAD: 64, WINDOW: 128},
+    "llama4": {KV: 8, HEAD: 128, "attention_chunk_size": 8192},
+    "gemma": {KV: 16, HEAD: 256}, "gemma2": {KV: 4, HEAD: 256, WINDOW: 4096},
+    "gemma3": {KV: 4, HEAD: 256, WINDOW: 4096}, "gemma4": {KV: 4, HEAD: 256, WINDOW: 512},
+    "nemotron_h": {KV: 8, HEAD: 128, "n_shared_experts": 1}, "olmo3": {WINDOW: 4096},
+    "seed_oss": {KV: 8, HEAD: 128}, "cohere2": {WINDOW: 4096},
+    "starcoder2": {KV: 2}, "ernie4_5": {KV: 2, HEAD: 128},
+}  # fmt: skip
+"""By `model_type`: what the configuration classes of transformers 5.24 hold of themselves."""
 
 
 # Counts
@@ -87,6 +115,18 @@ def test_the_catalog_counts_what_was_published(key):
 )  # fmt: skip
 def test_what_other_files_call_it(config, total):
     assert config_json.described(config).values["total_parameters"] == total
+
+
+@pytest.mark.parametrize("kind", UNSAID)
+def test_what_a_file_leaves_unsaid_is_what_transformers_takes(kind):
+    texts = ({**each, **each.get("text_config", {})} for each in BY_NAME.values())
+    stored = (each for each in texts if each["model_type"] in (kind, f"{kind}_text"))
+    config = next(stored, {**LLAMA, "model_type": kind})
+    config.pop("text_config", None)
+    silent = {**dict.fromkeys(UNSAID[kind], ...), "use_sliding_window": True}
+    silent |= {"num_attention_heads": 64, "hidden_size": 3072, "max_window_layers": 0}
+    said = changed(config, **silent | UNSAID[kind])
+    assert config_json.described(changed(config, **silent)) == config_json.described(said)
 
 
 # Kinds of layers, and what they keep
@@ -237,6 +277,19 @@ def test_whatever_a_field_holds_is_counted_or_refused_in_one_line(config):
             assert all(0 <= number < float("inf") for number in found.values()), (name, value)
 
 
+@pytest.mark.parametrize(
+    ("key", "kv_heads", "even"),
+    [
+        ("llama31_70b", 8, [1, 2, 4, 8, 16, 32, 64]),  # of 64 heads; KV heads are copied from 16
+        ("llama31_70b", 6, [1, 2]),  # four chips neither split six KV heads nor copy them
+        ("llama31_70b", 48, [1, 2, 4, 8, 16]),
+        ("kimi_k2", 6, [1, 2, 4, 8, 16, 32, 64]),  # one latent vector, whatever the heads
+    ],
+)
+def test_chips_split_all_heads_evenly_and_split_or_copy_kv_heads(key, kv_heads, even):
+    assert splits(catalog.model(key).replaced("kv_heads", kv_heads)) == even
+
+
 # Bytes
 
 
@@ -249,6 +302,10 @@ def bytes_of(config, quantized=None):
 EXPERTS_ONLY = {
     "quant_method": "mxfp4",
     "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "lm_head"],
+}
+ALL_KEPT = {
+    "quant_method": "mxfp4",
+    "modules_to_not_convert": [*EXPERTS_ONLY["modules_to_not_convert"], "*.mlp.experts*"],
 }
 NVFP4 = {"quantization": {
     "quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "group_size": 16,
@@ -275,13 +332,33 @@ LAYERS = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
          None, 5.7e9),
         (LLAMA, NVFP4, 2 * (2 * 128256 * 4096 + LAYERS) + 0.5625 * 32 * 3 * 4096 * 14336),
         (changed(BY_NAME["openai--gpt-oss-120b"], quantization_config=EXPERTS_ONLY), None, 65.2e9),
+        (changed(BY_NAME["openai--gpt-oss-120b"], quantization_config=ALL_KEPT), None, 233.7e9),
         (changed(DEEPSEEK, quantization_config=FP8), None, 673e9),
         (changed(BY_NAME["moonshotai--Kimi-K2.5"], quantization_config=KIMI), None, 606e9),
     ],
-    ids=["bf16", "float32", "awq", "nvfp4", "mxfp4", "fp8", "int4 experts"],
+    ids=["bf16", "float32", "awq", "nvfp4", "mxfp4", "all kept", "fp8", "int4 experts"],
 )  # fmt: skip
 def test_weights_take_what_the_files_say(config, quantized, size):
     assert bytes_of(config, quantized)[0] == pytest.approx(size, rel=0.01)
+
+
+SIZES = {
+    "FP8": 1, "FP8_PER_CHANNEL_PER_TOKEN": 1, "FP8_PB_WO": 1 + 4 / 128**2,
+    "FP8_BLOCK_SCALES": 1 + 4 / 128**2, "NVFP4": 1 / 2 + 1 / 16, "W4A16_NVFP4": 1 / 2 + 1 / 16,
+    "NVFP4_AWQ": 1 / 2 + 1 / 16, "W4A8_NVFP4_FP8": 1 / 2 + 1 / 16, "MXFP4": 1 / 2 + 1 / 32,
+    "W4A8_MXFP4_FP8": 1 / 2 + 1 / 32, "MXFP8": 1 + 1 / 32, "W4A16_AWQ": 1 / 2 + 2 / 128,
+    "INT4_AWQ": 1 / 2 + 2 / 128, "W4A8_AWQ": 1 / 2 + 2 / 128, "W8A16": 1,
+    "W8A8_SQ_PER_CHANNEL": 1, "INT8_SQ": 1,
+}  # fmt: skip
+"""Bytes of a weight, with its part of the scale of its group."""
+
+
+@pytest.mark.parametrize("algorithm", SIZES)
+def test_a_weight_takes_its_bits_and_its_part_of_a_scale(algorithm):
+    said = {"quantization": {"quant_algo": algorithm, "exclude_modules": ["lm_head"]}}
+    wide = 2 * 128256 * 4096 + 65 * 4096  # embeddings and norms
+    narrow = 8030261248 - wide
+    assert bytes_of(LLAMA, said)[0] == pytest.approx(2 * wide + SIZES[algorithm] * narrow, rel=1e-9)
 
 
 def test_the_cache_takes_what_the_file_says_and_nothing_else():

@@ -66,6 +66,10 @@ def test_attention_is_as_wide_as_the_hidden_size_except_where_the_model_says_oth
     assert chapter.attention_width(catalog.model("qwen3_32b")) == 64 * 128
     # DeepSeek-V3: 128 heads, keys of 128 + 64 and values of 128.
     assert chapter.attention_width(catalog.model("deepseek_v3")) == 128 * (192 + 128) / 2
+    # Gemma 4 has narrower heads in its 25 layers with windows; Qwen3.5 attends in 15 of 60
+    narrower = chapter.attention_width(catalog.model("gemma4_26b"))
+    assert narrower == pytest.approx(16 * (5 * 512 + 25 * 256) / 30)
+    assert chapter.attention_width(catalog.model("qwen35_397b")) == 32 * 256 * 15 / 60
 
 
 def test_a_mixture_of_experts_computes_with_its_active_parameters() -> None:

@@ -121,6 +121,10 @@ CASES = {
          "engine": "trtllm"},
         {"model": "mixtral_8x7b", "gpu": "gb300", "engine": "trtllm"}, 2, 5,
     ),
+    "a cache of more bytes than the weights": (
+        {"chip": "h200_sxm", "tensor_parallel": 4, "concurrency": 64, "engine": "sglang"},
+        {"model": "llama31_70b", "gpu": "h200_sxm", "engine": "sglang", "element": 2}, 4, 64,
+    ),
 }  # fmt: skip
 
 
@@ -176,6 +180,15 @@ def test_the_ideal_step_is_the_datasheets():
     exchanges = 2 * 80 * min(7, 2 * 7 / 8) * 128 * 8192 * 2 / 450e9
     step = max(weights, products) + cache + exchanges
     assert step <= found.ideal_output_time <= 1.03 * step
+
+
+def test_alone_on_one_chip_the_ideal_step_is_bandwidth_and_nothing_else():
+    found = concluded(
+        model=catalog.model("llama31_8b"), tensor_parallel=1, concurrency=1, precision="bf16"
+    )
+    inner = 32 * (2 * 4096 * 128 * 40 + 3 * 4096 * 14336) + 128256 * 4096
+    cache = 1536 * 2 * 32 * 8 * 128 * 2
+    assert found.ideal_output_time == pytest.approx((2 * inner + cache) / 3.35e12)
 
 
 # The limits
