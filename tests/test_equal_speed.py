@@ -96,8 +96,10 @@ def test_a_stage_crosses_the_network_beyond_a_node_of_groq():
 
 def test_gpus_are_those_of_the_chapter_serving(machines):
     options = machines[1].options
+    sizes = list(plain.batches(clusters.GPU_LARGEST_BATCH, clusters.GROWTH))
+    prompt = CASE["context_length"] - CASE["output_tokens"]
     for index in (0, 40, len(options.speed) - 1):
-        batch, prompt = options.batch_size[index], CASE["context_length"] - CASE["output_tokens"]
+        batch = sizes[index % len(sizes)]
         served = serve(
             run_on(CASE["model"], CASE["gpu"], options.tensor_parallel[index], batch, prompt,
                    CASE["output_tokens"], CASE["bytes_per_parameter"], CASE["bytes_per_element"],
@@ -105,6 +107,7 @@ def test_gpus_are_those_of_the_chapter_serving(machines):
             constants_of(CASE["engine"], CASE["model"], CASE["gpu"], "fp8",
                          CASE["bytes_per_element"]),
         )  # fmt: skip
+        assert options.batch_size[index] == math.floor(served.running) <= batch
         assert options.speed[index] == pytest.approx(1 / float(served.output_time))
         assert options.card_seconds[index] == pytest.approx(1 / float(served.throughput))
 

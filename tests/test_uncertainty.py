@@ -64,7 +64,7 @@ def test_every_number_of_the_comparison_has_a_range_or_is_chosen():
     chosen |= {"bytes_per_activation", "context_length", "output_tokens"}
     numbers = {p.name for p in equal_speed.conclude.parameters if not isinstance(p.default, str)}
     priced = {name for names in PRICES.values() for name in names}
-    fitted = {"bandwidth_share", "compute_share", "hop_latency", "link_bandwidth"}
+    fitted = {"bandwidth_share", "hop_latency", "link_bandwidth"}
     assert numbers - chosen - priced - fitted == set(MACHINES)
 
 
@@ -450,13 +450,13 @@ def even_floor(case, known, gpu):
 
 
 def cheapest(ways, speed):
-    """Requests and cards of the way with the least work, of those that are fast enough."""
-    able = [(work, batch, cards) for fast, work, batch, cards in ways if fast >= speed]
-    return min(able)[1:] if able else (math.nan, math.nan)
+    """Requests, cards and speed of the way with the least work, of those that are fast enough."""
+    able = [(work, batch, cards, fast) for fast, work, batch, cards in ways if fast >= speed]
+    return min(able)[1:] if able else (math.nan, math.nan, math.nan)
 
 
 def way_on_sram(case, known, cost):
-    found = math.nan, math.nan
+    found = math.nan, math.nan, math.nan
     if cost < math.inf:
         given = {**case, **known}
         ways = [
@@ -466,7 +466,7 @@ def way_on_sram(case, known, cost):
             for fast, work in [plain.sram_way(given, given["layer_floor"], width, batch)]
         ]
         found = cheapest(ways, case["target_speed"])
-    return dict(zip(("sram_requests", "sram_cards"), found, strict=True))
+    return dict(zip(("sram_requests", "sram_cards", "sram_speed"), found, strict=True))
 
 
 def way_on_gpus(case, known, at_likely, cost):
@@ -481,7 +481,7 @@ def way_on_gpus(case, known, at_likely, cost):
             for fast, work in [plain.gpu_way({**case, "gpu": catalog.chip(key)}, width, batch)]
         ]
         found = cheapest(ways, case["target_speed"])
-    return dict(zip(("gpu_requests", "gpu_cards"), found, strict=True))
+    return dict(zip(("gpu_requests", "gpu_cards"), found, strict=False))
 
 
 def spoken(words, word, last=False):

@@ -156,6 +156,7 @@ def in_short(along: Sequence[Answer]) -> str:
     parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
         able = next(np.isfinite(one.gpu).mean() for one in along if one.speed == sram)
-        why = "" if able > 0.9 else ", where they begin to give out,"
+        why = "" if able > 0.9 else ", where they give out,"
         parts.append(f"from {shown(sram, 'token/s')}{why} such a chip")
-    return f"It depends on the speed: {', '.join(parts)}." if parts else "Neither is for sure."
+    said = "; ".join(parts) or "neither is for sure"
+    return f"{said[0].upper()}{said[1:]}."

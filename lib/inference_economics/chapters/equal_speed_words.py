@@ -217,8 +217,8 @@ def reach(chapter: Chapter) -> str:
     if chapter.results.gpu_top_speed > 0:
         end = chapter.words.gpu_top_speed
         return (
-            f"Yes, beyond {end}: for up to {shown(max(GPU_WIDTHS), 'count')} of them, in one machine "
-            "and under this engine."
+            f"Yes, beyond {end}: for up to {shown(max(GPU_WIDTHS), 'count')} of them, in one "
+            "machine and under this engine."
         )
     return "The model does not fit on one machine of them."
 

@@ -208,7 +208,8 @@ def with_lost_time(chapter: Chapter) -> str:
     return (
         "That is the network alone. Groq's own clusters lose "
         f"{chapter.shown(lost, 's', 2)} more in each layer, which no limit here explains "
-        f"({{doc}}`occupancy`): with it a request would get {chapter.shown(speed, 'token/s')}, not the {chapter.words.speed} asked."
+        "({doc}`occupancy`): with it a request would get "
+        f"{chapter.shown(speed, 'token/s')}, not the {chapter.words.speed} asked."
     )
 
 

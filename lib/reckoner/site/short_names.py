@@ -9,8 +9,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-_MARK = "std-doc"
-"""The class of what `{doc}` becomes."""
+_MARK = "doc"
+"""The class of what `{doc}` becomes where it has no words of its own."""
 
 
 def shorten(app: Sphinx, doctree: nodes.document, name: str) -> None:
