@@ -129,6 +129,20 @@ def test_what_a_file_leaves_unsaid_is_what_transformers_takes(kind):
     assert config_json.described(changed(config, **silent)) == config_json.described(said)
 
 
+@pytest.mark.parametrize("size", [0, ...])
+def test_the_size_of_dense_networks_is_not_needed_where_there_are_none(size):
+    experts = BY_NAME["Qwen--Qwen3-30B-A3B-FP8"]
+    counted = model(changed(experts, intermediate_size=size)).total_parameters
+    assert counted == model(experts).total_parameters
+
+
+def test_as_many_kv_heads_as_heads_where_a_file_says_null():
+    silent, null = (
+        changed(LLAMA, model_type="mistral", num_key_value_heads=n) for n in (..., None)
+    )
+    assert [model(config).kv_heads for config in (silent, null)] == [8, 32]
+
+
 # Kinds of layers, and what they keep
 
 
@@ -212,6 +226,7 @@ def test_serving_takes_every_shape(each):
         (changed(LLAMA, model_type="gpt2"), "model_type: 'gpt2' is not understood. Known: llama"),
         (changed(LLAMA, model_type="deepseek_v4"), "model_type: 'deepseek_v4' .*TOML"),
         (changed(LLAMA, hidden_size=4096.5), "hidden_size: expected a whole number"),
+        (changed(LLAMA, intermediate_size=...), "intermediate_size: expected a whole number"),
         (changed(LLAMA, tie_word_embeddings="false"), "tie_word_embeddings: expected true or"),
         (changed(LLAMA, num_key_value_heads=7), "num_key_value_heads: 7 KV heads do not divide"),
         (changed(LLAMA, num_key_value_heads=64), "num_key_value_heads: 64 KV heads do not"),
@@ -410,7 +425,7 @@ def test_a_folder_a_name_and_a_description_are_taken_alike(tmp_path):
     [
         ('layers = { value = 1.5, unit = "count", source = "me" }', "must be a whole number"),
         ('layers = { value = -1, unit = "count", source = "me" }', "not negative"),
-        ('layer = { value = 1, unit = "count", source = "me" }', "did you mean 'layers'"),
+        ('layer = { value = 1, unit = "count", source = "me" }', "a model; did you mean 'layers'"),
         ('layers = { value = 1, unit = "count", source = "me" }', "has no 'kv_heads'"),
     ],
 )

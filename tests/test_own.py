@@ -142,6 +142,28 @@ def test_tied_embeddings_count_once(tmp_path):
     assert own.model(MODEL).total_parameters - tied.total_parameters == 32000 * 8192
 
 
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({}, "GQA"),
+        ({"num_key_value_heads": 64}, "MHA"),
+        ({"num_key_value_heads": 1}, "MQA"),
+        (DEEPSEEK_V3, "MLA"),
+    ],
+)
+def test_a_file_says_how_its_model_attends(tmp_path, change, kind):
+    assert own.attention(model_file(tmp_path, **change)) == kind
+
+
+def test_what_was_taken_from_a_file_is_said_and_what_it_lacks(tmp_path):
+    silent = own.model(model_file(tmp_path, dtype=..., torch_dtype=...)).notes
+    assert silent[0] == "68.98 billion parameters counted"
+    assert silent[1] == "the file says nothing of the bytes of a weight"
+    told = own.model(model_file(tmp_path, dtype=..., torch_dtype="bfloat16")).notes
+    assert told[0] == silent[0] and "torch_dtype bfloat16" in told[1]
+    assert silent[1] not in told
+
+
 def test_windows_are_those_of_the_layers_that_have_them(tmp_path):
     kinds = ["sliding_attention", "full_attention"] * 40
     mine = own.model(model_file(tmp_path, sliding_window=4096, layer_types=kinds))
@@ -188,7 +210,10 @@ ROW = 'memory = {{ value = {}, unit = "{}", source = "me" }}\n'
         (HEAD + ROW.format(1, "GX"), "row 'memory': unit: unknown unit 'GX'"),
         (HEAD + ROW.format('"80 GB"', "GB"), "row 'memory': value: expected a number"),
         (HEAD + "memory = 80\n", "row 'memory': expected { value = 1"),
-        (HEAD + 'memry = { value = 1, unit = "GB", source = "me" }', "did you mean 'memory'"),
+        (
+            HEAD + 'memry = { value = 1, unit = "GB", source = "me" }',
+            "a chip; did you mean 'memory'",
+        ),
         ('name = "Mine"\nmemory_kind = "HBM"\n' + ROW.format(80, "GB") + SPEEDS, "of another kind"),
     ],
 )

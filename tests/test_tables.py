@@ -1,9 +1,10 @@
 """A wrong row stops the build, and the message names file, row and column."""
 
 import pytest
+from pydantic import BaseModel
 
 from inference_economics import catalog
-from reckoner.declare.tables import Constant, DataError, read_rows
+from reckoner.declare.tables import Constant, DataError, Number, read_rows
 
 HEADER = "id,key,subject,quantity,value,unit,verified,source,locator,note\n"
 GOOD = "X1,chip,A chip,memory,80,GB,yes,a source,page 1,\n"
@@ -16,6 +17,7 @@ GOOD = "X1,chip,A chip,memory,80,GB,yes,a source,page 1,\n"
         ("X1,chip,A chip,memory,-80,GB,yes,s,page,\n", "value", "not negative"),
         ("X1,chip,A chip,memory,nan,GB,yes,s,page,\n", "value", "finite"),
         ("X1,chip,A chip,memory,eighty,GB,yes,s,page,\n", "value", "not a number"),
+        ("X1,chip,A chip,memory,8_0,GB,yes,s,page,\n", "value", "not a number.*; found '8_0'"),
         ("X1,chip,A chip,memory,80,GX,yes,s,page,\n", "unit", "unknown unit 'GX'"),
         ("X1,chip,A chip,memory,80,GB,perhaps,s,page,\n", "verified", "boolean"),
         ("X1,chip,A chip,memory,80,GB,yes\n", "source", "string"),
@@ -28,6 +30,25 @@ def test_a_wrong_row_is_named(tmp_path, row, column, message):
         read_rows(path, Constant)
     assert "chips.csv, line 2 (row 'X1')" in str(error.value)
     assert f"column '{column}'" in str(error.value)
+    assert "None" not in str(error.value)
+
+
+class Measured(BaseModel):
+    id: str
+    value: Number
+
+
+@pytest.mark.parametrize("cell", ["8_0", "８０", "eighty", "inf", "nan", ""])
+def test_a_number_is_written_with_plain_digits(tmp_path, cell):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"id,value\nX1,{cell}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"rows\.csv, line 2 \(row 'X1'\), column 'value'"):
+        read_rows(path, Measured)
+
+
+def test_a_figure_is_said_in_its_unit_and_a_text_as_it_stands():
+    assert catalog.constant("groq_lpu.memory").words == "230 MB"
+    assert catalog.constant("llama2_7b.attention").words == "MHA"
 
 
 def test_a_name_stands_once(tmp_path):

@@ -60,6 +60,11 @@ def test_units_become_base_units(value, unit, base):
         (12345.6, "USD/(token/s)", "$12,346 per token/s"),
         (34.69, "USD", "$34.69"),
         (0.1, "USD", "$0.10"),
+        (0.009144, "s/token", "2.54 hours per million tokens"),
+        (8.25e-7, "USD/token", "$0.825 per million tokens"),
+        (2.35 / 3600, "USD/s", "$2.35 per hour"),
+        (0.125 / 3.6e6, "USD/J", "$0.125 per kWh"),
+        (31.5e-12, "USD/(FLOP/s)", "$31.5 per TFLOP/s"),
     ],
 )
 def test_base_units_are_shown_as_people_read_them(value, unit, text):
