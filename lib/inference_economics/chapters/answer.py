@@ -282,7 +282,7 @@ def waterfall(chapter: Chapter) -> HTML:
     rows.loc[rows.index[-1], "end"] = results["high_ratio"]
     falls = near | (rows["to"] < rows["from"])
     falls.iloc[-1] = False
-    x = Axis("Cost on SRAM over cost on GPUs (ratio)", log=True, scale={"domain": [0.5, 15]})
+    x = Axis("Cost, SRAM over GPUs (ratio)", log=True, scale={"domain": [0.3, 18]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
     data = rows.rename(columns={"from": "x", "name": "y"})
     interval = pd.DataFrame(

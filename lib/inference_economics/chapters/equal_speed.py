@@ -115,13 +115,14 @@ def _unlisted(chart: Any) -> Any:
 
 
 def _named(drawn: Mapping[str, Any], kinds: Kinds) -> Iterator[Any]:
-    """The name of each line beside its end."""
+    """The name of each line at its end; that of the first line, which is flat, at its start."""
     for name, cost in drawn.items():
         known = np.flatnonzero(np.isfinite(cost))
         if known.size:
-            end = known[-1]
+            first = name == next(iter(drawn))
+            end = known[0 if first else -1]
             left = DRAWN[end] > 0.4 * DRAWN[-1]
-            beside = {"align": "right", "dx": -8} if left else {"dx": 7}
+            beside = {"align": "right", "dx": -8} if left else {"dx": 7, "dy": -8 if first else 0}
             paint = colour(kinds[name].colour)
             yield texts(DRAWN[end], cost[end], name, SPEED, COST, color=paint, **beside)
 

@@ -24,7 +24,7 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 MAKERS = {"Groq": "1", "GPUs": "2", "SambaNova": "3", "Cerebras": "4", "OpenAI": "5"}
-BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 24}
+BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 24, "columns": 2}
 MILLION = 1e6
 TRICKS = (
     (
@@ -92,7 +92,7 @@ def _dates(low: float, high: float) -> Any:
 def _makers(table: pd.DataFrame) -> alt.Color:
     names = [name for name in MAKERS if name in set(table["Maker"])]
     scale = alt.Scale(domain=names, range=[colour(MAKERS[name]) for name in names])
-    return alt.Color("Maker:N", title=None, scale=scale)
+    return alt.Color("Maker:N", title=None, scale=scale, legend=alt.Legend(columns=2))
 
 
 def speed_over_time(chapter: Chapter) -> HTML:

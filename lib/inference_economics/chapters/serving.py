@@ -15,6 +15,7 @@ from inference_economics.serving.constants import fitted_rows
 from inference_economics.serving.rooflines import products, reachable
 from reckoner.show.charts import Axis, Names, Style, told_apart
 from reckoner.show.figures import colour
+from reckoner.show.marks import mark
 from reckoner.show.notebook import Chapter
 
 PARTS = {
@@ -159,6 +160,35 @@ def largest_part(chapter: Chapter) -> str:
         "no newcomer's prefill counted, "
         f"and the server takes **{words.optimism} times** that ({{numref}}`fig-serving-parts`)."
     )
+
+
+def every_speed(chapter: Chapter) -> HTML:
+    """The book's speeds of the same GPU, and what each of them counts."""
+
+    def of(name: str, result: str) -> str:
+        """A result of a chapter by its own defaults."""
+        return mark(f"{name}.{result}", chapter.book.conclude_by_default(name).words(3)[result])
+
+    offline = chapter.row("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")
+    rows = [
+        (of("equal_speed", "article_gpu_speed"), "a user", "Equal speed",
+         "the article's output of a card, shared by its batch on eight of them"),
+        (of("serving", "speed"), "a user", "this one", "engine, prompts, exchanges"),
+        (of("equal_speed", "gpu_top_speed"), "a user", "Equal speed",
+         "the same for the article's requests, with as few users as it takes to be fastest"),
+        (of("measure_it_yourself", "speed_alone"), "a user", "Measure it yourself",
+         "one user on eight cards: kernels alone, no exchange and no engine"),
+        (of("serving", "ideal_speed"), "a user", "this one", "what the datasheet would allow"),
+        (chapter.quoted("h100-throughput"), "a card", "Batching", "read off a company's chart"),
+        (of("equal_speed", "gpu_throughput"), "a card", "Equal speed",
+         "the article's requests at the speed of its users, prompts counted"),
+        (of("serving", "throughput"), "a card", "this one", "as above, at this page's values"),
+        (of("measure_it_yourself", "card_throughput"), "a card", "Measure it yourself",
+         "kernels alone, no prompt, no exchange and no engine"),
+        (offline, "a card", "Batching, One answer", "MLPerf: as much as can be, at any speed"),
+    ]  # fmt: skip
+    columns = ("Output (token/s)", "Of", "Chapter", "What it counts")
+    return chapter.passages(pd.DataFrame(rows, columns=columns))
 
 
 def engine_name(key: str) -> str:

@@ -60,17 +60,19 @@ def idle(study: Study) -> str:
         return ""
     return (
         "Electricity, overhead, lifetime and idle hours hardly matter for who is cheaper, as they "
-        f"weigh on both chips alike. That is taken for granted, not found: {_kept_busy(study)}"
+        f"weigh on both chips alike. That is taken for granted, not found{_kept_busy(study)}."
     )
 
 
 def _kept_busy(study: Study) -> str:
-    """What each kind needs to be busy."""
-    words = study.chapter.words
+    """What each kind needs to be busy, where both can serve."""
+    results, words = study.chapter.results, study.chapter.words
+    if not (results.sram_requests > 0 and results.gpu_requests > 0):
+        return ""
     return (
-        f"the cheapest cluster wants {words.sram_requests} requests of one model at once, the "
-        f"cheapest GPUs {words.gpu_requests}, which are easier to come by ({{doc}}`answer` has "
-        "what a cluster costs that is half as busy)."
+        f": the cheapest cluster wants {words.sram_requests} requests of one model at once, the "
+        f"cheapest GPUs {words.gpu_requests} ({{doc}}`answer` has what a cluster costs that is "
+        "half as busy)"
     )
 
 
