@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from typing import Any, Literal
 
 import altair as alt
@@ -352,9 +353,17 @@ def reconciled(chapter: Chapter) -> HTML:
     return chapter.passages(pd.DataFrame(rows, columns=columns))
 
 
+def _by_years(chapter: Chapter) -> Iterator[tuple[str, Sequence[Answer]]]:
+    """The answers for a buyer of each year; years with the same words stand together."""
+    answered = [(year, along(chapter, "buyer", year)) for year in YEARS]
+    for _, group in groupby(answered, lambda one: [each.word for each in one[1]]):
+        (first, found), *others = group
+        yield f"{first} to {others[-1][0]}" if others else str(first), found
+
+
 def through_time(chapter: Chapter) -> HTML:
     """The word at each speed, year by year, for a buyer."""
-    found = {str(year): along(chapter, "buyer", year) for year in YEARS}
+    found = dict(_by_years(chapter))
     rows = pd.DataFrame(
         {"year": year, "word": one.word, "x": one.speed}
         for year, answered in found.items()
@@ -376,8 +385,8 @@ def through_time(chapter: Chapter) -> HTML:
                 x2="x2:Q",
                 color=alt.Color("word:N", title=None, scale=fills),
             ),
-            title="The answer at each speed, by the prices of four years",
-            description="For each year bands of speed with the answer: "
+            title="The answer at each speed, as prices changed",
+            description="For the prices of each time bands of speed with the answer: "
             + "; ".join(
                 f"{year} from {shown(speed, 'token/s')}: {word}"
                 for year, speed, word in zip(rows["year"], rows["x"], rows["word"], strict=True)

@@ -24,7 +24,7 @@ from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
 MAKERS = {"Groq": "1", "GPUs": "2", "SambaNova": "3", "Cerebras": "4", "OpenAI": "5"}
-BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 24, "columns": 2}
+BELOW: dict[str, Any] = {"orient": "bottom", "columnPadding": 10, "columns": 2}
 MILLION = 1e6
 TRICKS = (
     (
