@@ -448,6 +448,26 @@ def test_mixing_takes_other_prices_for_sram_alone():
     assert set(mixed.contenders) == set(BOUGHT.contenders)
 
 
+def test_an_emptier_cluster_is_dearer_and_an_engine_changes_gpus_alone():
+    values = draw(BOUGHT, 8, SEED)
+    as_asked = costs(BOUGHT, [FRONT], values)
+    emptier = costs(replace(BOUGHT, sram_busy=0.5), [FRONT], values)
+    assert (emptier["groq_lpu"] > as_asked["groq_lpu"]).all()
+    assert (emptier["groq_lpu"] < 2 * as_asked["groq_lpu"]).all()  # it draws power while it works
+    np.testing.assert_array_equal(emptier["h100_sxm"], as_asked["h100_sxm"])
+    other = costs(replace(BOUGHT, engine="trtllm"), [FRONT], values)
+    np.testing.assert_array_equal(other["groq_lpu"], as_asked["groq_lpu"])
+    assert not np.array_equal(other["h100_sxm"], as_asked["h100_sxm"])
+
+
+def test_price_lists_are_set_against_the_answer_only_where_they_say_the_reverse(chapter):
+    rows = market.sold(chapter)
+    assert "the reverse of our answer" in market.below_cost(chapter)
+    first = rows["year"] == rows["year"].min()
+    on_gpus, groq = (rows.loc[first & (rows["kind"] == kind), "price"] for kind in ("gpu", "sram"))
+    assert groq.min() < on_gpus.min()
+
+
 def test_what_a_chip_costs_does_not_depend_on_who_else_competes():
     """In 2026 an H200 competes, too; what an H100 costs at the same prices stays."""
     early, late = BOUGHT, question("buyer", 2026)

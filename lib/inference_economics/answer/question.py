@@ -137,11 +137,9 @@ def machines(
     work = ("model", "context_length", "output_tokens")
     given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
     given["engine"] = question.engine or given["engine"]
-    busy = given["busy_share"] * question.sram_busy
+    on_sram = {**given, "busy_share": given["busy_share"] * question.sram_busy}
     return {
-        key: _machine(
-            key, {**given, **({"busy_share": busy} if is_sram(key) else {})}, values, growth
-        )
+        key: _machine(key, on_sram if is_sram(key) else given, values, growth)
         for key in question.contenders
     }
 
