@@ -41,7 +41,7 @@ def main(points: int) -> None:
         plain = time.perf_counter() - start
     record(f"{points} notebooks by papermill, one after another", plain, "s")
     record(f"{points} notebooks by a sweep with two processes", swept, "s")
-    record("a share of", swept / plain, "ratio", 0.6)
+    record("the second over the first", swept / plain, "ratio", 0.6)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ Flags = npt.NDArray[np.bool_]
 NINE_IN_TEN = (0.05, 0.5, 0.95)
 """The shares at whose quantiles a spread is told: its ends and its middle."""
 
-SPEEDS = tuple(sorted({float(f"{speed:.2g}") for speed in np.geomspace(5, 500, 60)}))
+_ROUND = (10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0)
+SPEEDS = tuple(sorted({*_ROUND, *(float(f"{speed:.2g}") for speed in np.geomspace(5, 500, 60))}))
 """The speeds at which the answer is looked for."""
 
 

@@ -101,7 +101,7 @@ def below_cost(chapter: Chapter) -> str:
 def _lists_said(rows: pd.DataFrame) -> str:
     """That Groq asked less than the sellers on GPUs in the first year, if it did."""
     then = rows[rows["year"] == rows["year"].min()].set_index("kind")
-    groq, gpus = then.loc[["sram"]].nsmallest(1, "price").iloc[0], then.loc[["gpu"]]
+    groq, gpus = then.loc[["sram"]].iloc[0], then.loc[["gpu"]]
     if not (groq["price"] < gpus["price"]).all():
         return ""
     low, high = (shown(end, "USD/token") for end in (gpus["price"].min(), gpus["price"].max()))

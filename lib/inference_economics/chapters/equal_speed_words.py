@@ -163,7 +163,7 @@ def prices_asked(chapter: Chapter) -> str:
         else "below this page's cost of an SRAM cluster. "
     )
     return (
-        "The prices asked are all above the cost of a GPU at their speed. Groq's, "
+        "The prices asked are all above the cost of a GPU, where one gives their speed. Groq's, "
         f"{chapter.shown(cost, 'USD/token')} at {chapter.shown(speed, 'token/s')}, is {against}"
     )
 

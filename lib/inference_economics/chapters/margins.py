@@ -45,7 +45,7 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
     machines = [f"cluster of {given.chip.name}", f"one {given.gpu.name}"]
     costs = {
         "at list price": (at_list.cost_at_cost, at_list.gpu_cost_at_cost),
-        "with electricity": (results.with_electricity, results.gpu_with_electricity),
+        "at cost, with electricity": (results.with_electricity, results.gpu_with_electricity),
         "at cost price": (results.cost_at_cost, results.gpu_cost_at_cost),
     }
     styles = zip("453", ("square", "triangle-up", "circle"), strict=True)

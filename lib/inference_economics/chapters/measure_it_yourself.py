@@ -226,7 +226,7 @@ def bounded(chapter: Chapter) -> str:
     if results.speed_alone < chapter.inputs.speed:
         return (
             f"With these kernels one request alone would have {words.speed_alone} from {cards}, "
-            f"below the {asked} of the SRAM cluster: of speed the article is right."
+            f"below the {asked} of the SRAM cluster."
         )
     return (
         f"With these kernels one request alone would have {words.speed_alone} from {cards}, "

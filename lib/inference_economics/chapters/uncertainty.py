@@ -261,15 +261,15 @@ class Study:
 
     def indices_by_speed(self) -> HTML:
         """The total indices at the few speeds, for the inputs that decide most here."""
-        seed, most = self.chapter.lines.first, self.chapter.lines.decides.head(8)["label"]
-        totals = {
-            str(shown(one.speed, "token/s")): self._totals(one.part, seed) for one in self.at_few
-        }
+        most = self.chapter.lines.decides.head(8)["label"]
+        totals = {str(shown(one.speed, "token/s")): self.totals(one.part) for one in self.at_few}
         rows = pd.DataFrame(totals).loc[list(most)].map(lambda index: f"{index:.2f}")
         return self.chapter.table(rows.rename_axis("Total index at").reset_index())
 
-    def _totals(self, part: Vector, seed: int) -> pd.Series:
-        return indices(self.question, part, seed).set_index("label")["total"]
+    def totals(self, part: Vector) -> pd.Series:
+        """The total index of each input, by its label."""
+        found = indices(self.question, part, self.chapter.lines.first)
+        return found.set_index("label")["total"]
 
     def cheaper_by_costs(self) -> HTML:
         """How often SRAM is the cheaper, by whose costs are counted."""

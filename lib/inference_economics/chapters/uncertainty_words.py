@@ -114,9 +114,24 @@ def top(study: Study) -> str:
     if study.tied:
         return (
             f"Two inputs decide: the {found['label'][0]} with {share} of the spread and the "
-            f"{found['label'][1]} with {other}."
+            f"{found['label'][1]} with {other}.{_where_open(study)}"
         )
-    return f"One input decides most: the {found['label'][0]}, with {share} of the spread."
+    return (
+        f"One input decides most: the {found['label'][0]}, with {share} of the spread."
+        f"{_where_open(study)}"
+    )
+
+
+def _where_open(study: Study) -> str:
+    """What decides at the first of the few speeds at which nothing is decided."""
+    near = next((one for one in study.at_few if one.word == "too close to call"), None)
+    if near is None or near.speed == study.chapter.inputs.target_speed:
+        return ""
+    totals = study.totals(near.part)
+    return (
+        f" Where the race is open, at {shown(near.speed, 'token/s')}, it is the {totals.idxmax()} "
+        f"with {shown(totals.max(), 'share', 2)}."
+    )
 
 
 def as_maker(odds: tuple[float, float], nobody: float) -> str:
