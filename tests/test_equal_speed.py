@@ -99,7 +99,7 @@ def test_gpus_are_those_of_the_chapter_serving(machines):
     sizes = list(plain.batches(clusters.GPU_LARGEST_BATCH, clusters.GROWTH))
     prompt = CASE["context_length"] - CASE["output_tokens"]
     for index in (0, 40, len(options.speed) - 1):
-        batch = sizes[index % len(sizes)]
+        batch = sizes[index // len(clusters.GPU_WIDTHS)]
         served = serve(
             run_on(CASE["model"], CASE["gpu"], options.tensor_parallel[index], batch, prompt,
                    CASE["output_tokens"], CASE["bytes_per_parameter"], CASE["bytes_per_element"],

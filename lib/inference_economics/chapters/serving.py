@@ -13,6 +13,7 @@ from inference_economics import catalog
 from inference_economics.serving import engines, kernels
 from inference_economics.serving.constants import fitted_rows
 from inference_economics.serving.rooflines import products, reachable
+from inference_economics.worksheets import equal_speed, measure_it_yourself
 from reckoner.show.charts import Axis, Names, Style, told_apart
 from reckoner.show.figures import colour
 from reckoner.show.marks import mark
@@ -165,25 +166,28 @@ def largest_part(chapter: Chapter) -> str:
 def every_speed(chapter: Chapter) -> HTML:
     """The book's speeds of the same GPU, and what each of them counts."""
 
-    def of(name: str, result: str) -> str:
-        """A result of a chapter by its own defaults."""
-        return mark(f"{name}.{result}", chapter.book.conclude_by_default(name).words(3)[result])
+    def of(sheet: Any, result: str) -> str:
+        """A result of another chapter, by its own defaults."""
+        name, conclude = sheet.__name__.rpartition(".")[2], sheet.conclude
+        found = getattr(conclude(**conclude.parameters.base({})), result)
+        return mark(f"{name}.{result}", str(chapter.shown(found, "token/s")))
 
+    words = chapter.words
     offline = chapter.row("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")
     rows = [
-        (of("equal_speed", "article_gpu_speed"), "a user", "Equal speed",
+        (of(equal_speed, "article_gpu_speed"), "a user", "Equal speed",
          "the article's output of a card, shared by its batch on eight of them"),
-        (of("serving", "speed"), "a user", "this one", "engine, prompts, exchanges"),
-        (of("equal_speed", "gpu_top_speed"), "a user", "Equal speed",
+        (words.speed, "a user", "this one", "engine, prompts, exchanges"),
+        (of(equal_speed, "gpu_top_speed"), "a user", "Equal speed",
          "the same for the article's requests, with as few users as it takes to be fastest"),
-        (of("measure_it_yourself", "speed_alone"), "a user", "Measure it yourself",
+        (of(measure_it_yourself, "speed_alone"), "a user", "Measure it yourself",
          "one user on eight cards: kernels alone, no exchange and no engine"),
-        (of("serving", "ideal_speed"), "a user", "this one", "what the datasheet would allow"),
+        (words.ideal_speed, "a user", "this one", "what the datasheet would allow"),
         (chapter.quoted("h100-throughput"), "a card", "Batching", "read off a company's chart"),
-        (of("equal_speed", "gpu_throughput"), "a card", "Equal speed",
+        (of(equal_speed, "gpu_throughput"), "a card", "Equal speed",
          "the article's requests at the speed of its users, prompts counted"),
-        (of("serving", "throughput"), "a card", "this one", "as above, at this page's values"),
-        (of("measure_it_yourself", "card_throughput"), "a card", "Measure it yourself",
+        (words.throughput, "a card", "this one", "as above, at this page's values"),
+        (of(measure_it_yourself, "card_throughput"), "a card", "Measure it yourself",
          "kernels alone, no prompt, no exchange and no engine"),
         (offline, "a card", "Batching, One answer", "MLPerf: as much as can be, at any speed"),
     ]  # fmt: skip

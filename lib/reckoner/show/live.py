@@ -26,7 +26,7 @@ from reckoner.show.marks import linked, mark
 from reckoner.show.parts import Parts
 
 POINTS = 81
-FINER = 8
+FINER = 4
 """How many times as many points a curve in steps has."""
 PLACES = re.compile(r"\{(\w+)([^}]*)\}")
 """What stands for a number in a sentence: its name, and what goes with it."""
@@ -157,7 +157,7 @@ class LiveFigure:
         )
         x = {
             "field": across, "type": "quantitative", "title": live.across_title,
-            "scale": {**scale, "domain": [{"expr": low}, {"expr": high}]},
+            "scale": {**scale, "domain": [{"expr": "axis_low"}, {"expr": "axis_high"}]},
         }  # fmt: skip
         y = {"type": "quantitative", "title": live.unit_title, "scale": {"type": "log"}}
         legend = {"scale": {"domain": domain, "range": colours}, "title": None}
@@ -198,11 +198,14 @@ class LiveFigure:
             "data": {"name": "curve", "sequence": {"start": 0, "stop": self.steps + 1, "as": "i"}},
             "params": [
                 *({"name": p.name, "value": p.default} for p in self.numbers),
+                {"name": "axis_low", "expr": low},
+                {"name": "axis_high", "expr": high},
+                {"name": "axis_ratio", "expr": "axis_high / axis_low"},
                 *({"name": n, "expr": e} for n, e in parts.once.items()),
                 *({"name": f"r_{n}", "expr": parts.texts[f"r_{n}"]} for n in results),
             ],
             "transform": [
-                {"calculate": self._place(low, high), "as": across},
+                {"calculate": self._place(), "as": across},
                 *({"calculate": e, "as": n} for n, e in parts.by_row.items()),
                 *(
                     {"calculate": f"({parts.texts[y]}) / {factor!r}", "as": y}
@@ -246,13 +249,13 @@ class LiveFigure:
         low, high = self.live.span
         return f"min({low!r}, {self.live.across})", f"max({high!r}, {self.live.across})"
 
-    def _place(self, low: str, high: str) -> str:
+    def _place(self) -> str:
         """The value at step `datum.i` of the horizontal axis, as an expression."""
         share = f"datum.i / {self.steps}"
         if self.logarithmic:
-            place = f"{low} * pow({high} / {low}, {share})"
+            place = f"axis_low * pow(axis_ratio, {share})"
         else:
-            place = f"{low} + ({high} - {low}) * {share}"
+            place = f"axis_low + (axis_high - axis_low) * {share}"
         whole = isinstance(self.parameter(self.live.across).default, int)
         return f"round({place})" if whole else place
 
