@@ -114,9 +114,14 @@ class Answer:
         return _quantiles(self.ratios, shares)
 
 
+def given_in(cost: Vector) -> Share:
+    """The share of samples in which there is a cost: some machine gives the speed."""
+    return float(np.isfinite(cost).mean())
+
+
 def mostly(cost: Vector) -> bool:
     """Whether there is a cost in most samples."""
-    return bool(np.isfinite(cost).mean() > 0.5)
+    return bool(given_in(cost) > 0.5)
 
 
 def quantiles(cost: Vector, shares: Sequence[Share]) -> Vector:

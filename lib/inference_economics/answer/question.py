@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +39,7 @@ class Question:
         costs: whose costs are counted, the same for all who compete.
         year: the year whose prices are taken.
         sram_costs: other costs for SRAM chips, to show what mixing does; never for a conclusion.
-        engine: the engine of the GPUs; none for that of the chapter `equal_speed`.
+        engine: the engine of the GPUs, that of the chapter `equal_speed` unless given.
         sram_busy: the busy share of the SRAM cluster, over that of the GPUs.
     """
 
@@ -49,7 +49,7 @@ class Question:
     costs: Costs
     year: int
     sram_costs: Costs | None = None
-    engine: str = ""
+    engine: str = field(default_factory=lambda: str(SHEET.parameters["engine"].default))
     sram_busy: Ratio = 1.0
 
     @classmethod
@@ -72,11 +72,8 @@ class Question:
         gpus = [row.chip for row in found.values() if row.chip and not is_sram(row.chip)]
         if not gpus:
             return {}
-        given = usual()
-        engine = self.engine or given["engine"]
-        ends = clusters.interval(
-            engine, self.model, catalog.chip(gpus[0]), given["bytes_per_parameter"]
-        )
+        size = usual()["bytes_per_parameter"]
+        ends = clusters.interval(self.engine, self.model, catalog.chip(gpus[0]), size)
         low, high = map(str, ends)
         return {SPEED: found[SPEED].model_copy(update={"low": low, "high": high})}
 
@@ -134,9 +131,8 @@ def machines(
         growth: from one batch size that is tried to the next.
     """
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
-    work = ("model", "context_length", "output_tokens")
+    work = ("model", "context_length", "output_tokens", "engine")
     given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
-    given["engine"] = question.engine or given["engine"]
     on_sram = {**given, "busy_share": given["busy_share"] * question.sram_busy}
     return {
         key: _machine(key, on_sram if is_sram(key) else given, values, growth)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from inference_economics.answer.odds import (
     NINE_IN_TEN,
     Answer,
     asked,
     first_speed,
+    given_in,
     mostly,
     quantiles,
 )
 from inference_economics.answer.question import Question
 from inference_economics.answer.ranges import Vector
+from inference_economics.catalog import value
 from inference_economics.units import Share
 from reckoner.declare.units import shown
 
@@ -155,8 +155,9 @@ def in_short(along: Sequence[Answer]) -> str:
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
     parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
-        able = next(np.isfinite(one.gpu).mean() for one in along if one.speed == sram)
-        why = "" if able > 0.9 else ", where they give out,"
+        on_gpus = next(one.gpu for one in along if one.speed == sram)
+        sure = given_in(on_gpus) >= value("answer.decided_share")
+        why = "" if sure else ", where they give out,"
         parts.append(f"from {shown(sram, 'token/s')}{why} such a chip")
     said = "; ".join(parts) or "neither is for sure"
     return f"{said[0].upper()}{said[1:]}."

@@ -12,6 +12,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog
+from inference_economics.chapters.occupancy import GROQ
+from inference_economics.formulas import occupancy
 from inference_economics.machines.published import unexplained_by
 from reckoner.declare.units import shown
 from reckoner.show import charts
@@ -19,7 +21,6 @@ from reckoner.show.charts import SOLID, Axis, Style
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
-GROQ = "groq_llama2_70b.output_speed"
 NETWORKS = {
     "ring": "ring",
     "torus_2d": "2-D torus",
@@ -201,8 +202,9 @@ def with_lost_time(chapter: Chapter) -> str:
     """The speed of a request if each layer loses what Groq's own clusters lose, if that is less."""
     results = chapter.results
     lost = unexplained_by(GROQ)
-    layer = results.read_time + lost + 2 * results.all_reduce_direct
-    speed = 1 / (layer * chapter.inputs.layers)
+    layer = occupancy.time_in_layer(results.read_time, 0.0, 0.0, results.all_reduce_direct, lost)
+    token = occupancy.time_through_pipeline(chapter.inputs.layers, layer, 1, 0.0)
+    speed = occupancy.speed_of_request(token)
     if speed >= chapter.inputs.speed:
         return ""
     return (

@@ -111,15 +111,14 @@ def top(study: Study) -> str:
     if found["total"][0] <= 0:
         return "Nothing that we do not know could change that."
     share, other = (shown(total, "share", 2) for total in found["total"].head(2))
+    first, second = found["label"].head(2)
+    said = f"One input decides most: the {first}, with {share} of the spread."
     if study.tied:
-        return (
-            f"Two inputs decide: the {found['label'][0]} with {share} of the spread and the "
-            f"{found['label'][1]} with {other}.{_where_open(study)}"
+        said = (
+            f"Two inputs decide: the {first} with {share} of the spread and the {second} with "
+            f"{other}."
         )
-    return (
-        f"One input decides most: the {found['label'][0]}, with {share} of the spread."
-        f"{_where_open(study)}"
-    )
+    return said + _where_open(study)
 
 
 def _where_open(study: Study) -> str:

@@ -267,7 +267,7 @@
       const mark = create("span", { class: "live-mark", title: origin });
       const track = create("div", { class: "live-track" }, range, mark);
       const unit = create("span", { class: "live-unit", "aria-hidden": "true" }); // the label says it
-      const box = create("span", { class: "live-typed" }, typed, unit);
+      const box = create("span", {}, typed, unit);
       return create("div", { class: "live-control" }, create("label", { for: id }, each.label), output, track, box, reset, refused);
     }
 
