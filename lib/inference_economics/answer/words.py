@@ -157,7 +157,7 @@ def in_short(along: Sequence[Answer]) -> str:
     if math.isfinite(sram):
         on_gpus = next(one.gpu for one in along if one.speed == sram)
         sure = given_in(on_gpus) >= value("answer.decided_share")
-        why = "" if sure else ", where they give out,"
+        why = "" if sure else ", where they begin to give out,"
         parts.append(f"from {shown(sram, 'token/s')}{why} such a chip")
     said = "; ".join(parts) or "neither is for sure"
     return f"{said[0].upper()}{said[1:]}."
