@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 	2>/dev/null && command -v $(name))))
 BIN := .venv/bin
 
-.PHONY: book test lint format notebooks diff lock audit release bench clean environment
+.PHONY: book test lint format notebooks diff lock audit release bench mutants clean environment
 
 book: environment
 	@$(BIN)/python -u -m reckoner.site.build
@@ -54,6 +54,17 @@ audit: environment
 # source of the last commit, and their checksums.
 release: book
 	@$(BIN)/python -u -m reckoner.site.editions
+
+# The library made wrong, one place at a time: how many its tests catch, in _build/mutants.csv. PARTS= names worksheets, or
+# parts of modules' paths (with a slash, or judgement); another DRAW= takes other places; MUTANTS= how many of each.
+DRAW ?= 1
+MUTANTS ?= 8
+mutants: environment
+	@mkdir -p _build; rm -f _build/mutants.csv
+	@for part in $(PARTS); do case $$part in \
+		*/*|judgement) $(BIN)/python tests/code_mutants.py $$part --seed $(DRAW) --limit $(MUTANTS) -s _build/mutants.csv ;; \
+		*) $(BIN)/python tests/mutants.py $$part --seed $(DRAW) --limit $(MUTANTS) -s _build/mutants.csv ;; \
+		esac || exit 1; done
 
 # Every benchmark, with its peers; what is found stands in benchmarks/results.csv and in the book. PARTS= names some.
 bench: book

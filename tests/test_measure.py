@@ -30,6 +30,7 @@ from inference_economics.measure.machine import About
 from inference_economics.measure.reference import error_of, reference
 from inference_economics.measure.rows import read_measured
 from inference_economics.measure.timing import Repeats, repeated
+from inference_economics.quantities import DATA
 from inference_economics.serving import kernels, own_kernels, predict
 from inference_economics.serving.rows import run_of
 from reckoner.declare.tables import DataError
@@ -129,6 +130,14 @@ def test_a_step_is_counted_as_the_formulas_count_it(kind, batch, context):
     assert kept.nbytes * attention_layers(model) == batch * model_kv_cache(model, context, 4.0)
     layer.step(layer.on.random(batch, layer.shape.hidden), cache, context)
     assert layer.on.tally == counts.operations_of_step(batch, context)
+
+
+@by_kind
+def test_the_projections_are_the_products_of_a_step_and_nothing_else(kind):
+    layer = Layer(shape_of(model_of(kind)), Host(), 8)
+    run = layer.projections(5)
+    run()
+    assert layer.on.tally == 2 * weights_of_layer(model_of(kind)) * 5
 
 
 @by_kind
@@ -488,6 +497,31 @@ def test_own_rows_tell_what_a_chip_reaches(tmp_path):
         assert kernels.spread(name, chip, "vllm", "bf16") > 0
 
 
+def test_projections_tell_of_products_before_steps_do(tmp_path):
+    """A step does more than multiply; what it takes for that is not the products'."""
+    chip = catalog.chip("h100_pcie")
+    path = rows_of(tmp_path / "rows.csv", chip, slower=1.3)
+    slow = own_kernels.own_kernels(read_measured(path), chip)["bandwidth_share bf16"]
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    steps_alone = table[table["what"] == "decode step"]
+    alone = steps_alone.assign(what="projections of a layer", context="")
+    alone["value"] = (alone["value"].astype(float) / 1.3).map("{:.12g}".format)
+    pd.concat([table, alone]).to_csv(path, index=False)
+    told = own_kernels.own_kernels(read_measured(path), chip)["bandwidth_share bf16"]
+    assert slow == pytest.approx(SHARES["bandwidth_share"] / 1.3, rel=1e-6)
+    assert told == pytest.approx(SHARES["bandwidth_share"], rel=1e-6)
+
+
+@pytest.mark.parametrize("key", ["h100_sxm", "h200_sxm"])
+def test_a_card_that_the_kit_measured_reaches_what_the_tables_say(key):
+    """Steps do more than multiply, and their products are PyTorch's: both less, never more."""
+    measured = read_measured(DATA / "measured" / f"gpu_{key}_kit.csv")
+    found = own_kernels.own_kernels(measured, catalog.chip(key))
+    for name, off in (("bandwidth_share", 0.15), ("compute_share", 0.3)):
+        known = kernels.constant(name, catalog.chip(key), form="bf16")
+        assert (1 - off) * known < found[f"{name} bf16"] < known
+
+
 def test_the_stored_cards_reach_what_the_tables_say_of_bandwidth():
     """Another's timings of other shapes, within their own spread between engines."""
     for key in ("h100_sxm", "h200_sxm"):
@@ -556,6 +590,9 @@ def test_predict_takes_the_rows_of_a_machine(tmp_path):
     assert CliRunner().invoke(main, [*arguments, *given_]).exit_code == 0
     after = list(csv.DictReader((tmp_path / "out.csv").open()))
     assert before[0]["predicted_tpot_ms"] != after[0]["predicted_tpot_ms"]
+    RUN.assign(system="h100_sxm", precision="fp8").to_csv(tmp_path / "runs.csv", index=False)
+    other = CliRunner().invoke(main, [*arguments, *given_])
+    assert "tells of bf16; runs on h100_sxm in fp8 take what is known" in other.output
     for wrong, message in (("h100=x.csv", "no such chip"), ("x.csv", "write CHIP=FILE")):
         refused = CliRunner().invoke(main, [*arguments, "--measured", wrong])
         assert refused.exit_code == 1 and message in refused.output

@@ -1,5 +1,6 @@
 """What runs elsewhere is pinned, may do little, and installs only files whose hashes are known."""
 
+import csv
 import re
 import tomllib
 from pathlib import Path
@@ -23,7 +24,20 @@ def steps(path):
 
 
 def test_there_are_workflows():
-    assert {"test", "moved", "publish", "renew", "audit", "release"} <= {p.stem for p in WORKFLOWS}
+    asked = {"test", "moved", "publish", "renew", "audit", "release", "mutants"}
+    assert asked <= {p.stem for p in WORKFLOWS}
+
+
+def test_every_worksheet_and_guarded_module_is_made_wrong_in_some_job():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/mutants.yml").read_text(encoding="utf-8"))
+    parts = " ".join(workflow["jobs"]["break"]["strategy"]["matrix"]["part"]).split()
+    sheets = {p.stem for p in (ROOT / "lib/inference_economics/worksheets").glob("[a-z]*.py")}
+    assert sheets == {part for part in parts if "/" not in part} - {"judgement"}
+    with (ROOT / "tests" / "guards.csv").open(encoding="utf-8") as file:
+        guarded = [row["module"] for row in csv.DictReader(file)]
+    of_code = [part for part in parts if "/" in part or part == "judgement"]
+    assert all(any(part in module for part in of_code) for module in guarded)
+    assert all(any(part in module for module in guarded) for part in of_code)
 
 
 @by_workflow

@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.serving import accuracy, in_page, timed
+from inference_economics.serving import accuracy, in_page, on_chip, timed
 from inference_economics.serving.timed import Timed
-from reckoner.declare.units import shown
+from reckoner.declare.units import shown, si
 from reckoner.show.charts import DASHED, SOLID, Axis, heights, rules
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
@@ -20,6 +21,8 @@ from reckoner.show.own_machine import OwnMachine, size
 BATCH = Axis("Requests in the batch (count)", True, {"nice": False})
 OUTPUT = Axis("Output of one card (token/s)", log=True)
 CONTEXT = Axis("Tokens in the context (tokens)")
+CORES = Axis("Multiprocessors that share the model (count)", True, {"nice": False})
+EACH = Axis("Each passes over (GB/s)")
 STEP = Axis("Step over the shortest's (ratio)", scale={"zero": False})
 KERNELS, SERVING = "own kernels", "serving model"
 
@@ -46,6 +49,69 @@ def on_this_page(chapter: Chapter) -> str:
         f"memory, and {words.workers} cores read {size(results.shared_size)} {words.worker_gain} "
         f"times as fast as one, {more} than in proportion."
     )
+
+
+def in_one_card(chapter: Chapter) -> str:
+    """What keeping a small model does within one card, in one sentence."""
+    words = chapter.words
+    return (
+        f"Within one {timed.machine_of(on_chip.first()[0]).card}, {words.keepers} multiprocessors "
+        f"that keep a small model pass over it {words.keeping_gain} times as fast as "
+        f"{words.streamers} that stream it."
+    )
+
+
+def on_a_card(chapter: Chapter) -> HTML:
+    """What each multiprocessor of a card passes over, the more of them share a model."""
+    table = pd.concat(
+        [
+            rows.assign(
+                Card=timed.machine_of(key).card, each=_gigabytes(rows["rate"] / rows["cores"])
+            )
+            for key, rows in on_chip.cards().items()
+        ],
+        ignore_index=True,
+    )
+    card, alone = table["Card"].iloc[0], float(table["each"].iloc[0])
+    limit, keepers = _gigabytes(chapter.results.streamed_limit), chapter.results.keepers
+    cores = np.geomspace(limit / table["each"].max(), keepers, 50)
+    memory = pd.DataFrame({"cores": cores, "each": limit / cores})
+    named = pd.DataFrame({"cores": [keepers, 1], "each": [limit / keepers, alone],
+                          "label": [f"what the memory of the {card} gives each", "in proportion"],
+                          })  # fmt: skip
+    x, y = CORES.channel(alt.X, "cores"), EACH.channel(alt.Y, "each")
+    names, said = [*table["Card"].unique()], ("streamed from memory", "kept in registers")
+    table["Model"] = [said[bool(kept)] for kept in table["kept"]]
+    tints = alt.Scale(domain=names, range=[colour("24356"[n % 5]) for n in range(len(names))])
+    shapes = alt.Scale(domain=said, range=["circle", "diamond"])
+    grey: dict[str, Any] = {"color": colour("axis")}
+    text: dict[str, Any] = {"color": colour("text"), "dy": -8}
+    return chapter.drawn(
+        rules([alone], EACH, across=True, strokeDash=[2, 3], **grey),
+        alt.Chart(memory).mark_line(strokeDash=list(DASHED), **grey).encode(x, y),
+        alt.Chart(named[:1]).mark_text(align="right", dx=-70, **text).encode(x, y, text="label"),
+        alt.Chart(named[1:]).mark_text(align="left", dx=8, **text).encode(x, y, text="label"),
+        alt.Chart(table).mark_point(filled=True, size=80, opacity=1).encode(
+            x, y, alt.Color("Card:N", title=None, scale=tints),
+            alt.Shape("Model:N", title=None, scale=shapes),
+        ),
+        title="Each reads less as more share the model, until they keep it",
+        description=(
+            "Gigabytes of a small model that each multiprocessor of a GPU passes over in a second, "
+            f"against how many share it, for {' and '.join(names)}. The points lie on a level "
+            "line, fall a little where the card's memory gives no more, and rise to almost twice "
+            "the line at the last, where each multiprocessor keeps its share in registers. The "
+            "horizontal axis is logarithmic."
+        ),
+        height=280,
+        data=table[["Card", "cores", "each", "Model"]].set_axis(
+            ["Card", "Multiprocessors (count)", "Each passes over (GB/s)", "Model"], axis=1
+        ),
+    )  # fmt: skip
+
+
+def _gigabytes(rate: Any) -> Any:
+    return rate / si(1.0, "GB/s")
 
 
 def part(chapter: Chapter) -> str:
@@ -129,9 +195,8 @@ def output_by_batch(chapter: Chapter) -> HTML:
     article = chapter.lines.article_throughput
     dash = alt.StrokeDash(
         "kind:N",
-        title=None,
         scale=alt.Scale(domain=[KERNELS, SERVING], range=[list(SOLID), list(DASHED)]),
-        legend=alt.Legend(symbolType="stroke", symbolSize=300, columnPadding=8),
+        legend=None,
     )
     x = BATCH.channel(alt.X, "batch")
     return chapter.drawn(
@@ -142,7 +207,7 @@ def output_by_batch(chapter: Chapter) -> HTML:
         title="Output of one card: measured, and by two models that saw none of it",
         description=(
             "Dots: tokens per second of one card that shares the model, against the batch, for "
-            f"{', '.join(_machines())}. Solid lines: what each machine's own kernels allow, above "
+            f"{'; '.join(_machines())}. Solid lines: what each machine's own kernels allow, above "
             "the dots. Dashed lines: the model of serving, near the dots. A level line is the "
             "article's figure for an H100. Both axes are logarithmic."
         ),
@@ -168,7 +233,7 @@ def step_by_context(chapter: Chapter) -> HTML:
         title="One request: a longer context costs little, and more than its bytes",
         description=(
             "The time of a step of one request against the tokens of its context, over the step "
-            f"at the shortest context, for {', '.join(_machines())}: dots measured, lines by the "
+            f"at the shortest context, for {'; '.join(_machines())}: dots measured, lines by the "
             "machine's own kernels. Both rise slowly, the dots more."
         ),
         height=260,

@@ -139,7 +139,7 @@ def _sweep(rows: Rows, card: Card, until: float) -> None:
         raise Left("no package triton, which comes with PyTorch on Linux") from None
     weights, vectors = sweep.random_model(card.cores(), rows.about.cache, PLACE)
     numbers, size = sweep.programs(card.cores()), sweep.bytes_of(card.cores())
-    runs: list[Run] = [partial(sweep.swept, weights, vectors, many) for many in numbers]
+    runs = [card.prepared(partial(sweep.swept, weights, vectors, many)) for many in numbers]
     times = repeated(runs, until - time.perf_counter(), card.clock)
     for many, took in zip(numbers, times, strict=True):
         whole = size * sweep.SWEEPS

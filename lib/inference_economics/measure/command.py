@@ -138,6 +138,7 @@ def _parts(rows: Rows, where: Processor, steps: Steps, quick: bool) -> list[Part
     layers = [
         Part("check", 0.03, steps.check),
         Part("layer", 0.12, steps.build),
+        Part("projections", 0.05, steps.projections),
         Part("decode", 0.3, steps.decode),
         Part("prefill", 0.15, steps.prefill),
         Part("prefix", 0.1, lambda until: steps.prefixes(folder, until)),

@@ -9,6 +9,7 @@ import numpy as np
 from inference_economics.catalog import Model
 from inference_economics.formulas.layers import attention_kind, matrices, matrices_of_network
 from inference_economics.measure.arrays import Array, Host
+from inference_economics.measure.timing import Run
 from reckoner.declare.tables import DataError
 
 THETA = 10_000.0
@@ -166,6 +167,11 @@ class Layer:
         y = self.on.norm(x, self.norms["before"])
         attended, cache = (self._latent_prefill if self.shape.kv_rank else self._prefill)(y)
         return self._network(x + self.on.product(attended, self.weights["o"])), cache
+
+    def projections(self, rows: int) -> Run:
+        """The products of a step of so many sequences alone, each with inputs of its own."""
+        pairs = [(self.on.random(rows, w.shape[-2]), w) for w in self.weights.values()]
+        return lambda: [self.on.product(x, w) for x, w in pairs]
 
     def _network(self, x: Array) -> Array:
         on, inner = self.on, self.shape.ffn

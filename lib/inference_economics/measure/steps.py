@@ -17,7 +17,7 @@ from inference_economics.measure.energy import NoCounterError, power
 from inference_economics.measure.kit import Left, Pace, Rows, out_of_memory
 from inference_economics.measure.layer import Layer, shape_of
 from inference_economics.measure.reference import error_of
-from inference_economics.measure.rows import STEP
+from inference_economics.measure.rows import PROJECTIONS, STEP
 from inference_economics.measure.timing import LEAST, Repeats, Run, repeated
 from reckoner.declare.tables import DataError
 
@@ -113,6 +113,22 @@ class Steps:
         self.rows.add("relative error of one layer against float64", error, "ratio",
             precision=self.device.on.precision,
             note=f"{CHECKED} tokens and one more; narrower than the measured one")  # fmt: skip
+
+    def projections(self, until: float) -> None:
+        """The products of a step alone over batches: what a prediction needs of a card."""
+        self._needed()
+        size, share = self.counts.weight_bytes, 1.0 / (1 + len(self.plan.batches))
+        for batch in (1, *self.plan.batches):
+            operations = 2 * self.counts.parameters / self.counts.shards * batch
+            if not self._enough(size, operations, until, f"batch {batch}"):
+                continue
+            run = self.device.prepared(self.layers[0].projections(batch))
+            (times,) = repeated([run], share * (until - time.perf_counter()), self.device.clock)
+            self.pace.learn(size, operations, times.median)
+            self.rows.add(PROJECTIONS, milliseconds(times), "ms", batch=batch, layers=1,
+                shards=self.counts.shards, bytes=size, operations=operations,
+                precision=self.device.on.precision)  # fmt: skip
+        self._say_missed()
 
     def decode(self, until: float) -> None:
         """Steps at batch 1 over contexts, and at larger batches."""

@@ -15,7 +15,7 @@ from inference_economics.catalog.own import CHIP_FILE, MODEL_FILE, chip, model
 from inference_economics.formulas.layers import splits
 from inference_economics.serving.engines import ENGINES, PRECISIONS
 from inference_economics.serving.model import NEEDS_OF_CHIP
-from inference_economics.serving.own_kernels import with_own_kernels
+from inference_economics.serving.own_kernels import formats, with_own_kernels
 from inference_economics.serving.predict import PREDICTED, calibrated, predict
 from inference_economics.serving.rows import NEEDED, model_of
 from inference_economics.serving.runs import layout, models_of_runs
@@ -321,6 +321,17 @@ def _named(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def _say_not_measured(precisions: pd.Series[str], name: str, path: Path) -> None:
+    """Say which runs on a chip are in formats that its file of rows does not tell of."""
+    known = formats(path)
+    missing = sorted({*precisions} - known - {""})
+    if missing:
+        click.echo(
+            f"{path} tells of {', '.join(sorted(known))}; runs on {name} in {', '.join(missing)} "
+            "take what is known of such kernels elsewhere", err=True,
+        )  # fmt: skip
+
+
 @click.command(name="predict")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -364,7 +375,8 @@ def command(
     is.
     """
     try:
-        table = predicted_table(rows, own, level, calibrate, map(_named, measured))
+        kernels = [*map(_named, measured)]
+        table = predicted_table(rows, own, level, calibrate, kernels)
         put(output, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except DataError as error:
         raise click.ClickException(str(error)) from None
@@ -374,6 +386,8 @@ def command(
         stopping.leave_output()
         why = f"{error.filename or output}: {error.strerror or error}"
         raise click.ClickException(f"{why}; give another name or folder") from None
+    for name, path in kernels:
+        _say_not_measured(table.loc[table["system"] == name, "precision"], name, path)
     outside = int((table["outside"] != "").sum())
     said = f"{len(table)} rows in {output}; {outside} of them outside the fitted range"
     click.echo(said, err=is_stream(output))

@@ -168,6 +168,15 @@ def roofline(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
         (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25 + x[2])  # fmt: skip
 
 
+def shares(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
+    """Share of bandwidth and share of compute where all read the same bytes.
+
+    Nothing tells the floor of such kernels from their reading, so it counts as reading.
+    """
+    return _fitted(times, [0.8, 0.5], lambda x: (
+        (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25)  # fmt: skip
+
+
 def products(table: pd.DataFrame) -> pd.DataFrame:
     """The products that are large enough to tell what a chip reaches, with the book's formats."""
     sizes = table[["n", "k"]]

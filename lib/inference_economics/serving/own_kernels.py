@@ -1,7 +1,8 @@
 """What a user's own rows show of a chip: shares of its bandwidth and its compute.
 
-Products are told from the projections of a layer, or from steps without context, over batches;
-the cache from how much longer a step takes with a context than without.
+Products are told from the projections of a layer over batches, or where there are none from steps
+without context, which do more than multiply; the cache from how much longer a step takes with a
+context than without.
 """
 
 from __future__ import annotations
@@ -49,6 +50,12 @@ def with_own_kernels(chip: Chip, path: Path) -> Chip:
     return replace(chip, values={**chip.values, **found})
 
 
+def formats(path: Path) -> set[str]:
+    """The formats of numbers whose products a file of rows tells of."""
+    rows = _by_form(read_measured(path))
+    return {form for form, found in rows if len(_products(found, _alone(found)))}
+
+
 def own_kernels(measured: Machine, chip: Chip) -> dict[str, float]:
     """The constants that rows show, by `kernels.own_name`.
 
@@ -57,15 +64,16 @@ def own_kernels(measured: Machine, chip: Chip) -> dict[str, float]:
         chip: which chip they are of.
     """
     found: dict[str, float] = {}
-    for form, steps in _by_form(measured):
-        alone = steps[steps["context"].fillna(0) == 0]
-        if alone["batch"].nunique() >= FEW and form in kernels.GEMM.values():
-            shares = kernels.roofline(
-                alone["bytes"].to_numpy(float) / chip.memory_bandwidth,
-                alone["operations"].to_numpy(float) / peak(chip, form),
-                alone["value"].to_numpy(float) / 1e3,
+    for form, rows in _by_form(measured):
+        steps, alone = rows[rows["what"] == STEP], _alone(rows)
+        products = _products(rows, alone)
+        if len(products) and form in kernels.GEMM.values():
+            shares = kernels.shares(
+                products["bytes"].to_numpy(float) / chip.memory_bandwidth,
+                products["operations"].to_numpy(float) / peak(chip, form),
+                products["value"].to_numpy(float) / 1e3,
             )
-            for name, share in zip(("bandwidth_share", "compute_share"), shares[:2], strict=True):
+            for name, share in zip(("bandwidth_share", "compute_share"), shares, strict=True):
                 found[kernels.own_name(name, form)] = float(share)
         if share := _cache_share(steps, alone, chip):
             found[kernels.own_name("cache_share", form)] = share
@@ -73,11 +81,24 @@ def own_kernels(measured: Machine, chip: Chip) -> dict[str, float]:
 
 
 def _by_form(measured: Machine) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Steps of whole layers, or their projections, by the format of their numbers."""
+    """Steps of whole layers and their projections, by the format of their numbers."""
     whole = measured.frame["what"].isin([STEP, PROJECTIONS])
-    steps = measured.frame[whole & (measured.frame["bytes"] > 0) & (measured.frame["value"] > 0)]
-    for form, rows in steps.groupby("precision"):
+    timed = measured.frame[whole & (measured.frame["bytes"] > 0) & (measured.frame["value"] > 0)]
+    for form, rows in timed.groupby("precision"):
         yield str(form), rows
+
+
+def _alone(rows: pd.DataFrame) -> pd.DataFrame:
+    """Steps without context."""
+    return rows[(rows["what"] == STEP) & (rows["context"] == 0)]
+
+
+def _products(rows: pd.DataFrame, alone: pd.DataFrame) -> pd.DataFrame:
+    """The rows that tell of products: of projections, else of steps without context; or none."""
+    for found in (rows[rows["what"] == PROJECTIONS], alone):
+        if found["batch"].nunique() >= FEW:
+            return found
+    return rows[:0]
 
 
 def _cache_share(steps: pd.DataFrame, alone: pd.DataFrame, chip: Chip) -> float:

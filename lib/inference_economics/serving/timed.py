@@ -8,7 +8,7 @@ timed the article's 70B shape, or as many of its layers as they hold.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ class Timed(Machine):
         return str(self.of(STEP)["precision"].iloc[0]) or "fp8"
 
     @property
+    def card(self) -> str:
+        """What a card calls itself, without its maker."""
+        return self.machine.removeprefix("NVIDIA ")
+
+    @property
     def element(self) -> float:
         """Bytes of a number of that format, by the bits in its name."""
         return float(re.sub(r"\D", "", self.precision)) / 8
@@ -85,8 +90,17 @@ def machine_of(key: str) -> Timed:
     found = read_measured(paths()[key])
     if not (found.frame["what"] == STEP).any():
         raise DataError(f"{paths()[key].name}, column 'what': no row {STEP!r} to draw")
-    name = catalog.chip_names()[key].name if key in catalog.chip_names() else found.machine
-    return Timed(found.machine, found.device, found.frame, key, name)
+    timed = Timed(found.machine, found.device, found.frame, key, found.machine)
+    return replace(timed, name=_name(timed))
+
+
+def _name(machine: Timed) -> str:
+    """A chip's name in the catalog; what another card calls itself, and the format of its steps."""
+    if machine.key in catalog.chip_names():
+        return str(catalog.chip_names()[machine.key].name)
+    if machine.device == "cpu":
+        return machine.machine
+    return f"{machine.card}, {8 * machine.element:g} bits"
 
 
 def machines(steady: bool = True) -> list[Timed]:

@@ -11,7 +11,7 @@ from inference_economics.formulas import prefill_caching as caching
 from inference_economics.formulas.batching import cluster_throughput, memory_of_batch
 from inference_economics.formulas.capacity import cards_to_hold, weights
 from inference_economics.formulas.margins import energy_efficiency
-from inference_economics.serving import in_page, timed
+from inference_economics.serving import in_page, on_chip, timed
 from inference_economics.serving.timed import Timed
 from inference_economics.units import (
     Bytes,
@@ -138,4 +138,14 @@ def conclude(
     worker_gain: Ratio = measured.speed_up(
         in_page.page_rate(workers, shared_size), in_page.page_rate(1, shared_size)
     )
+
+    # multiprocessors as chips, their registers as SRAM: what a card measured
+    keepers: Count = on_chip.keepers()
+    streamers: Count = keepers / 2
+    kept_model: Bytes = on_chip.model_size()
+    kept_rate: BytesPerSecond = on_chip.swept_rate(keepers)
+    streamed_rate: BytesPerSecond = on_chip.swept_rate(streamers)
+    streamed_limit: BytesPerSecond = on_chip.memory_rate()
+    keeping_gain: Ratio = measured.speed_up(kept_rate, streamed_rate)
+    gain_over_one: Ratio = measured.speed_up(kept_rate, on_chip.swept_rate(1))
     return locals()
