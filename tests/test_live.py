@@ -135,6 +135,39 @@ def test_what_all_rows_share_is_worked_out_once():
     assert parts.texts == {"low": "datum.part_2", "high": "(datum.part_2 * datum.part_2)"}
 
 
+DRAWN_TWICE = """async (states) => {
+  const live = document.querySelector('.live');
+  const figure = JSON.parse(live.querySelector("script[type='application/json']").textContent);
+  const { asked, loadVega } = window.reckonerShared, embed = await loadVega();
+  const drawn = [];
+  for (const expr of [asked.expr, undefined]) {
+    const box = document.body.appendChild(document.createElement('div'));
+    const spec = { ...Object.values(figure.specs)[0], width: 500, config: figure.config };
+    const { view } = await embed(box, spec, { ...asked, expr });
+    const pictures = [];
+    for (const state of states) {
+      for (const [name, value] of Object.entries(state)) view.signal(name, value);
+      const picture = await (await view.runAsync()).toSVG();
+      pictures.push(picture.replace(/clip\\d+/g, 'clip'));  // numbered through the page
+    }
+    drawn.push(pictures);
+  }
+  return drawn;
+}"""
+
+
+@by_chapter
+def test_our_functions_draw_what_vega_s_own_interpreter_draws(visit, chapter):
+    figure, chance = FIGURES[chapter], random.Random(chapter)
+    numbers = {declared.name for declared in figure.numbers}
+    states = [*bounds(figure), *(random_state(figure, chance) for _ in range(20))]
+    states = [{name: s[name] for name in s if name in numbers} for s in states]
+    tab = opened(visit, chapter)
+    ours, theirs = tab.evaluate(DRAWN_TWICE, states)
+    assert ours == theirs and len({*ours}) > len(states) / 2
+    assert tab.faults == []
+
+
 @by_chapter
 def test_every_slider_moves_a_line_or_a_word(chapter):
     figure = FIGURES[chapter]

@@ -118,8 +118,8 @@
     return lines;
   }
 
-  /* How Vega draws: its expressions are interpreted, as the page's policy lets no text become a script. */
-  const asked = { actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: false };
+  /* How Vega draws: its expressions become functions without a text that becomes a script, which the page's policy forbids. */
+  const asked = { actions: false, ast: true, defaultStyle: false, expr: window.reckonerExpressions, renderer: "svg", tooltip: false };
 
   window.reckonerShared = { asked, create, loadVega, wrapped };
 
