@@ -7,6 +7,7 @@ A Sphinx extension. Once the pages are written, it
 - gives each page its policy, and takes out the scripts in it: what they did is in `page.js`;
 - writes the licences of what the site is made with beside it;
 - mends what its templates get wrong for readers who do not see the page, and its search;
+- lets scripts wait for the page, and takes out those of the search where nothing is searched;
 - looks through every page and style sheet, and warns of whatever loads from another host, or is
   refused by the policy.
 
@@ -57,6 +58,12 @@ _IN_PAGES = {
     r'(<div id="pst-primary-sidebar" class="bd-sidebar-primary[^"]*")>': (
         r'\1 role="complementary" aria-label="Book">'
     ),
+}
+# Scripts wait until the page stands; only `page.js`, which sets its colours, does not.
+_IN_PAGES[r"<script(?=[^>]* src=)(?![^>]* defer)(?![^>]*/page\.js)"] = "<script defer"
+# The theme searches as one types where it is asked to; without that only the search page searches.
+_NOT_IN_SEARCH = {
+    r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>': ""
 }
 _IN_STYLES = {
     r"@font-face\{[^}]*fontawesome[^}]*\}": "",
@@ -136,7 +143,10 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         logger.warning("%s could not be mended", search.relative_to(site), type="offline")
     for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         page = path.suffix == ".html"
-        text = _mended(path, _IN_PAGES if page else _IN_STYLES)
+        changes = (_IN_PAGES if page else _IN_STYLES) | (
+            _NOT_IN_SEARCH if page and path.name != "search.html" else {}
+        )
+        text = _mended(path, changes)
         name = path.relative_to(site)
         for url in other_hosts(text, page=page):
             logger.warning("%s loads %s, from another host", name, url, type="offline")
