@@ -1,6 +1,7 @@
 """The kit: layers equal their reference, counts the formulas, rows survive what ends a run."""
 
 import csv
+import itertools
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -287,6 +289,41 @@ def test_a_machine_without_a_counter_says_so(tmp_path):
         energy.of_processor(tmp_path)
 
 
+class NvmlError(Exception):
+    """What NVIDIA's library raises."""
+
+
+def nvml(tells):
+    """That library where a card tells its energy, 250 mJ more each time, or does not."""
+    readings = itertools.count(1000.0, 250.0)
+
+    def energy_of(card):
+        if not tells:
+            raise NvmlError("not supported")
+        return next(readings)
+
+    return SimpleNamespace(
+        NVMLError=NvmlError, nvmlInit=lambda: None, nvmlDeviceGetHandleByIndex=lambda card: card,
+        nvmlDeviceGetTotalEnergyConsumption=energy_of,
+    )  # fmt: skip
+
+
+def test_a_card_tells_its_energy_in_millijoules(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", nvml(tells=True))
+    joules = energy.of_card()
+    first = joules()
+    assert joules() - first == pytest.approx(0.25)
+
+
+def test_a_card_without_a_counter_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", nvml(tells=False))
+    with pytest.raises(energy.NoCounterError, match="not supported"):
+        energy.of_card()
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(energy.NoCounterError, match="pip install nvidia-ml-py"):
+        energy.of_card()
+
+
 def test_power_is_energy_over_time():
     watts, rate = energy.power(lambda: 60 * time.perf_counter(), lambda: time.sleep(0.01), 0.05)
     assert watts == pytest.approx(60, rel=0.1) and 0 < rate < 100
@@ -334,6 +371,39 @@ def test_a_layer_that_does_not_fit_is_shared_or_left_out(tmp_path):
     shared.build(0.0)
     assert shared.counts.shards == 4
     assert [row.what for row in kept.rows] == ["left out: a whole layer"]
+
+
+def test_as_many_layers_as_fit_are_measured_and_what_does_not_fit_is_said(tmp_path):
+    model = catalog.model("llama2_70b")
+    model = replace(model, values={**model.values, "hidden_size": 256.0, "ffn_size": 256.0})
+    counts = Counts(model, 1, 1, Host.element)
+    kept = Rows(tmp_path / "rows.csv", about())
+    plan = steps.Plan(contexts=(0,), batches=(2, 10**4), at=(0, 8), tokens=(8,), prefixes=(8,))
+    measured = steps.Steps(kept, steps.Processor(4.5 * counts.weight_bytes), model, plan)
+    until = time.perf_counter() + 1e4
+    measured.build(until)
+    measured.many(until)
+    deep = [row for row in kept.rows if row.what == "decode step"]
+    assert [(row.layers, row.batch) for row in deep] == [(3, 1), (3, 2)]
+    assert deep[0].bytes == 3 * counts.bytes_of_step(1, 8)
+    (left,) = [row for row in kept.rows if row.what == "does not fit"]
+    assert (left.layers, left.batch) == (3, 10**4)
+
+
+def test_power_is_taken_while_layers_work_and_at_rest(tmp_path, monkeypatch):
+    model = catalog.model("llama2_70b")
+    model = replace(model, values={**model.values, "hidden_size": 256.0, "ffn_size": 256.0})
+    plan = replace(SHORT, power_seconds=0.05)
+    kept = Rows(tmp_path / "rows.csv", about())
+    where = steps.Processor(1e9)
+    measured = steps.Steps(kept, where, model, plan)
+    measured.build(0.0)
+    monkeypatch.setattr(where, "joules", lambda: lambda: 40 * time.perf_counter())
+    measured.power(0.0)
+    watts = [(row.what, row.batch) for row in kept.rows]
+    assert watts == [("power of decode", 1), ("power of decode", 16), ("power of prefill", 1),
+                     ("power at rest", None)]  # fmt: skip
+    assert all(row.value == pytest.approx(40, rel=0.2) for row in kept.rows)
 
 
 # The command

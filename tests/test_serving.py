@@ -363,6 +363,23 @@ def test_the_stored_constants_and_levels_are_the_fit():
         np.testing.assert_allclose(known[quantity], found[quantity], atol=5e-3)
 
 
+def test_the_command_that_fits_stores_what_the_book_has(tmp_path, monkeypatch):
+    """Up to what another machine's arithmetic moves in the last digits."""
+    stored = fit.DATA
+    fit.fit_of_book()
+    monkeypatch.setattr(fit, "DATA", tmp_path)
+    fit.main()
+    for name in ("serving_constants.csv", "serving_levels.csv", "serving_spreads.csv"):
+        old, new = (
+            pd.read_csv(folder / name, keep_default_na=False) for folder in (stored, tmp_path)
+        )
+        numbers = [*old.select_dtypes("number")]
+        assert old.drop(columns=numbers).equals(new.drop(columns=numbers))
+        for column in numbers:
+            loose = {"rtol": 5e-2 if name == "serving_spreads.csv" else 5e-3, "atol": 5e-3}
+            np.testing.assert_allclose(old[column], new[column], **loose)
+
+
 def test_constants_have_a_meaning_and_shares_are_shares():
     for row in fitted_rows():
         assert 0 < row.low <= row.value <= row.high
