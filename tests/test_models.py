@@ -376,6 +376,47 @@ def test_a_weight_takes_its_bits_and_its_part_of_a_scale(algorithm):
     assert bytes_of(LLAMA, said)[0] == pytest.approx(2 * wide + SIZES[algorithm] * narrow, rel=1e-9)
 
 
+MLP, ATTENTION = 32 * 3 * 4096 * 14336, 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
+OTHERS = 2 * 128256 * 4096 + 65 * 4096
+"""Weights of Llama 3.1 8B: of its networks, of its attention, of embeddings and norms."""
+
+
+def group(bits, kind, targets=(), **others):
+    return {"targets": [*targets], "weights": {"num_bits": bits, "type": kind, **others}}
+
+
+@pytest.mark.parametrize(
+    ("said", "mlp", "attention"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, 1 / 2 + 1 / 64, 1 / 2 + 1 / 64),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, 1, 1),
+        ({"quant_algo": "MIXED_PRECISION", "quantized_layers": {
+            f"model.layers.{n}.mlp.{part}_proj": {"quant_algo": "FP8"}
+            for n in range(32) for part in ("gate", "up", "down")}}, 1, 2),
+        ({"config_groups": {"a": group(8, "float", ["re:.*mlp.*"]),
+                            "b": group(4, "int", ["re:.*self_attn.*"], group_size=128)}},
+         1, 1 / 2 + 2 / 128),
+        ({"config_groups": {"a": group(8, "float", block_structure=[128, 128])}},
+         1 + 2 / 128**2, 1 + 2 / 128**2),
+        ({"config_groups": {"a": group(4, "float", group_size=16)}},
+         1 / 2 + 1 / 16, 1 / 2 + 1 / 16),
+    ],
+    ids=["4 bits", "8 bits", "mixed", "two groups", "blocks", "nvfp4"],
+)  # fmt: skip
+def test_layers_take_the_format_that_is_said_of_them(said, mlp, attention):
+    size = bytes_of(changed(LLAMA, quantization_config=said))[0]
+    assert size == pytest.approx(2 * OTHERS + mlp * MLP + attention * ATTENTION, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [({"kv_cache_scheme": {"num_bits": 8}}, 1), ({"kv_cache_quant_algo": "NVFP4"}, 9 / 16)],
+)
+def test_the_cache_takes_the_bits_of_its_scheme(scheme, size):
+    said = changed(LLAMA, quantization_config={"quant_method": "fp8", **scheme})
+    assert bytes_of(said)[1]["bytes_per_element"] == pytest.approx(size)
+
+
 def test_the_cache_takes_what_the_file_says_and_nothing_else():
     assert bytes_of(LLAMA, NVFP4)[1]["bytes_per_element"] == 1
     assert "bytes_per_element" not in bytes_of(LLAMA)[1]
@@ -396,6 +437,14 @@ def test_the_cache_takes_what_the_file_says_and_nothing_else():
                 LLAMA, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": "x"}
             ),
             "group_size: expected a whole number",
+        ),
+        (
+            changed(LLAMA, quantization_config={"quant_method": "fp8", "kv_cache_quant_algo": "X"}),
+            "kv_cache_quant_algo: 'X' is none of",
+        ),
+        (
+            changed(LLAMA, quantization_config={"quant_method": "fp8", "ignore": ["re:("]}),
+            "quantization_config: '\\('",
         ),
     ],
 )
