@@ -197,6 +197,14 @@ def test_windows_follow_the_rule_of_the_architecture(fields, windowed):
     assert found.get("windowed_layers", 0) == windowed
 
 
+@pytest.mark.parametrize(("kind", "windowed"), [("qwen2", 32), ("qwen2_vl", 0), ("qwen2_5_vl", 0)])
+def test_where_windows_begin_is_taken_as_the_kind_has_it(kind, windowed):
+    """By the classes of transformers 5: from layer 28 on, from 80 in those that see."""
+    text = changed(QWEN, model_type=kind, num_hidden_layers=60, max_window_layers=...)
+    found = config_json.described(text).values
+    assert found.get("windowed_layers", 0) == windowed
+
+
 def test_a_cache_that_is_all_windows_may_never_outgrow_the_weights():
     mistral = model(changed(LLAMA, model_type="mistral", sliding_window=4096))
     assert mistral.windowed_layers == 32

@@ -22,6 +22,7 @@ class Architecture:
             `use_sliding_window` is true, "from layer" those from `max_window_layers` on, "period"
             all but each so-manyth.
         sliding_window: the window where the field is absent.
+        first_windowed: the first layer of "from layer" that has one, where the field is absent.
         period: the layers of which one attends to everything, where no list of kinds is given.
         between: the kind of the others, by its name in `layer_types`.
         period_field: the field that changes the period.
@@ -43,6 +44,7 @@ class Architecture:
     gated: bool = True
     window: str = ""
     sliding_window: int = 0
+    first_windowed: int = 28
     period: int = 0
     between: str = "sliding_attention"
     period_field: str = ""
@@ -78,8 +80,8 @@ ARCHITECTURES = {
     "ministral3": Architecture(kv_heads=8, head_dim=128, window="all"),
     "mixtral": replace(_IN_INTERMEDIATE, window="all"),
     "qwen2": _QWEN2,
-    "qwen2_vl": replace(_QWEN2, kv_heads=8),
-    "qwen2_5_vl": replace(_QWEN2, kv_heads=8),
+    "qwen2_vl": replace(_QWEN2, kv_heads=8, first_windowed=80),
+    "qwen2_5_vl": replace(_QWEN2, kv_heads=8, first_windowed=80),
     "qwen2_moe": replace(_QWEN2, kv_heads=16, experts=True, shared_size=5632),
     "qwen3": _QWEN3,
     "qwen3_moe": _QWEN3_MOE,

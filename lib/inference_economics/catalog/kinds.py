@@ -69,7 +69,7 @@ class Kinds:
         first = 0.0
         if row.window in IF_USED:
             used = fields.flag("use_sliding_window", False)
-            first = fields.whole("max_window_layers", default=28, low=0)
+            first = fields.whole("max_window_layers", default=row.first_windowed, low=0)
             if not used or self.window() is None:
                 return "full"
             first = first if row.window == "from layer" else 0
