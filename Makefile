@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11, \
 	2>/dev/null && command -v $(name))))
 BIN := .venv/bin
 
-.PHONY: book test lint format notebooks diff lock audit release bench mutants clean environment
+.PHONY: book test lint format notebooks diff lock audit release bench mutants coverage clean environment
 
 book: environment
 	@$(BIN)/python -u -m reckoner.site.build
@@ -65,6 +65,13 @@ mutants: environment
 		*/*|judgement) $(BIN)/python tests/code_mutants.py $$part --seed $(DRAW) --limit $(MUTANTS) -s _build/mutants.csv ;; \
 		*) $(BIN)/python tests/mutants.py $$part --seed $(DRAW) --limit $(MUTANTS) -s _build/mutants.csv ;; \
 		esac || exit 1; done
+
+# Which lines and branches of the library the tests run, by room in tests/covered.csv; an hour. A card's need a card.
+coverage: book
+	@rm -rf _build/coverage; mkdir -p _build/coverage
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile tests; $(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered; $(BIN)/coverage json --quiet -o _build/coverage/found.json
+	@$(BIN)/python tests/covered.py _build/coverage/found.json
 
 # Every benchmark, with its peers; what is found stands in benchmarks/results.csv and in the book. PARTS= names some.
 bench: book

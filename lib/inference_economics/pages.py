@@ -39,16 +39,19 @@ def extras() -> dict[str, Any]:
 
 
 def _tried() -> dict[str, str]:
-    """How many cases of each kind the tests try, and how many mutants of formulas they catch."""
+    """Cases that the tests try, of each kind, what they catch, and how much of the code they run."""
     tests = Path(__file__).parents[2] / "tests"
     with (tests / "tried.csv").open(encoding="utf-8", newline="") as file:
         found = {row["kind"]: int(row["cases"]) for row in csv.DictReader(file)}
     with (tests / "mutants.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    for name in ("mutants", "caught"):
-        found[name] = sum(int(row[name]) for row in rows)
+    with (tests / "covered.csv").open(encoding="utf-8", newline="") as file:
+        rooms = list(csv.DictReader(file))
+    for table, names in ((rows, ("mutants", "caught")), (rooms, ("parts", "run"))):
+        found |= {name: sum(int(row[name]) for row in table) for name in names}
     return {name: f"{count:,}" for name, count in found.items()} | {
-        "share": str(shown(found["caught"] / found["mutants"], "share"))
+        "share": str(shown(found["caught"] / found["mutants"], "share")),
+        "run_share": str(shown(found["run"] / found["parts"], "share")),
     }
 
 
