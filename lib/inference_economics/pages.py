@@ -39,7 +39,7 @@ def extras() -> dict[str, Any]:
 
 
 def _tried() -> dict[str, str]:
-    """Cases that the tests try, of each kind, what they catch, and how much of the code they run."""
+    """Cases that the tests try, by kind, what they catch, and how much of the code they run."""
     tests = Path(__file__).parents[2] / "tests"
     with (tests / "tried.csv").open(encoding="utf-8", newline="") as file:
         found = {row["kind"]: int(row["cases"]) for row in csv.DictReader(file)}
