@@ -171,6 +171,22 @@ def test_no_option_is_faster_and_cheaper_than_the_frontier(machines, which):
     assert np.all(machine.card_seconds(options.speed[can]) <= options.card_seconds[can])
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_option_of_just_the_asked_speed_is_enough_for_one_sample_as_for_many(machines, which):
+    machine = dataclasses.replace(machines[which], time_ratio=1.0)
+    twice = frontier.Options(*(np.stack([x, x], axis=-1) for x in vars(machine.options).values()))
+    top = float(machine.top_speed)
+    alone, many = (
+        m.card_seconds(top) for m in (machine, dataclasses.replace(machine, options=twice))
+    )
+    assert np.isfinite(alone) and np.array_equal(many, [alone, alone])
+    assert np.isinf(machine.card_seconds(np.nextafter(top, np.inf)))
+
+
+def test_a_rented_card_costs_more_for_each_second_of_work_the_less_it_works():
+    assert equal_speed.cost_of_rented_second(0.5, 0.25) == 2.0
+
+
 @given(st.floats(0.1, 3000), st.floats(0.1, 3000))
 @settings(max_examples=40, deadline=None)
 def test_more_speed_never_costs_less(machines, one, other):

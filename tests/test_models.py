@@ -384,6 +384,35 @@ def test_a_weight_takes_its_bits_and_its_part_of_a_scale(algorithm):
     assert bytes_of(LLAMA, said)[0] == pytest.approx(2 * wide + SIZES[algorithm] * narrow, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("block", "scale", "size"),
+    [(None, None, 1), ([128, 128], None, 1 + 4 / 128**2), ([128, 128], "ue8m0", 1 + 1 / 128**2)],
+    ids=["per tensor", "blocks", "blocks with narrow scales"],
+)
+def test_eight_bits_take_a_scale_for_each_block_if_there_are_blocks(block, scale, size):
+    said = {"quant_method": "fp8", "weight_block_size": block or ..., "scale_fmt": scale or ...}
+    config = changed(LLAMA, quantization_config=changed(said))
+    expected = 2 * OTHERS + size * (MLP + ATTENTION)
+    assert bytes_of(config)[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "own"),
+    [
+        ({"indexer_types": ["full", *["shared"] * 3] * 15 + ["full"]}, 16),
+        ({"index_topk_freq": 4}, 2 + len(range(5, 61, 4))),
+        ({"index_topk_freq": 4, "index_skip_topk_offset": 0}, len(range(3, 61, 4))),
+        ({}, 61),
+    ],
+    ids=["listed", "every fourth", "every fourth, none skipped", "all"],
+)  # fmt: skip
+def test_layers_with_an_indexer_of_their_own_are_counted(fields, own):
+    sparse = {"model_type": "glm_moe_dsa", "index_topk": 2048, "index_n_heads": 64,
+              "index_head_dim": 128}  # fmt: skip
+    found = config_json.described(changed(DEEPSEEK, **sparse, **fields)).values
+    assert found["index_layers"] == own
+
+
 MLP, ATTENTION = 32 * 3 * 4096 * 14336, 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
 OTHERS = 2 * 128256 * 4096 + 65 * 4096
 """Weights of Llama 3.1 8B: of its networks, of its attention, of embeddings and norms."""
