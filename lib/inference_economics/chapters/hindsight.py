@@ -130,6 +130,10 @@ def speed_over_time(chapter: Chapter) -> HTML:
     )
 
 
+NAMED_AT = 2026.15
+"""The year above which computed costs are named: none of the prices was asked near it."""
+
+
 def price_over_time(chapter: Chapter) -> HTML:
     """Prices asked for output tokens by date, and what the article's machines cost."""
     results, words = chapter.results, chapter.words
@@ -140,14 +144,23 @@ def price_over_time(chapter: Chapter) -> HTML:
         "GPU as MLPerf measured it": results.gpu_measured_token_cost,
     }
     levels = pd.DataFrame(
-        {"Cost": name, "Value": cost * MILLION, "Year": 2023.8} for name, cost in costs.items()
+        {"Cost": name, "Value": cost * MILLION, "Year": NAMED_AT} for name, cost in costs.items()
     )
     both = pd.concat([prices["Value"], levels["Value"]])
     up = charts.decades("Output tokens (USD per million)", both, "~g").channel(alt.Y, "Value")
     styles = [list(dash) for dash in (charts.SOLID, charts.DASHED, charts.DOTTED)]
     scale = alt.Scale(domain=list(costs), range=styles)
-    dash = alt.StrokeDash("Cost:N", title=None, legend=alt.Legend(**BELOW), scale=scale)
+    dash = alt.StrokeDash("Cost:N", legend=None, scale=scale)
     rules = alt.Chart(levels).mark_rule(strokeWidth=2, color=colour("text")).encode(up, dash)
+    first, second = levels[:2].sort_values("Value", ascending=False)["Cost"]
+    beside = {first: -6, second: 14, levels["Cost"].iloc[2]: -6}
+    years = _dates(2023.9, 2026.95)
+    named = [
+        alt.Chart(levels[levels["Cost"] == name])
+        .mark_text(dy=away, color=colour("text"))
+        .encode(years, up, text="Cost:N")
+        for name, away in beside.items()
+    ]
     points = alt.Chart(prices).mark_point(size=80, filled=True)
     most = chapter.shown(prices["Value"].max() / MILLION, "USD/token")
     least = chapter.shown(prices["Value"].min() / MILLION, "USD/token")
@@ -157,7 +170,8 @@ def price_over_time(chapter: Chapter) -> HTML:
     return chapter.figure(
         charts.figure(
             rules,
-            points.encode(_dates(2023.9, 2026.95), up, _makers(prices)),
+            *named,
+            points.encode(years, up, _makers(prices)),
             title="Prices asked for tokens, and what the article's machines cost",
             description=(
                 f"Points of the price of output tokens against date, from {most} down to {least}, "
