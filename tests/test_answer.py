@@ -291,6 +291,17 @@ def sure(share):
     return "SRAM" if share >= DECIDED else "GPU" if 1 - share >= DECIDED else "too close to call"
 
 
+@pytest.mark.parametrize(
+    ("cheaper", "word"),
+    [(0, "GPU"), (1, "GPU"), (2, "too close to call"), (8, "too close to call"), (9, "SRAM")],
+)
+def test_as_many_samples_as_the_threshold_asks_for_are_enough(cheaper, word):
+    sram = np.where(np.arange(10) < cheaper, 1.0, 3.0)
+    found = Answer(30.0, {"groq_lpu": sram, "h100_sxm": np.full(10, 2.0)})
+    assert DECIDED == 0.9 and found.sram_odds == cheaper / 10
+    assert found.word == word
+
+
 def test_the_thresholds_are_rows():
     assert catalog.value("answer.decided_share") == DECIDED
     assert catalog.value("answer.nobody_share") == NOBODY
