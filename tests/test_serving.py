@@ -447,6 +447,17 @@ def test_without_any_series_a_level_is_none_and_its_width_all_parts():
     assert width[0] == pytest.approx(parts**0.5)
 
 
+def test_a_level_far_from_its_kin_tells_less_of_the_first_token():
+    def told(level):
+        own = series(key="mine").assign(
+            rows=9, configurations=9, **dict.fromkeys(levels.QUANTITIES, level)
+        )
+        return levels.drawn(series(key="mine", release="9"), levels.QUEUED, own)[0][0]
+
+    assert told(0.2) / 0.2 == pytest.approx(told(0.1) / 0.1)
+    assert 0 < told(6.0) < 0.5 * told(0.2) / 0.2 * 6.0
+
+
 def test_many_runs_of_a_series_tell_its_level():
     own = series(key="mine", release="9").assign(
         rows=1000, configurations=100_000, **dict.fromkeys(levels.QUANTITIES, 0.1)
