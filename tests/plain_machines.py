@@ -185,10 +185,18 @@ def level(model, chip, engine, precision, quantity="output_time"):
     whole += np.diag([spread["within"] ** 2 / int(row["configurations"]) for row in known])
     across = np.array([shared(own, row) for row in known])
     prior = shared(own, own)
-    ends = [2.5 * math.sqrt(shared(row, row)) for row in known]
-    values = np.array(
-        [min(max(float(row[quantity]), -end), end) for row, end in zip(known, ends, strict=True)]
-    )
+    values = np.array([float(row[quantity]) for row in known])
+    if quantity == "first_token_time":
+        alone = [spread["within"] ** 2 / int(row["configurations"]) for row in known]
+        alone = np.array(alone) + spread["series"] ** 2
+        added = np.zeros(len(known))
+        for _ in range(20):
+            apart = (alone + added) * np.linalg.solve(whole + np.diag(added), values)
+            added = np.maximum((2 * alone + apart**2) / 5, alone) - alone
+        whole = whole + np.diag(added)
+    else:
+        ends = np.array([2.5 * math.sqrt(shared(row, row)) for row in known])
+        values = np.clip(values, -ends, ends)
     middle = across @ np.linalg.solve(whole, values)
     variance = prior - across @ np.linalg.solve(whole, across)
     width = math.sqrt(max(variance, 0) + spread["within"] ** 2)

@@ -16,7 +16,7 @@ import plain_machines as plain
 from inference_economics import catalog
 from inference_economics.catalog import Chip, MissingConstantError
 from inference_economics.chapters import serving as show
-from inference_economics.formulas.serving import matrix_time
+from inference_economics.formulas.serving import matrix_time, time_to_be_polled
 from inference_economics.serving import accuracy, command, fit, kernels, levels, predict, validate
 from inference_economics.serving.constants import IDEAL, constants_of, fitted_rows
 from inference_economics.serving.engines import ENGINES, engine_of
@@ -337,13 +337,48 @@ def test_a_product_of_two_sizes_is_read_as_one_number_of_chips():
 def test_settings_are_those_of_the_scripts_unless_a_column_says_otherwise():
     rows = pd.DataFrame(
         {"model": "llama31_70b", "backend": ["trtllm", "vllm"], "isl": 1024, "osl": 1024,
-         "tensor_parallel": 4, "data_parallel": 1}
+         "tensor_parallel": 4, "data_parallel": 1, "system": "h200_sxm", "concurrency": 64}
     )  # fmt: skip
     assert list(settings(rows)["batch_wait"]) == [20, 0]
+    assert list(settings(rows)["poll_interval"]) == [0, 0]
     own = settings(rows.assign(batch_wait=[3, None], speculation=[None, 2], waves=1))
     assert list(own["batch_wait"]) == [3, 0]
     assert list(own["drafted"]) == [0, 2]
     assert list(own["waves"]) == [1, 1]
+
+
+def test_deepseek_waits_for_all_groups_on_trtllm_and_is_polled_for_on_sglang():
+    rows = pd.DataFrame(
+        {"model": "deepseek_v3", "backend": ["trtllm", "trtllm", "sglang", "sglang", "sglang"],
+         "isl": 1024, "osl": 1024, "tensor_parallel": [8, 1, 8, 8, 8],
+         "data_parallel": [1, 8, 1, 1, 1], "concurrency": [64, 64, 8, 16, 64],
+         "system": ["b200_sxm", "b200_sxm", "b200_sxm", "b200_sxm", "h200_sxm"]}
+    )  # fmt: skip
+    found = settings(rows)
+    assert list(found["batch_wait"]) == [0, 60, 0, 0, 0]
+    assert list(found["poll_interval"]) == [0, 0, 10, 30, 0]
+    own = settings(rows.assign(poll_interval=4))
+    assert (own["poll_interval"] == 4).all()
+
+
+def test_a_short_prefill_takes_as_long_as_its_launch():
+    # 61 layers with latent attention, 1 ms each: 61 ms at least
+    known = replace(constants(model="deepseek_v3"), launch_overhead=1e-3, first_level=1.0)
+    short, long = (
+        serve(run("deepseek_v3", "h200_sxm", inputs=inputs), known) for inputs in (16, 65536)
+    )
+    for served, prefill in ((short, 0.061), (long, long.prefill_time)):
+        assert served.first_token_time == pytest.approx(
+            known.first_overhead + prefill + served.output_time
+        )
+    assert short.prefill_time < 0.061 < long.prefill_time
+
+
+def test_a_polled_request_waits_half_an_interval_and_for_those_that_came_in_it():
+    # 2 steps of 10 ms left on average; in 4 steps 4 * 8 / 32 = 1 other came, of 50 ms
+    found = time_to_be_polled(4.0, 10e-3, 1.0, 8.0, 50e-3, 32.0)
+    assert found == pytest.approx(2 * 10e-3 + 1 * 50e-3)
+    assert on_fitted(poll_interval=4.0).first_token_time > on_fitted().first_token_time
 
 
 def test_the_stored_constants_and_levels_are_the_fit():
@@ -427,6 +462,17 @@ def test_without_any_series_a_level_is_none_and_its_width_all_parts():
     parts = sum(v**2 for part, v in spread.items() if part != "harness")
     assert middle[0] == 0
     assert width[0] == pytest.approx(parts**0.5)
+
+
+def test_a_level_far_from_its_kin_tells_less_of_the_first_token():
+    def told(level):
+        own = series(key="mine").assign(
+            rows=9, configurations=9, **dict.fromkeys(levels.QUANTITIES, level)
+        )
+        return levels.drawn(series(key="mine", release="9"), levels.QUEUED, own)[0][0]
+
+    assert told(0.2) / 0.2 == pytest.approx(told(0.1) / 0.1)
+    assert 0 < told(6.0) < 0.5 * told(0.2) / 0.2 * 6.0
 
 
 def test_many_runs_of_a_series_tell_its_level():

@@ -215,11 +215,42 @@ def requests_running(concurrency: Count, requests_in_memory: Count) -> Count:
     return maximum(minimum(concurrency, requests_in_memory), 1)
 
 
+@formula(gives="launch_time", source="follows: no graph of kernels is known for a prompt's length")
+def launch_time(latent_layers: Count, launch_overhead: Seconds) -> Seconds:
+    """Time to launch a prefill's kernels one by one: what a short prompt takes at least."""
+    return latent_layers * launch_overhead
+
+
+@formula(gives="own_prefill", source="follows: kernels are launched while those before them run")
+def prefill_from_launch(prefill_time: Seconds, launch_time: Seconds) -> Seconds:
+    """Time from a request's first kernel to its last: what multiplies, or what launches."""
+    return maximum(prefill_time, launch_time)
+
+
+@formula(gives="poll_time", source="follows: half an interval, and those that came in it")
+def time_to_be_polled(
+    poll_interval: Count,
+    output_time: Seconds,
+    accepted: Tokens,
+    running: Count,
+    prefill_time: Seconds,
+    output_tokens: Tokens,
+) -> Seconds:
+    """Time that requests wait where an engine looks for new ones only every so many steps.
+
+    On average half of the steps remain. Each running request is replaced once in as many steps as
+    it has tokens, and those that came within one interval are prefilled together.
+    """
+    return poll_interval * accepted * (output_time / 2 + running * prefill_time / output_tokens)
+
+
 @formula(gives="first_token_time", source="follows: own prefill, a step, the first wave, the queue")
 def time_to_first_token(
     first_level: Ratio,
     first_overhead: Seconds,
+    own_prefill: Seconds,
     prefill_time: Seconds,
+    poll_time: Seconds,
     batch_wait: Count,
     output_time: Seconds,
     accepted: Tokens,
@@ -238,7 +269,8 @@ def time_to_first_token(
         first_level
         * (
             first_overhead
-            + prefill_time
+            + own_prefill
+            + poll_time
             + (1 + batch_wait) * output_time * accepted
             + maximum(running - 1, 0) * prefill_time / (2 * waves)
         )

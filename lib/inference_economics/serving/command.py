@@ -34,6 +34,7 @@ NUMBERS = {
     "attention_dp": (1.0, 1024.0, True),
     "speculation": (0.0, 8.0, True),
     "batch_wait": (0.0, 1000.0, True),
+    "poll_interval": (0.0, 1000.0, True),
     "waves": (1.0, 1000.0, True),
     "tpot_ms": (0.0, 1e9, True),
     "ttft_ms": (0.0, 1e9, True),
@@ -369,10 +370,10 @@ def command(
     ROWS is a table with the columns model, system (the chip), backend (the engine), precision,
     isl and osl (input and output tokens), concurrency and tp. Optional are attention_dp, moe_tp,
     moe_ep, backend_version, kv_cache (fp8 or bf16), speculation (tokens guessed ahead in a step),
-    batch_wait (steps), waves, memory_share, and config (a model's config.json, from the file's
-    folder). A model or a chip may be the path of a file that describes it. The output may be a
-    pipe, or - for the standard output. Exit codes: 0 done, 1 a row or a file is wrong, 2 an option
-    is.
+    batch_wait and poll_interval (steps), waves, memory_share, and config (a model's config.json,
+    from the file's folder). A model or a chip may be the path of a file that describes it. The
+    output may be a pipe, or - for the standard output. Exit codes: 0 done, 1 a row or a file is
+    wrong, 2 an option is.
     """
     try:
         kernels = [*map(_named, measured)]

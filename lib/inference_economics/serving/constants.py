@@ -65,6 +65,7 @@ OF_SERVER = {
     "routing_spread": "share", "acceptance": "share", "cache_factor": "ratio",
     "layer_overhead": "s", "mixture_overhead": "s", "step_overhead": "s",
     "host_per_request": "s", "prefill_after_first": "share", "first_overhead": "s",
+    "launch_overhead": "s",
 }  # fmt: skip
 """The constants that are fitted on servers, and the unit of each."""
 
@@ -92,6 +93,7 @@ class Constants:
     step_overhead: Seconds
     host_per_request: Seconds
     first_overhead: Seconds
+    launch_overhead: Seconds
     prefill_after_first: Share
     routing_spread: Share
     acceptance: Share
@@ -170,6 +172,7 @@ def combined(chip: Mapping[str, Any], server: Mapping[str, Any], mixed: Any) -> 
         mixed: whether the model has experts.
     """
     floors = where(mixed, server["mixture_overhead"], server["layer_overhead"])
+    newer = where(chip["new"] > 0, server["new_chip_floor"], 1.0)
     return Constants(
         bandwidth_share=chip["bandwidth_share"] * server["bandwidth_factor"],
         compute_share=chip["compute_share"] * server["compute_factor"],
@@ -181,7 +184,8 @@ def combined(chip: Mapping[str, Any], server: Mapping[str, Any], mixed: Any) -> 
         all_reduce_latency=chip["all_reduce_latency"],
         all_reduce_in_two=chip["all_reduce_in_two"],
         expert_overhead=chip["expert_floor"] * server["expert_floor_share"],
-        layer_overhead=floors * where(chip["new"] > 0, server["new_chip_floor"], 1.0),
+        layer_overhead=floors * newer,
+        launch_overhead=server["launch_overhead"] * newer,
         sharpness=catalog.value("serving_model.sharpness"),
         series_level=1.0,
         first_level=1.0,

@@ -47,6 +47,12 @@ FREEDOM = 4
 FARTHEST = 2.5
 """Deviations at which a series' level is cut before others are told from it."""
 
+QUEUED = "first_token_time"
+"""The time that a queue which nobody described may multiply in a few series."""
+
+ROUNDS = 20
+"""How often the variances of series that lie far away are told again."""
+
 
 class Level(BaseModel):
     """A row of serving_levels.csv: a series, and the medians of its logarithms.
@@ -136,10 +142,33 @@ def conditioned(
     noise = deviations["within"] ** 2 / np.maximum(known["configurations"].to_numpy(float), 1)
     inner = covariance(known, known, deviations) + np.diag(noise)
     across = covariance(rows, known, deviations)
-    weights = np.linalg.solve(inner, across.T).T if len(known) else across
     most = FARTHEST * np.sqrt(_alone(known, deviations))
-    values = known[quantity].to_numpy(float).clip(-most, most)
+    values = known[quantity].to_numpy(float)
+    if quantity == QUEUED:
+        inner = _doubted(inner, noise + deviations["series"] ** 2, values)
+    else:
+        values = values.clip(-most, most)
+    weights = np.linalg.solve(inner, across.T).T if len(known) else across
     return weights @ values, _alone(rows, deviations) - (weights * across).sum(axis=1)
+
+
+def _doubted(inner: Vector, own: Vector, values: Vector) -> Vector:
+    """Covariance of known levels when those that lie far away have a larger variance.
+
+    What a series has for itself is drawn from a t distribution, of which a level far from those
+    of its kin tells less; the variances are found by expectation maximization.
+
+    Args:
+        inner: covariance of the known levels.
+        own: variance of what each has for itself.
+        values: the levels.
+    """
+    wider, full = np.ones(len(values)), inner
+    for _ in range(ROUNDS if len(values) else 0):
+        apart = own * wider * np.linalg.solve(full, values)
+        wider = np.maximum((FREEDOM - 2 + apart**2 / own) / (FREEDOM + 1), 1)
+        full = inner + np.diag(own * (wider - 1))
+    return full
 
 
 def _alone(rows: pd.DataFrame, deviations: dict[str, float]) -> Vector:

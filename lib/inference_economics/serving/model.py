@@ -17,7 +17,9 @@ from inference_economics.formulas.serving import (
     floor_time,
     host_time,
     kv_read,
+    launch_time,
     matrix_time,
+    prefill_from_launch,
     product_time,
     reduce_time,
     requests_in_memory,
@@ -26,6 +28,7 @@ from inference_economics.formulas.serving import (
     time_of_prefill,
     time_of_request,
     time_per_output_token,
+    time_to_be_polled,
     time_to_first_token,
     tokens_that_choose,
     transfer_time,
@@ -97,6 +100,7 @@ class Run:
         memory_share: share of the memory that the engine uses.
         drafted: tokens that are guessed ahead in a step.
         batch_wait: steps that an engine waits for newcomers.
+        poll_interval: steps after which an engine looks for newcomers.
         waves: requests sent for each one in flight.
     """
 
@@ -117,6 +121,7 @@ class Run:
     memory_share: Share
     drafted: Count = 0.0
     batch_wait: Count = 0.0
+    poll_interval: Count = 0.0
     waves: Count = 10.0
 
 
@@ -142,9 +147,11 @@ def serve(run: Run, constants: Constants) -> Served:
     level = constants.series_level
     output = time_per_output_token(level, step, late, of_group, prefill, written)
     asked = run.concurrency / run.data_parallel
+    launch = launch_time(run.shape.latent_layers, constants.launch_overhead)
+    polled = time_to_be_polled(run.poll_interval, output, accepted, of_group, prefill, written)
     first = time_to_first_token(
-        constants.first_level, constants.first_overhead, prefill, run.batch_wait, output,
-        accepted, of_group, run.waves, asked, written,
+        constants.first_level, constants.first_overhead, prefill_from_launch(prefill, launch),
+        prefill, polled, run.batch_wait, output, accepted, of_group, run.waves, asked, written,
     )  # fmt: skip
     whole = time_of_request(first, output, written)
     return Served(

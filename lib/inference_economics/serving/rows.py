@@ -30,7 +30,7 @@ from inference_economics.serving.engines import (
     peak,
 )
 from inference_economics.serving.model import Run
-from inference_economics.serving.runs import layout, models_of_runs, settings
+from inference_economics.serving.runs import SETTINGS, layout, models_of_runs, settings
 from inference_economics.serving.shape import Shape, shape_of
 
 Column = npt.NDArray[np.float64]
@@ -119,7 +119,7 @@ def run_of(
         kv_cache=kv_cache(outputs / 2, model_kv_read),
         kv_reserved=kv_cache(outputs * column["reserved_output"]),
         memory_share=share,
-        **{name: rows[name].to_numpy(float) for name in ("drafted", "batch_wait", "waves")},
+        **{name: rows[name].to_numpy(float) for name in SETTINGS},
     )
     return run, {name: column[name] for name in (*OF_CHIP, *SPREADS, "new", "mixed")}
 

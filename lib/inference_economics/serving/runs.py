@@ -174,8 +174,9 @@ def settings(frame: pd.DataFrame) -> pd.DataFrame:
     """What each run was told and its columns do not say, as the public scripts set it.
 
     Columns: `drafted`, tokens guessed ahead in a step; `batch_wait`, steps that the engine waits
-    for newcomers; `waves`, requests sent for each one in flight. A column of the table itself
-    goes before: `speculation` for the first, the others by their names.
+    for newcomers; `poll_interval`, steps after which it looks for them; `waves`, requests sent for
+    each one in flight. A column of the table itself goes before: `speculation` for the first, the
+    others by their names.
 
     Args:
         frame: rows with `tensor_parallel` and `data_parallel`.
@@ -187,26 +188,44 @@ def settings(frame: pd.DataFrame) -> pd.DataFrame:
     release = frame.get("backend_version", pd.Series("", index=frame.index))
     guessing = (release == GUESSING) & latent
     square = (frame["isl"] == 1024) & (frame["osl"] == 1024) & (frame["tensor_parallel"] < 8)
+    waits = np.where(~mixed & square, catalog.value("serving_model.batch_wait"), 0.0)
+    balanced = latent & (frame["data_parallel"] > 1)
+    waits = np.where(balanced, catalog.value("serving_model.balance_wait"), waits)
+    polled = public & latent & (frame["backend"] == "sglang") & (frame["system"] == POLLED)
     found = pd.DataFrame(
         {
             "drafted": np.where(guessing, np.where(frame["data_parallel"] > 1, 1.0, 3.0), 0.0),
-            "batch_wait": np.where(
-                public & (frame["backend"] == "trtllm") & ~mixed & square,
-                catalog.value("serving_model.batch_wait"),
-                0.0,
-            ),
+            "batch_wait": np.where(public & (frame["backend"] == "trtllm"), waits, 0.0),
+            "poll_interval": np.where(polled, _poll_interval(frame), 0.0),
             "waves": np.where(
                 ~public & (frame["backend"] == "sglang"), 1.0, catalog.value("serving_model.waves")
             ),
         },
         index=frame.index,
     )
-    for name, column in (("drafted", "speculation"), ("batch_wait",) * 2, ("waves",) * 2):
+    for name in SETTINGS:
+        column = "speculation" if name == "drafted" else name
         if column in frame:
             own = pd.to_numeric(frame[column], errors="coerce")
             found[name] = own.fillna(found[name])
     return found
 
+
+def _poll_interval(frame: pd.DataFrame) -> Any:
+    """Steps between looks for newcomers, in the scripts that set them."""
+    requests = frame["requests"] if "requests" in frame else frame["concurrency"]
+    return np.where(
+        requests >= catalog.value("serving_model.poll_many"),
+        catalog.value("serving_model.poll_interval"),
+        catalog.value("serving_model.poll_interval_few"),
+    )
+
+
+POLLED = "b200_sxm"
+"""The chip on which SGLang's scripts for DeepSeek look for newcomers only every so many steps."""
+
+SETTINGS = ("drafted", "batch_wait", "poll_interval", "waves")
+"""The columns of `settings`."""
 
 GUESSING = "1.2.0rc6.post3"
 """The release of TensorRT-LLM that guesses tokens ahead in these runs (InferenceX, PR 392)."""
