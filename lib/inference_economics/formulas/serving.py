@@ -215,16 +215,16 @@ def requests_running(concurrency: Count, requests_in_memory: Count) -> Count:
     return maximum(minimum(concurrency, requests_in_memory), 1)
 
 
-@formula(gives="launch_time", source="follows: no graph of kernels is known for a prompt's length")
-def launch_time(latent_layers: Count, launch_overhead: Seconds) -> Seconds:
-    """Time to launch a prefill's kernels one by one: what a short prompt takes at least."""
-    return latent_layers * launch_overhead
+@formula(gives="least_prefill", source="seen in measurements; why it is so long is not known")
+def least_prefill(latent_layers: Count, prefill_floor: Seconds) -> Seconds:
+    """Time that a short prompt takes at least, where attention is latent."""
+    return latent_layers * prefill_floor
 
 
-@formula(gives="own_prefill", source="follows: kernels are launched while those before them run")
-def prefill_from_launch(prefill_time: Seconds, launch_time: Seconds) -> Seconds:
-    """Time from a request's first kernel to its last: what multiplies, or what launches."""
-    return maximum(prefill_time, launch_time)
+@formula(gives="own_prefill", source="follows: what takes the floor runs beside what multiplies")
+def prefill_at_least(prefill_time: Seconds, least_prefill: Seconds) -> Seconds:
+    """Time from a request's first kernel to its last: what it multiplies, or the least."""
+    return maximum(prefill_time, least_prefill)
 
 
 @formula(gives="poll_time", source="follows: half an interval, and those that came in it")

@@ -65,7 +65,7 @@ OF_SERVER = {
     "routing_spread": "share", "acceptance": "share", "cache_factor": "ratio",
     "layer_overhead": "s", "mixture_overhead": "s", "step_overhead": "s",
     "host_per_request": "s", "prefill_after_first": "share", "first_overhead": "s",
-    "launch_overhead": "s",
+    "prefill_floor": "s",
 }  # fmt: skip
 """The constants that are fitted on servers, and the unit of each."""
 
@@ -93,7 +93,7 @@ class Constants:
     step_overhead: Seconds
     host_per_request: Seconds
     first_overhead: Seconds
-    launch_overhead: Seconds
+    prefill_floor: Seconds
     prefill_after_first: Share
     routing_spread: Share
     acceptance: Share
@@ -185,7 +185,7 @@ def combined(chip: Mapping[str, Any], server: Mapping[str, Any], mixed: Any) -> 
         all_reduce_in_two=chip["all_reduce_in_two"],
         expert_overhead=chip["expert_floor"] * server["expert_floor_share"],
         layer_overhead=floors * newer,
-        launch_overhead=server["launch_overhead"] * newer,
+        prefill_floor=server["prefill_floor"] * newer,
         sharpness=catalog.value("serving_model.sharpness"),
         series_level=1.0,
         first_level=1.0,

@@ -80,8 +80,8 @@ SOUGHT = {
         "share of newcomers' prefill that falls after a request's first token"),
     "first_overhead": Sought(25e-3, 0.4, True, "ms",
         "time from a request to the start of its prefill, and back to the client"),
-    "launch_overhead": Sought(1e-3, 0.7, True, "us",
-        "least time of a layer with latent attention in a prefill: kernels launched one by one"),
+    "prefill_floor": Sought(1e-3, 0.7, True, "us",
+        "least time of a layer with latent attention in a prefill; its cause is not known"),
 }  # fmt: skip
 """What is sought. Expectations are loose where only servers can tell, tight where kernels do."""
 

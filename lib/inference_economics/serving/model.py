@@ -17,9 +17,9 @@ from inference_economics.formulas.serving import (
     floor_time,
     host_time,
     kv_read,
-    launch_time,
+    least_prefill,
     matrix_time,
-    prefill_from_launch,
+    prefill_at_least,
     product_time,
     reduce_time,
     requests_in_memory,
@@ -147,10 +147,10 @@ def serve(run: Run, constants: Constants) -> Served:
     level = constants.series_level
     output = time_per_output_token(level, step, late, of_group, prefill, written)
     asked = run.concurrency / run.data_parallel
-    launch = launch_time(run.shape.latent_layers, constants.launch_overhead)
+    least = least_prefill(run.shape.latent_layers, constants.prefill_floor)
     polled = time_to_be_polled(run.poll_interval, output, accepted, of_group, prefill, written)
     first = time_to_first_token(
-        constants.first_level, constants.first_overhead, prefill_from_launch(prefill, launch),
+        constants.first_level, constants.first_overhead, prefill_at_least(prefill, least),
         prefill, polled, run.batch_wait, output, accepted, of_group, run.waves, asked, written,
     )  # fmt: skip
     whole = time_of_request(first, output, written)
