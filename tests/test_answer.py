@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import plain_answers as again
 import plain_machines as plain
 from inference_economics import catalog
+from inference_economics.answer import question as asking
 from inference_economics.answer import words
 from inference_economics.answer.odds import SPEEDS, Answer, answers, asked, first_speed, samples_of
 from inference_economics.answer.question import Question, costs, draw
@@ -289,6 +290,19 @@ def test_a_price_at_its_extreme_decides_the_word(values, speed):
 
 def sure(share):
     return "SRAM" if share >= DECIDED else "GPU" if 1 - share >= DECIDED else "too close to call"
+
+
+@pytest.mark.parametrize("costs_of", COSTS)
+def test_each_machine_is_of_its_own_chip_and_the_cheapest_of_a_kind_is_taken(costs_of):
+    question = replace(BOUGHT, costs=costs_of, year=2026)
+    known = asking.machines(question, question.likely, asking.clusters.GROWTH)
+    gpus = {key: machine for key, machine in known.items() if not asking.is_sram(key)}
+    assert {"h100_sxm", "h200_sxm"} <= {*gpus}
+    assert gpus["h200_sxm"].top_speed > 1.1 * gpus["h100_sxm"].top_speed
+    cheapest = min(gpus.values(), key=lambda machine: float(machine.cost(30.0)))
+    assert asking.cheapest_way(question, 30.0, in_sram=False) == cheapest.way(30.0)
+    in_sram = asking.cheapest_way(question, 30.0, in_sram=True)
+    assert in_sram.cards > 500 if "groq_lpu" in known else math.isnan(in_sram.cards)
 
 
 @pytest.mark.parametrize(

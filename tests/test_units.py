@@ -94,6 +94,14 @@ def test_two_digits_say_enough_but_what_is_counted_stays_whole():
     assert [roughly(*one) for one in said] == ["$720,000", "420", "678", "$64 per token/s"]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.012, "$0.01"), (0.0099, "$0.00990"), (0.5, "$0.50"), (999.994, "$999.99")],
+)
+def test_money_from_a_cent_on_has_cents(value, text):
+    assert str(shown(value, "USD")) == text
+
+
 def test_an_unknown_unit_is_known_as_such():
     assert is_unit("GB/s")
     assert not is_unit("GX/s")
