@@ -72,12 +72,12 @@ def on_a_card(chapter: Chapter) -> HTML:
         ],
         ignore_index=True,
     )
-    card, alone = table["Card"].iloc[0], float(table["each"].iloc[0])
+    alone = float(table["each"].iloc[0])
     limit, keepers = _gigabytes(chapter.results.streamed_limit), chapter.results.keepers
     cores = np.geomspace(limit / table["each"].max(), keepers, 50)
     memory = pd.DataFrame({"cores": cores, "each": limit / cores})
     named = pd.DataFrame({"cores": [keepers, 1], "each": [limit / keepers, alone],
-                          "label": [f"what the memory of the {card} gives each", "in proportion"],
+                          "label": ["what the memory gives each", "in proportion"],
                           })  # fmt: skip
     x, y = CORES.channel(alt.X, "cores"), EACH.channel(alt.Y, "each")
     names, said = [*table["Card"].unique()], ("streamed from memory", "kept in registers")
@@ -93,7 +93,7 @@ def on_a_card(chapter: Chapter) -> HTML:
         alt.Chart(named[1:]).mark_text(align="left", dx=8, **text).encode(x, y, text="label"),
         alt.Chart(table).mark_point(filled=True, size=80, opacity=1).encode(
             x, y, alt.Color("Card:N", title=None, scale=tints),
-            alt.Shape("Model:N", title=None, scale=shapes),
+            alt.Shape("Model:N", legend=None, scale=shapes),
         ),
         title="Each reads less as more share the model, until they keep it",
         description=(
