@@ -30,6 +30,7 @@ UNITS = {row.name: row.unit for row in fitted_rows()}
 UNITS |= {row.quantity: row.unit for row in read_rows(kernels.STORED, kernels.Reached)}
 UNITS |= {"series_level": "ratio", "first_level": "ratio", "decode_step": "s"}
 UNITS |= dict.fromkeys(("shards", "layers", "parameters", "held", "workers", "batch"), "count")
+UNITS |= {"keepers": "count", "model_size": "B", "swept_rate": "B/s", "memory_rate": "B/s"}
 UNITS |= dict.fromkeys(("weight_bytes", "cache_bytes", "element", "size"), "B")
 UNITS |= {"seconds": "s", "context": "token", "product_rate": "FLOP/s", "power": "W"}
 UNITS |= dict.fromkeys(("bandwidth", "path", "rate"), "B/s")
