@@ -149,24 +149,20 @@ def price_over_time(chapter: Chapter) -> HTML:
     both = pd.concat([prices["Value"], levels["Value"]])
     up = charts.decades("Output tokens (USD per million)", both, "~g").channel(alt.Y, "Value")
     styles = [list(dash) for dash in (charts.SOLID, charts.DASHED, charts.DOTTED)]
-    scale = alt.Scale(domain=list(costs), range=styles)
-    dash = alt.StrokeDash("Cost:N", legend=None, scale=scale)
+    dash = alt.StrokeDash("Cost:N", legend=None, scale=alt.Scale(domain=[*costs], range=styles))
     rules = alt.Chart(levels).mark_rule(strokeWidth=2, color=colour("text")).encode(up, dash)
-    first, second = levels[:2].sort_values("Value", ascending=False)["Cost"]
-    beside = {first: -6, second: 14, levels["Cost"].iloc[2]: -6}
-    years = _dates(2023.9, 2026.95)
+    years, lower = _dates(2023.9, 2026.95), levels["Value"][:2].idxmin()
     named = [
-        alt.Chart(levels[levels["Cost"] == name])
-        .mark_text(dy=away, color=colour("text"))
+        alt.Chart(row.to_frame().T)
+        .mark_text(dy=14 if place == lower else -6, color=colour("text"))
         .encode(years, up, text="Cost:N")
-        for name, away in beside.items()
+        for place, row in levels.iterrows()
     ]
     points = alt.Chart(prices).mark_point(size=80, filled=True)
     most = chapter.shown(prices["Value"].max() / MILLION, "USD/token")
     least = chapter.shown(prices["Value"].min() / MILLION, "USD/token")
-    computed = levels.drop(columns="Year").rename(columns={"Cost": "What"})
-    computed = computed.assign(Date="computed", Maker="", Model="")
-    table = pd.concat([prices.drop(columns=["Year", "Kind"]), computed])
+    computed = levels.drop(columns="Year").assign(Date="computed", Maker="", Model="")
+    shown = [prices.drop(columns=["Year", "Kind"]), computed.rename(columns={"Cost": "What"})]
     return chapter.figure(
         charts.figure(
             rules,
@@ -181,7 +177,7 @@ def price_over_time(chapter: Chapter) -> HTML:
             ),
             height=340,
         ),
-        table.rename(columns={"Value": "Output (USD per million tokens)"}),
+        pd.concat(shown).rename(columns={"Value": "Output (USD per million tokens)"}),
     )
 
 
