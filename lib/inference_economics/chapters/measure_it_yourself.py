@@ -82,7 +82,6 @@ def on_a_card(chapter: Chapter) -> HTML:
     x, y = CORES.channel(alt.X, "cores"), EACH.channel(alt.Y, "each")
     names, said = [*table["Card"].unique()], ("streamed from memory", "kept in registers")
     table["Model"] = [said[bool(kept)] for kept in table["kept"]]
-    tints = alt.Scale(domain=names, range=[colour("24356"[n % 5]) for n in range(len(names))])
     shapes = alt.Scale(domain=said, range=["circle", "diamond"])
     grey: dict[str, Any] = {"color": colour("axis")}
     text: dict[str, Any] = {"color": colour("text"), "dy": -8}
@@ -92,7 +91,7 @@ def on_a_card(chapter: Chapter) -> HTML:
         alt.Chart(named[:1]).mark_text(align="right", dx=-70, **text).encode(x, y, text="label"),
         alt.Chart(named[1:]).mark_text(align="left", dx=8, **text).encode(x, y, text="label"),
         alt.Chart(table).mark_point(filled=True, size=80, opacity=1).encode(
-            x, y, alt.Color("Card:N", title=None, scale=tints),
+            x, y, _told_apart("Card:N", names),
             alt.Shape("Model:N", legend=None, scale=shapes),
         ),
         title="Each reads less as more share the model, until they keep it",
@@ -171,9 +170,12 @@ def _machines() -> list[str]:
 
 
 def _colour() -> alt.Color:
-    names = _machines()
+    return _told_apart("Machine:N", _machines())
+
+
+def _told_apart(field: str, names: list[str]) -> alt.Color:
     colours = [colour("24356"[n % 5]) for n in range(len(names))]  # the first is the SRAM chip's
-    return alt.Color("Machine:N", title=None, scale=alt.Scale(domain=names, range=colours))
+    return alt.Color(field, title=None, scale=alt.Scale(domain=names, range=colours))
 
 
 def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:

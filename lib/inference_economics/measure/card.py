@@ -9,6 +9,7 @@ from typing import Any
 
 from inference_economics.measure.cuda import PLACE, Card
 from inference_economics.measure.kit import Left, Part, Rows
+from inference_economics.measure.rows import ON_CHIP, SWEEP
 from inference_economics.measure.timing import Repeats, Run, repeated
 
 SMALLEST, LARGEST = 2**20, 2**32
@@ -143,6 +144,6 @@ def _sweep(rows: Rows, card: Card, until: float) -> None:
     times = repeated(runs, until - time.perf_counter(), card.clock)
     for many, took in zip(numbers, times, strict=True):
         whole = size * sweep.SWEEPS
-        on_chip = many == numbers[-1]
-        rows.add("sweep of a model", _speed(took, whole / 1e9), "GB/s", cores=many,
-                 size=float(size), note="on chip" if on_chip else "streamed")  # fmt: skip
+        kept = many == numbers[-1]
+        rows.add(SWEEP, _speed(took, whole / 1e9), "GB/s", cores=many,
+                 size=float(size), note=ON_CHIP if kept else "streamed")  # fmt: skip

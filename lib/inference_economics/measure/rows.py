@@ -31,6 +31,8 @@ SHAPE, FORMAT = "llama2_70b", "fp8"
 
 STEP, PROJECTIONS = "decode step", "projections of a layer"
 """The rows of whole steps, and of their products alone."""
+SWEEP, ON_CHIP = "sweep of a model", "on chip"
+"""The rows of a model that multiprocessors share, and the note of one that they keep."""
 IN_CACHE = "in cache"
 """Marks a bandwidth of data that fit a cache: not the memory's."""
 NO_LIMIT = "no limit known"

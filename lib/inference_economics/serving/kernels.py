@@ -164,8 +164,8 @@ def _fitted(times: Vector, start: list[float], of: Callable[[Vector], Vector]) -
 
 def roofline(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
     """Share of bandwidth, share of compute and floor of a kernel."""
-    return _fitted(times, [0.8, 0.5, 1e-5], lambda x: (
-        (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25 + x[2])  # fmt: skip
+    both = partial(_overlapped, read_time, compute_time)
+    return _fitted(times, [0.8, 0.5, 1e-5], lambda sought: both(sought) + sought[2])
 
 
 def shares(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
@@ -173,8 +173,12 @@ def shares(read_time: Vector, compute_time: Vector, times: Vector) -> Vector:
 
     Nothing tells the floor of such kernels from their reading, so it counts as reading.
     """
-    return _fitted(times, [0.8, 0.5], lambda x: (
-        (read_time / x[0]) ** 4 + (compute_time / x[1]) ** 4) ** 0.25)  # fmt: skip
+    return _fitted(times, [0.8, 0.5], partial(_overlapped, read_time, compute_time))
+
+
+def _overlapped(read_time: Vector, compute_time: Vector, sought: Vector) -> Vector:
+    """Time of a kernel that reads while it multiplies, from the shares that are sought."""
+    return np.asarray(((read_time / sought[0]) ** 4 + (compute_time / sought[1]) ** 4) ** 0.25)
 
 
 def products(table: pd.DataFrame) -> pd.DataFrame:

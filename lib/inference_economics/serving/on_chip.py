@@ -12,6 +12,7 @@ from functools import cache
 
 import pandas as pd
 
+from inference_economics.measure.rows import ON_CHIP, SWEEP
 from inference_economics.quantities import formulary
 from inference_economics.serving import timed
 from inference_economics.serving.timed import Timed, plain
@@ -19,9 +20,6 @@ from inference_economics.units import Bytes, BytesPerSecond, Count
 from reckoner.declare.tables import DataError
 from reckoner.declare.trace import read
 from reckoner.declare.units import si
-
-SWEEP, KEPT = "sweep of a model", "on chip"
-"""The name of the rows, and the note of one whose shares are kept."""
 
 
 @cache
@@ -38,7 +36,7 @@ def cards() -> dict[str, pd.DataFrame]:
 def _rows(machine: Timed) -> pd.DataFrame:
     rows = machine.of(SWEEP).sort_values("cores")
     rates = [float(si(*pair)) for pair in zip(rows["value"], rows["unit"], strict=True)]
-    found = rows[["cores", "size"]].assign(rate=rates, kept=rows["note"] == KEPT)
+    found = rows[["cores", "size"]].assign(rate=rates, kept=rows["note"] == ON_CHIP)
     return found.reset_index(drop=True)
 
 

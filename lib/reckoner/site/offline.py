@@ -58,9 +58,9 @@ _IN_PAGES = {
     r'(<div id="pst-primary-sidebar" class="bd-sidebar-primary[^"]*")>': (
         r'\1 role="complementary" aria-label="Book">'
     ),
+    # Scripts wait until the page stands; only `page.js`, which sets its colours, does not.
+    r"<script(?=[^>]* src=)(?![^>]* defer)(?![^>]*/page\.js)": "<script defer",
 }
-# Scripts wait until the page stands; only `page.js`, which sets its colours, does not.
-_IN_PAGES[r"<script(?=[^>]* src=)(?![^>]* defer)(?![^>]*/page\.js)"] = "<script defer"
 # The theme searches as one types where it is asked to; without that only the search page searches.
 _NOT_IN_SEARCH = {
     r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>': ""
