@@ -3,6 +3,7 @@
 import csv
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,6 +45,7 @@ KINDS = {
     "GQA": {}, "MHA": {"kv_heads": 8}, "MQA": {"kv_heads": 1}, "MLA": LATENT,
     "MLA with compressed queries": LATENT | {"q_rank": 20}, "without a gate": {"gated_mlp": 0},
 }  # fmt: skip
+WITHOUT_CARD = pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="has a card")
 by_kind = pytest.mark.parametrize("kind", KINDS)
 SIXTEEN_BITS, THIRTY_TWO_BITS = 2**-7, 2**-20
 """Errors that sums of numbers with 8 and with 24 bits may have."""
@@ -467,7 +469,7 @@ def test_steps_of_the_kit_say_what_they_read_and_compute(measured):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--device", "cuda"), "--device cuda: "),
+        pytest.param(("--device", "cuda"), "--device cuda: ", marks=WITHOUT_CARD),
         (("--model", "lama2_70b"), "did you mean"),
         (("--model", "mixtral_8x7b", "--device", "cpu"), "mixture of experts is not measured"),
         (("--memory", "0"), "--memory"),
@@ -584,12 +586,12 @@ def test_projections_tell_of_products_before_steps_do(tmp_path):
 
 @pytest.mark.parametrize("key", ["h100_sxm", "h200_sxm"])
 def test_a_card_that_the_kit_measured_reaches_what_the_tables_say(key):
-    """Steps do more than multiply, and their products are PyTorch's: both less, never more."""
+    """Products alone read as the engines' kernels do; PyTorch's multiply no faster than theirs."""
     measured = read_measured(DATA / "measured" / f"gpu_{key}_kit.csv")
     found = own_kernels.own_kernels(measured, catalog.chip(key))
-    for name, off in (("bandwidth_share", 0.15), ("compute_share", 0.3)):
+    for name, low, high in (("bandwidth_share", 0.95, 1.05), ("compute_share", 0.8, 1)):
         known = kernels.constant(name, catalog.chip(key), form="bf16")
-        assert (1 - off) * known < found[f"{name} bf16"] < known
+        assert low * known < found[f"{name} bf16"] < high * known
 
 
 def test_the_stored_cards_reach_what_the_tables_say_of_bandwidth():

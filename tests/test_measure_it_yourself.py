@@ -72,11 +72,13 @@ def second(machine="h100_sxm", batch_size=128, prefix_tokens=4096, chip="groq_lp
     gains = {key: r["low"] / single[key[1]]["high"] / key[0]
              for key, r in rates.items() if key[0] > 1}  # fmt: skip
     workers, size = max(gains, key=gains.get)
-    swept = {}
+    swept, large = {}, {}
     with (DATA / "measured" / "gpu_h100_sxm_kit.csv").open(encoding="utf-8") as file:
         for row_of_kit in csv.DictReader(file):
             if row_of_kit["what"] == "sweep of a model":
                 swept[int(row_of_kit["cores"])] = 1e9 * float(row_of_kit["value"])
+            elif row_of_kit["what"] == "read":
+                large[float(row_of_kit["size"])] = 1e9 * float(row_of_kit["value"])
     fast, slow = max(r["gb_per_s"] for r in single.values()), single[max(single)]["gb_per_s"]
     return {
         "batch_timed": row["batch"], "shards": 8, "context_length": 4096, "timed_layers": 80,
@@ -101,7 +103,7 @@ def second(machine="h100_sxm", batch_size=128, prefix_tokens=4096, chip="groq_lp
         "shared_size": size, "workers": workers,
         "worker_gain": rates[workers, size]["gb_per_s"] / single[size]["gb_per_s"],
         "keepers": 128, "streamers": 64, "kept_model": 128 * 64 * 512 * 4,
-        "kept_rate": swept[128], "streamed_rate": swept[64], "streamed_limit": 3116.36900174e9,
+        "kept_rate": swept[128], "streamed_rate": swept[64], "streamed_limit": large[max(large)],
         "keeping_gain": swept[128] / swept[64], "gain_over_one": swept[128] / swept[1],
     }  # fmt: skip
 

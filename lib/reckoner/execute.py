@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from traitlets.config import Config
 
 
@@ -27,7 +29,7 @@ def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> st
     from papermill.exceptions import PapermillExecutionError
 
     error = ""
-    with tempfile.TemporaryDirectory(prefix="k") as folder:
+    with tempfile.TemporaryDirectory(prefix="k") as folder, _no_kernel_left():
         # The kernel listens in a folder of this run alone, not on a port open to others; its name
         # is short, as the path of a socket has about a hundred characters.
         socket = {"transport": "ipc", "ip": f"{folder}/k"}
@@ -47,6 +49,22 @@ def attempt(notebook: Path, executed: Path, parameters: Mapping[str, Any]) -> st
     tidied = tidy(nbformat.read(executed, as_version=4))
     nbformat.write(tidied, executed)
     return error
+
+
+@contextmanager
+def _no_kernel_left() -> Iterator[None]:
+    """End the kernels begun within if it is stopped: one that starts would miss its folder, and
+    say so after the last line, or wait for it for ever."""
+    before = psutil.Process().children()
+    try:
+        yield
+    except KeyboardInterrupt:
+        for kernel in psutil.Process().children():
+            if kernel not in before:
+                with suppress(psutil.NoSuchProcess):
+                    kernel.kill()
+                    kernel.wait()
+        raise
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

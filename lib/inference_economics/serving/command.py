@@ -328,8 +328,8 @@ def _say_not_measured(precisions: pd.Series[str], name: str, path: Path) -> None
     missing = sorted({*precisions} - known - {""})
     if missing:
         click.echo(
-            f"{path} tells of {', '.join(sorted(known))}; runs on {name} in {', '.join(missing)} "
-            "take what is known of such kernels elsewhere", err=True,
+            f"{path} tells of {', '.join(sorted(known)) or 'no products'}; runs on {name} in "
+            f"{', '.join(missing)} take what is known of such kernels elsewhere", err=True,
         )  # fmt: skip
 
 

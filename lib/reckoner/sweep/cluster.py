@@ -28,6 +28,7 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
     Raises:
         SweepError: no scheduler answers at the address.
     """
+    _keep_quiet()
     with dask.config.set({"distributed.comm.timeouts.connect": "20s"}):
         if scheduler is None:
             with _started(workers) as local, Client(local) as found:
@@ -39,6 +40,12 @@ def client(scheduler: str | None, workers: int) -> Iterator[Client]:
             raise SweepError(f"no Dask scheduler answers at {scheduler}: {error}") from None
         with found:
             yield found
+
+
+def _keep_quiet() -> None:
+    """From now on; a cluster that is closed would log its lost connections after the last line."""
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.CRITICAL)
 
 
 def _started(workers: int) -> LocalCluster:
