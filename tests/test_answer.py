@@ -485,6 +485,16 @@ def test_an_emptier_cluster_is_dearer_and_an_engine_changes_gpus_alone():
     assert not np.array_equal(other["h100_sxm"], as_asked["h100_sxm"])
 
 
+def test_room_for_less_of_an_answer_saves_sram_at_most_what_its_caches_shrink_by():
+    values = draw(BOUGHT, 8, SEED)
+    whole = costs(BOUGHT, [FRONT], values)
+    half = costs(replace(BOUGHT, sram_reserved=0.5), [FRONT], values)
+    shrunk = (4096 - 0.5 * 1024) / 4096
+    saved = half["groq_lpu"] / whole["groq_lpu"]
+    assert (saved < 1).all() and (saved > 0.98 * shrunk).all()
+    np.testing.assert_array_equal(half["h100_sxm"], whole["h100_sxm"])
+
+
 def test_price_lists_are_set_against_the_answer_only_where_they_say_the_reverse(chapter):
     rows = market.sold(chapter)
     assert "the reverse of our answer" in market.below_cost(chapter)

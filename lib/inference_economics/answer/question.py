@@ -19,7 +19,7 @@ from inference_economics.formulas.equal_speed import cost_of_rented_second
 from inference_economics.machines import clusters
 from inference_economics.machines.frontier import Machine, Way
 from inference_economics.quantities import formulary
-from inference_economics.units import Count, Ratio, Tokens
+from inference_economics.units import Count, Ratio, Share, Tokens
 
 SPEED = "gpu_time_ratio"
 """The input that is the error of the model of speed."""
@@ -41,6 +41,7 @@ class Question:
         sram_costs: other costs for SRAM chips, to show what mixing does; never for a conclusion.
         engine: the engine of the GPUs, that of the chapter `equal_speed` unless given.
         sram_busy: the busy share of the SRAM cluster, over that of the GPUs.
+        sram_reserved: share of its output for which a request's KV cache has room in SRAM.
     """
 
     model: Model
@@ -51,6 +52,7 @@ class Question:
     sram_costs: Costs | None = None
     engine: str = field(default_factory=lambda: str(SHEET.parameters["engine"].default))
     sram_busy: Ratio = 1.0
+    sram_reserved: Share = 1.0
 
     @classmethod
     def of_work(cls, given: Any, costs: Costs, year: int) -> Question:
@@ -133,7 +135,11 @@ def machines(
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
     work = ("model", "context_length", "output_tokens", "engine")
     given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
-    on_sram = {**given, "busy_share": given["busy_share"] * question.sram_busy}
+    on_sram = {
+        **given,
+        "busy_share": given["busy_share"] * question.sram_busy,
+        "reserved_output": question.sram_reserved,
+    }
     return {
         key: _machine(key, on_sram if is_sram(key) else given, values, growth)
         for key in question.contenders

@@ -115,6 +115,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
     "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
     "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
+    "SRAM keeps room for half an answer, as vLLM does": {"sram_reserved": "vllm.reserved_output"},
     "GPUs under TensorRT-LLM": {"engine": "trtllm"},
     "GPUs under SGLang": {"engine": "sglang"},
 }
@@ -144,19 +145,17 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     return chapter.table(table.drop(columns=same))
 
 
-LENGTHS = ("context_length", "output_tokens")
-
-
 def _fields(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a question that change; lengths by their rows."""
+    """The fields of a question that change; a prompt is given without its answer."""
     found = {
-        key: np.ceil(value(of)) if key in LENGTHS and isinstance(of, str) else of
+        key: value(of) if isinstance(of, str) and "." in of else of
         for key, of in change.items()
         if "." not in key
     }
-    if isinstance(change.get("context_length"), str):
-        found["context_length"] += found["output_tokens"]
-    return found
+    lengths = {key: np.ceil(found[key]) for key in found if key.endswith(("_length", "_tokens"))}
+    if "context_length" in found:
+        lengths["context_length"] += lengths["output_tokens"]
+    return found | lengths
 
 
 def cost_against_speed(chapter: Chapter) -> HTML:

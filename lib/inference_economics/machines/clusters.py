@@ -37,6 +37,7 @@ from inference_economics.units import (
     Count,
     Ratio,
     Seconds,
+    Share,
     Tokens,
 )
 from reckoner.declare.numeric import where
@@ -108,6 +109,7 @@ def sram_options(
     context_length: Tokens,
     output_tokens: Tokens,
     growth: float = GROWTH,
+    reserved_output: Share = 1.0,
     **network: Any,
 ) -> Options:
     """Ways to run SRAM chips: the smallest cluster for each batch, cut into stages of each width.
@@ -123,15 +125,15 @@ def sram_options(
         context_length: tokens of each request, input and output.
         output_tokens: its output.
         growth: from one batch size that is tried to the next.
+        reserved_output: share of its output for which a request's KV cache has room.
         **network: the other arguments of `occupancy.spatial_pipeline`.
     """
+    kept = context_length - (1 - reserved_output) * output_tokens
     sizes = {"bytes_per_parameter": bytes_per_parameter, "bytes_per_element": bytes_per_element}
     given = {"model": model, "chip": chip, **sizes, "context_length": context_length}
     given |= {"output_tokens": output_tokens, **network}
     width, batch = _grid(WIDTHS, LARGEST_BATCH, growth, given)
-    decode = spatial_frontier(
-        model, chip, batch, width, context_length=context_length, **sizes, **network
-    )
+    decode = spatial_frontier(model, chip, batch, width, context_length=kept, **sizes, **network)
     prompts = time_of_prompts(
         model, chip, decode, width, context_length - output_tokens, **sizes, **network
     )
@@ -262,8 +264,9 @@ def machines(growth: float = GROWTH, **inputs: Any) -> tuple[Machine, Machine]:
 def sram_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
     """The SRAM cluster alone; see `machines`."""
     options = sram_options(
-        inputs["model"], inputs["chip"], growth=growth, **_some(inputs, *REQUEST, *NETWORK)
-    )
+        inputs["model"], inputs["chip"], growth=growth,
+        reserved_output=inputs.get("reserved_output", 1.0), **_some(inputs, *REQUEST, *NETWORK),
+    )  # fmt: skip
     rate = cost_of_card_second(
         inputs["card_price"], inputs["host_share"], power=inputs["chip_power"],
         **_some(inputs, *USED),
