@@ -24,8 +24,14 @@ def steps(path):
 
 
 def test_there_are_workflows():
-    asked = {"test", "moved", "publish", "renew", "audit", "release", "mutants"}
+    asked = {"test", "again", "moved", "publish", "renew", "audit", "release", "mutants"}
     assert asked <= {p.stem for p in WORKFLOWS}
+
+
+def test_the_suite_runs_twenty_times_and_goes_on_after_a_failure():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/again.yml").read_text(encoding="utf-8"))
+    strategy = workflow["jobs"]["again"]["strategy"]
+    assert len({*strategy["matrix"]["run"]}) == 20 and strategy["fail-fast"] is False
 
 
 def test_every_worksheet_and_guarded_module_is_made_wrong_in_some_job():
