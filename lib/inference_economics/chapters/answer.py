@@ -346,7 +346,7 @@ def reconciled(chapter: Chapter) -> HTML:
         (words.median_ratio, "Uncertainty", f"{user} on both", full, "a buyer's, as ranges",
          "both, electricity"),
         (words.mixed_ratio, "this one", f"{user} on both", full,
-         "mixed: Groq's cards at cost, GPUs bought", "both, electricity"),
+         "mixed, most likely values: Groq's at cost, GPUs bought", "both, electricity"),
     ]  # fmt: skip
     columns = ("SRAM / GPU", "Chapter", "Speed of a user", "Requests", "Prices", "Hosts")
     return chapter.passages(pd.DataFrame(rows, columns=columns))

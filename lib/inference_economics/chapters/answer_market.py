@@ -42,6 +42,8 @@ SIDES_OF_MARKS: dict[str, dict[str, Any]] = {
 """Where a text stands beside its mark."""
 CROWDED = 1.25
 """Marks whose speeds differ by no more than this factor share the room for their texts."""
+GUESSED = "speculative_speed"
+"""What a speed is called in the catalog that takes guesses of tokens ahead."""
 NAMED = {"gpu": "GPUs", "sram": "Groq", "wafer": "Cerebras", "dataflow": "SambaNova"}
 
 
@@ -56,6 +58,8 @@ def sold(chapter: Chapter) -> pd.DataFrame:
             "model": offer.row.model,
             "year": offer.row.date[:4],
             "speed": offer.output_speed,
+            "timed": offer.row.speed_date[:4],
+            "guesses": str(offer.row.address("output_speed")).endswith(GUESSED),
             "price": price_with_input(
                 offer.output_price, offer.input_price, inputs, given.output_tokens
             ),
@@ -118,14 +122,17 @@ def _too_fast(rows: pd.DataFrame) -> str:
     """The offers on chips that compete whose speed most samples do not reach."""
     if rows.empty:
         return ""
-    names = ", ".join(
-        f"{seller} at {shown(speed, 'token/s')} in {year}"
-        for seller, speed, year in zip(rows["seller"], rows["speed"], rows["year"], strict=True)
+    guessing, others = (
+        ", ".join(
+            f"{seller} at {shown(speed, 'token/s')} in {year}"
+            for seller, speed, year in zip(own["seller"], own["speed"], own["timed"], strict=True)
+        )
+        for own in (rows[rows["guesses"]], rows[~rows["guesses"]])
     )
-    return (
-        f"Faster than most of our samples allow were {names}: either they guess tokens ahead, or "
-        "our model is refuted there."
-    )
+    said = f"{guessing}, which guesses tokens ahead" if guessing else ""
+    if others:
+        said += f"{'; and ' if said else ''}{others}: either they do, or our model is refuted there"
+    return f"Faster than most of our samples allow were {said}."
 
 
 def _sides(rows: pd.DataFrame) -> pd.Series:
@@ -197,6 +204,7 @@ def picture(chapter: Chapter) -> HTML:
                 "Seller": rows["seller"],
                 "Model": rows["model"],
                 "Price of": rows["year"],
+                "Speed of": rows["timed"],
                 "Speed (token/s)": rows["speed"],
                 "Price with input (USD per million)": 1e6 * rows["price"],
                 "Computed cost (USD per million)": 1e6 * rows["buyer"],

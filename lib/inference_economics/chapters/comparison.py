@@ -68,7 +68,7 @@ def fastest_and_cheapest(chapter: Chapter) -> str:
     if fast == cheap:
         return f"It is the fastest of the three as well: a request advances at {fast.speed}"
     return (
-        f"The fastest is the **{fast.name}**: a request advances at {fast.speed}, against "
+        f"The fastest is the **{fast.name}**: a request is taken to get {fast.speed}, against "
         f"{cheap.speed}"
     )
 

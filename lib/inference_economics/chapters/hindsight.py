@@ -378,7 +378,7 @@ def tally(chapter: Chapter) -> str:
         chapter.shown(scores.count(score), "count") for score in ("came true", "did not", "open")
     )
     return (
-        f"Of the article's {chapter.shown(len(scores), 'count')} guesses, each reading counted, "
+        f"Of the article's guesses, in {chapter.shown(len(scores), 'count')} readings, "
         f"**{true} came true**, {false} did not and {still} cannot be told yet."
     )
 

@@ -134,7 +134,7 @@ def holds(chapter: Chapter) -> str:
         )
     beside = ""
     if results.held == results.held:
-        beside = f", and {words.held} full sequences fit beside it"
+        beside = f", and {words.held} full sequences fit into what it has free beside them"
     return f"The model's {words.model_bytes} lie whole on one {name}{beside}."
 
 

@@ -340,7 +340,7 @@ def published_speeds(chapter: Chapter) -> HTML:
         charts.spans(speeds, bounds, labels, x, y),
         charts.dots(curves, x, y, kinds, size=80),
         charts.texts(bounds, labels, said, x, y, dx=8),
-        title="No published speed comes near what the chips' limits allow",
+        title="No speed published without guesses comes near what the limits allow",
         description=f"Pairs of points, the published speed and the bound: {pairs}.",
         height=330,
         data=pd.DataFrame(

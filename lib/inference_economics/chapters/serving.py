@@ -12,6 +12,7 @@ from IPython.display import HTML
 from inference_economics import catalog
 from inference_economics.serving import engines, kernels
 from inference_economics.serving.constants import fitted_rows
+from inference_economics.serving.levels import is_known
 from inference_economics.serving.rooflines import products, reachable
 from inference_economics.worksheets import equal_speed, measure_it_yourself
 from reckoner.show.charts import Axis, Names, Style, told_apart
@@ -60,8 +61,19 @@ def prediction(chapter: Chapter) -> str:
     return (
         f"{given.model.name} on {machine} under {given.engine.name} gives each of {users} "
         f"**{words.speed}**, by our prediction, and with {shown(LEVEL, 'share')} probability "
-        f"{words.speed_low} to {words.speed_high}."
+        f"{words.speed_low} to {words.speed_high}. {_from_runs(chapter)}"
     )
+
+
+def _from_runs(chapter: Chapter) -> str:
+    """Whether the prediction knows runs of the same kind."""
+    given = chapter.inputs
+    if is_known(given.model.key, given.chip.key, given.engine.key, given.precision):
+        return (
+            "Runs of just this kind were among those that it learned from; for a model without "
+            "them the interval is wider, as in {doc}`equal_speed`."
+        )
+    return "It has seen no run of just this kind."
 
 
 def beside_article(chapter: Chapter) -> str:
@@ -173,7 +185,10 @@ def every_speed(chapter: Chapter) -> HTML:
         return mark(f"{name}.{result}", str(chapter.shown(found, "token/s")))
 
     words = chapter.words
-    offline = chapter.row("mlperf_v4_0_dgx_h100_offline.throughput_per_gpu")
+    offline, later = (
+        chapter.row(f"mlperf_{version}_dgx_h100_offline.throughput_per_gpu")
+        for version in ("v4_0", "v5_0")
+    )
     rows = [
         (of(equal_speed, "article_gpu_speed"), "a user", "Equal speed",
          "the article's output of a card, shared by its batch on eight of them"),
@@ -189,7 +204,8 @@ def every_speed(chapter: Chapter) -> HTML:
         (words.throughput, "a card", "this one", "as above, at this page's values"),
         (of(measure_it_yourself, "card_throughput"), "a card", "Measure it yourself",
          "kernels alone, no prompt, no exchange and no engine"),
-        (offline, "a card", "Batching, One answer", "MLPerf: as much as can be, at any speed"),
+        (offline, "a card", "Batching, One answer", "MLPerf v4.0 of 2024: as much as can be, at "
+         f"any speed; v5.0 of 2025 has {later}"),
     ]  # fmt: skip
     columns = ("Output (token/s)", "Of", "Chapter", "What it counts")
     return chapter.passages(pd.DataFrame(rows, columns=columns))

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from inference_economics import catalog
-from inference_economics.answer.odds import asked
+from inference_economics.answer.odds import answers, samples_of
 from inference_economics.answer.question import of_article
 from inference_economics.answer.ranges import SHEET
 from inference_economics.quantities import DATA
@@ -43,7 +44,8 @@ class Prediction(BaseModel):
         relation: how the measure must compare with `against` for the prediction to have come
             true; "about" is within the ledger's tolerance for what a text calls comparable.
         against: an address, "@" and a result, a number with its unit, or a text to be found.
-        sources: addresses of further rows on which the score rests, parted by ";".
+        sources: addresses of further rows, or "@" and a result, on which the score rests, parted
+            by ";".
         reason: sentences that say why; {measure}, {against} and {fact}, the first of the
             sources, stand for what they are.
         when: for a prediction that nothing measures yet, what would decide it.
@@ -75,14 +77,16 @@ class Prediction(BaseModel):
         """Every catalog row on which the score rests."""
         named = [self.measure, self.against, *filter(None, self.sources.split(";"))]
         found = catalog.constants()
-        missing = [name for name in self.sources.split(";") if name and name not in found]
+        further = [name for name in self.sources.split(";") if name and name[0] != "@"]
+        missing = [name for name in further if name not in found]
         if missing:
             raise DataError(f"predictions.csv, row {self.id!r}: no constant {missing[0]!r}")
         return [found[name] for name in named if name in found]
 
 
-ANSWER = "@answer"
-"""A measure or what it is held against: the median ratio of costs of the one answer."""
+ANSWER, BY_COMPUTE = "@answer", "@answer_by_compute"
+"""Measures: the median ratio of costs of the one answer, and the same where a Groq card costs what
+the article takes it to cost by its compute."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,8 @@ def score(prediction: Prediction, results: Any, units: Mapping[str, str]) -> Sco
                 if isinstance(found.value, str)
                 else (found.si, base_unit(found.unit))
             )
-        if name == ANSWER:
-            return _answer(), "ratio"
+        if name in (ANSWER, BY_COMPUTE):
+            return _answer(name == BY_COMPUTE), "ratio"
         if name.startswith("@"):
             if name[1:] not in units:
                 raise _fault(prediction, f"the chapter concludes no {name[1:]!r}")
@@ -160,10 +164,13 @@ def score(prediction: Prediction, results: Any, units: Mapping[str, str]) -> Sco
 
 
 @cache
-def _answer() -> float:
+def _answer(by_compute: bool) -> float:
     """The one answer's median ratio of costs for a buyer, at the speed of the article's GPUs."""
-    speed = SHEET.parameters.base({})["target_speed"]
-    return float(asked(of_article(), [speed])[0].ratio([0.5])[0])
+    speed, values = SHEET.parameters.base({})["target_speed"], samples_of(of_article())
+    if by_compute:
+        price = catalog.value("article.groq_card_price")
+        values |= {"groq_lpu.price": np.full_like(values["groq_lpu.price"], price)}
+    return float(answers(of_article(), [speed], values)[0].ratio([0.5])[0])
 
 
 def _holds(relation: str, measure: Any, against: Any) -> bool:

@@ -274,3 +274,9 @@ def seen(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> pd.Series:
         ]
         named[key] = "; ".join(parts) or "none"
     return pd.Series([named[key] for key in keys], index=rows.index, dtype=object)
+
+
+def is_known(key: str, system: str, backend: str, precision: str) -> bool:
+    """Whether runs of one model, chip, engine and format of weights were measured."""
+    own = pd.Series({"key": key, "system": system, "backend": backend, "precision": precision})
+    return bool((known_levels()[[*own.index]] == own).all(axis=1).any())
