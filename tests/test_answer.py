@@ -637,7 +637,10 @@ def test_every_offer_is_counted_as_dearer_cheaper_or_too_fast(chapter):
         for end in (ratios.min(), ratios.max()):
             assert str(shown(end, "ratio", 2)) in text
         for _, row in fast.iterrows():
-            assert f"{row['seller']} at {shown(row['speed'], 'token/s')} in {row['year']}" in text
+            assert f"{row['seller']} at {shown(row['speed'], 'token/s')} in {row['timed']}" in text
+    guessing = table[table["buyer"].isna() & table["guesses"]]
+    assert list(guessing["speed"]) == [catalog.value("groq_llama31_70b.speculative_speed")]
+    assert f"{shown(guessing['speed'].iloc[0], 'token/s')} in 2024, which guesses" in text
 
 
 @pytest.mark.parametrize(("speed", "whose"), [(26.6, True), (60.0, False)])

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_economics import catalog
+from inference_economics.answer.odds import answers, samples_of
+from inference_economics.answer.question import of_article
 from inference_economics.book import BOOK, open_chapter
 from inference_economics.chapters import hindsight as show
 from inference_economics.formulas import batching, hindsight, margins
@@ -426,7 +428,7 @@ SCORES = {
     "gpt-4-at-full-speed": "open",
     "kv-cache-in-hbm": "came true",
     "persistent-kv-cache": "came true",
-    "input-dearer": "did not",
+    "input-dearer": "open",
     "nvidia-and-alibaba": "came true",
     "made-for-older-networks": "came true",
     "no-tricks": "did not",
@@ -442,6 +444,16 @@ def test_reasons_are_sentences_with_their_figures_filled_in():
         assert each.reason.endswith(".")
         assert not set("{}") & set(each.reason)
         assert each.prediction.rows
+
+
+def test_cost_is_scored_at_the_price_that_the_article_names():
+    reason = scored()["cost-comparable"].reason
+    values = samples_of(of_article())
+    listed = [float(answers(of_article(), [26.6], values)[0].ratio([0.5])[0])]
+    values["groq_lpu.price"] = np.full_like(values["groq_lpu.price"], 6000.0)
+    listed.insert(0, float(answers(of_article(), [26.6], values)[0].ratio([0.5])[0]))
+    assert listed[0] < listed[1]
+    assert [float(n) for n in re.findall(r"\d+\.\d+", reason)] == pytest.approx(listed, rel=2e-3)
 
 
 def test_no_number_is_typed_in_a_prediction():
