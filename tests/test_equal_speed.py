@@ -171,6 +171,12 @@ def test_no_option_is_faster_and_cheaper_than_the_frontier(machines, which):
     assert np.all(machine.card_seconds(options.speed[can]) <= options.card_seconds[can])
 
 
+def test_a_way_slower_than_one_token_a_second_is_a_way_and_one_that_stands_still_is_none():
+    speed = np.array([0.0, 0.5, 2.0])
+    found = frontier.frontier(frontier.Options(*[np.ones(3)] * 3, speed, np.array([0.1, 0.2, 0.3])))
+    assert list(found.speed) == [0.5, 2.0]
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_an_option_of_just_the_asked_speed_is_enough_for_one_sample_as_for_many(machines, which):
     machine = dataclasses.replace(machines[which], time_ratio=1.0)

@@ -57,6 +57,7 @@ def test_figures_are_in_base_units_whether_held_or_referred_to(written):
         ("output_price", "0"),
         ("output_price", "1e7"),
         ("output_price", "cheap"),
+        ("output_price", "3_5"),
         ("cached_input_price", "-1"),
         ("output_speed", "fast enough"),
         ("speed_date", ""),

@@ -17,7 +17,13 @@ from inference_economics.catalog.architectures import ARCHITECTURES
 from inference_economics.catalog.precision import precision
 from inference_economics.formulas import kv_cache
 from inference_economics.formulas.capacity import dense_parameters
-from inference_economics.formulas.layers import count_parameters, feed_forwards, mixers, splits
+from inference_economics.formulas.layers import (
+    blocks,
+    count_parameters,
+    feed_forwards,
+    mixers,
+    splits,
+)
 from inference_economics.serving.shape import shape_of
 from reckoner.declare.tables import DataError
 
@@ -127,6 +133,24 @@ def test_what_a_file_leaves_unsaid_is_what_transformers_takes(kind):
     silent |= {"num_attention_heads": 64, "hidden_size": 3072, "max_window_layers": 0}
     said = changed(config, **silent | UNSAID[kind])
     assert config_json.described(changed(config, **silent)) == config_json.described(said)
+
+
+def test_where_no_layer_is_told_every_second_has_a_window_in_gpt_oss():
+    known = next(each for each in BY_NAME.values() if each["model_type"] == "gpt_oss")
+    silent = changed(known, layer_types=...)
+    assert config_json.described(silent).values["windowed_layers"] == known["num_hidden_layers"] / 2
+
+
+def test_a_kind_is_that_of_the_language_model_where_it_says_one():
+    assert config_json.text_part({"model_type": "a", "text_config": {}})["model_type"] == "a"
+    told = {"model_type": "a", "text_config": {"model_type": "b"}}
+    assert config_json.text_part(told)["model_type"] == "b"
+
+
+@pytest.mark.parametrize(("key", "pairs"), [("qwen35_397b", 60), ("nemotron3_nano", 26)])
+def test_exchanges_come_in_pairs_of_a_mixer_and_a_network(key, pairs):
+    """A layer of Qwen has both; one of Nemotron has either: 6 and 23 that mix, 23 networks."""
+    assert blocks(catalog.model(key)) == pairs
 
 
 @pytest.mark.parametrize("size", [0, ...])
@@ -252,6 +276,8 @@ def test_serving_takes_every_shape(each):
         (changed(DEEPSEEK, n_routed_experts=...), "num_local_experts: .* got None"),
         (changed(DEEPSEEK, num_experts=128), "num_experts, n_routed_experts: 128 and 256"),
         (changed(DEEPSEEK, mlp_only_layers=[99]), "mlp_only_layers: expected a list of numbers"),
+        (changed(DEEPSEEK, mlp_layer_types=["wide"] * 61), "mlp_layer_types: expected 'dense', "),
+        (changed(DEEPSEEK, mlp_layer_types="dense"), "mlp_layer_types: expected 'dense', "),
         (changed(DEEPSEEK, mlp_only_layers=0), "mlp_only_layers: expected a list .* got 0"),
         (changed(DEEPSEEK, tie_word_embeddings="false"), "tie_word_embeddings: expected true or"),
         (changed(LLAMA, layer_types=True), "layer_types: expected the kind of each layer"),

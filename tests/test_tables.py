@@ -1,9 +1,13 @@
 """A wrong row stops the build, and the message names file, row and column."""
 
+import copy
+from importlib import import_module
+
 import pytest
 from pydantic import BaseModel
 
 from inference_economics import catalog
+from inference_economics.quantities import DATA
 from reckoner.declare.tables import Constant, DataError, Number, read_rows
 
 HEADER = "id,key,subject,quantity,value,unit,verified,source,locator,note\n"
@@ -86,6 +90,28 @@ def test_a_missing_constant_says_what_there_is():
         catalog.MissingConstantError, match=r"groq_lpu has no 'hbm'.*memory_bandwidth"
     ):
         _ = catalog.chip("groq_lpu").hbm
+
+
+def test_a_short_name_of_a_chip_that_is_not_there_is_told(tmp_path, monkeypatch):
+    (tmp_path / "chip_aliases.csv").write_text("alias,key\nh9,h9_sxm\n", "utf-8")
+    (tmp_path / "chip_names.csv").write_bytes((DATA / "chip_names.csv").read_bytes())
+    constants = import_module("inference_economics.catalog.constants")
+    monkeypatch.setattr(constants, "DATA", tmp_path)
+    constants.chip_names.cache_clear()
+    constants.chip_aliases.cache_clear()
+    try:
+        with pytest.raises(DataError, match=r"row 'h9', column 'key': no chip 'h9_sxm'"):
+            constants.chip_aliases()
+    finally:
+        constants.chip_names.cache_clear()
+        constants.chip_aliases.cache_clear()
+
+
+def test_a_chip_can_be_copied_and_lacks_what_only_python_asks_for():
+    chip = catalog.chip("groq_lpu")
+    assert copy.deepcopy(chip) == chip
+    with pytest.raises(AttributeError, match=r"^__fspath__$"):
+        chip.__fspath__  # noqa: B018 - the asking is what is tried
 
 
 def test_decimal_and_binary_units_are_kept_apart():

@@ -17,7 +17,7 @@ UNITS: dict[Figure, str] = {
     "cached_input_price": "USD/Mtoken",
     "output_speed": "token/s",
 }
-Number = Annotated[float, Field(gt=0, lt=1e6)]
+Number = Annotated[float, Field(gt=0, lt=1e6, strict=True)]
 Address = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
