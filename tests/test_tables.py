@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from inference_economics import catalog
 from inference_economics.quantities import DATA
 from reckoner.declare.tables import Constant, DataError, Number, read_rows
+from reckoner.declare.units import same_dimension
 
 HEADER = "id,key,subject,quantity,value,unit,verified,source,locator,note\n"
 GOOD = "X1,chip,A chip,memory,80,GB,yes,a source,page 1,\n"
@@ -53,6 +54,15 @@ def test_a_number_is_written_with_plain_digits(tmp_path, cell):
 def test_a_figure_is_said_in_its_unit_and_a_text_as_it_stands():
     assert catalog.constant("groq_lpu.memory").words == "230 MB"
     assert catalog.constant("llama2_7b.attention").words == "MHA"
+
+
+def test_a_cell_may_have_two_lines_and_no_character_that_is_not_seen(tmp_path):
+    path = tmp_path / "chips.csv"
+    path.write_text(HEADER + GOOD.replace("a source", '"a source\nof two lines"'))
+    assert read_rows(path, Constant)[0].source == "a source\nof two lines"
+    path.write_text(HEADER + GOOD.replace("a source", "a\u200bsource"), "utf-8")
+    with pytest.raises(DataError, match=r"column 'source': it has a character .*U\+200B; remove"):
+        read_rows(path, Constant)
 
 
 def test_a_name_stands_once(tmp_path):
@@ -112,6 +122,11 @@ def test_a_chip_can_be_copied_and_lacks_what_only_python_asks_for():
     assert copy.deepcopy(chip) == chip
     with pytest.raises(AttributeError, match=r"^__fspath__$"):
         chip.__fspath__  # noqa: B018 - the asking is what is tried
+
+
+def test_units_of_one_kind_are_told_from_others_and_from_none():
+    assert same_dimension("GB", "KiB") and same_dimension("ms", "s")
+    assert not same_dimension("GB", "s") and not same_dimension("GB", "no unit at all")
 
 
 def test_decimal_and_binary_units_are_kept_apart():
