@@ -129,10 +129,12 @@ def _too_fast(rows: pd.DataFrame) -> str:
         )
         for own in (rows[rows["guesses"]], rows[~rows["guesses"]])
     )
-    said = f"{guessing}, which guesses tokens ahead" if guessing else ""
+    said = []
+    if guessing:
+        said.append(f"{guessing}, which guesses tokens ahead")
     if others:
-        said += f"{'; and ' if said else ''}{others}: either they do, or our model is refuted there"
-    return f"Faster than most of our samples allow were {said}."
+        said.append(f"{others}: either these guess ahead, or our model is refuted there")
+    return f"Faster than most of our samples allow were {'; and '.join(said)}."
 
 
 def _sides(rows: pd.DataFrame) -> pd.Series:
