@@ -1,8 +1,9 @@
 """How live figures feel and what pages weigh, on this machine, in one run.
 
-A move is timed from the slider's event until its frame is painted, without the wait for the
-screen's next refresh, beside an empty frame timed the same way. Then, for each page: when the
-first picture is painted, when the first chart script is asked for, what it weighs.
+A move is timed with the figure in sight, from the slider's event until its frame is painted,
+without the wait for the screen's next refresh, beside an empty frame timed the same way. Then,
+for each page: when the first picture is painted, when the first chart script is asked for, what
+it weighs.
 
     make book && .venv/bin/python benchmarks/live.py [path of Chromium]
 """
@@ -29,6 +30,10 @@ SITE = Path(__file__).parent.parent / "_build" / "html"
 MOVES = """async (moves) => {
   const root = document.querySelector('.live');
   await root.reckoner.ready();
+  do {
+    root.scrollIntoView({ behavior: "instant" });
+    await new Promise(requestAnimationFrame);
+  } while (Math.abs(root.getBoundingClientRect().top) > 200);
   const slider = root.querySelector('input[type=range]');
   const painted = () => new Promise((resolve) => requestAnimationFrame(() => {
     const start = performance.now();
