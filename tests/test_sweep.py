@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import pickle
 import re
@@ -352,6 +353,21 @@ def test_no_file_is_half_written_under_its_name(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not target.exists()
+
+
+def test_its_processes_end_with_a_table_that_is_given_up(tmp_path, monkeypatch):
+    """There and then: Python's collector may come in another thread, that cannot wait for them."""
+    job = Job(swept("batching", GRID, 11), tmp_path / "t.csv", workers=1)
+
+    def give_up(table, path, batches):
+        next(batches)
+        assert multiprocessing.active_children()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reckoner.sweep.table.Table.write", give_up)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        job.run()
+    assert caught.tb and multiprocessing.active_children() == []
 
 
 def test_a_finished_sweep_is_not_done_again(tmp_path):

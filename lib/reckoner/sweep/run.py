@@ -78,7 +78,8 @@ class Job:
         with self.parts.locked():
             done = self.output.exists()
             if not done:
-                self.table.write(self.output, self._batches(finish))
+                with closing(self._batches(finish)) as batches:
+                    self.table.write(self.output, batches)
             self.parts.clear()
         return not done
 
