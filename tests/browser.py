@@ -51,7 +51,8 @@ def visit(browser):
         tab.faults = []
         tab.wait_for_function = lambda asked, arg=None: _until(tab, asked, arg)
         tab.on("pageerror", lambda error: tab.faults.append(f"error: {error}"))
-        tab.on("console", lambda message: _note(tab, message.type == "error", message.text))
+        loud = ("error", "warning")
+        tab.on("console", lambda message: _note(tab, message.type in loud, message.text))
         tab.on("request", lambda request: _note(tab, _leaves(request.url), request.url))
         path, mark, rest = _parted(str(page))
         tab.goto((SITE / path).as_uri() + mark + rest)

@@ -18,7 +18,7 @@ from inference_economics.answer.question import of_article
 from inference_economics.book import BOOK
 from reckoner.declare.numeric import as_vega, maximum
 from reckoner.declare.units import shown, turned
-from reckoner.show.live import PLACES, LiveFigure
+from reckoner.show.live_figure import PLACES, LiveFigure
 from reckoner.show.marks import plain
 from reckoner.show.parts import Parts
 
@@ -228,6 +228,15 @@ def test_the_axis_follows_a_value_typed_beyond_it(visit):
       return rule.left <= plot.right + 1 && plot.width > 300;
     }"""
     tab.wait_for_function(inside)
+
+
+def test_a_curve_that_has_ended_has_no_dot(visit):
+    tab = opened(visit, "equal_speed")
+    coloured = "[...document.querySelectorAll('.live-canvas .mark-symbol path[fill^=var]')].length"
+    for speed, left in ((26.6, 3), (166, 2), (400, 1)):
+        tab.evaluate(f"document.querySelector('.live').reckoner.set({{ target_speed: {speed} }})")
+        tab.wait_for_function(f"{coloured} === {left}")
+    assert tab.faults == []
 
 
 def test_a_refused_value_says_why(visit):

@@ -34,6 +34,11 @@
     return element;
   }
 
+  /* A text where it is another than the one that stands there: the browser lays out again what is written. */
+  function write(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
   /* An address as it was meant; one cut in the middle of a sign stays as it is. */
   function unquoted(text) {
     try {
@@ -128,6 +133,8 @@
       this.root = root;
       this.data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
       this.sentence = root.querySelector(".live-sentence");
+      this.noticed = create("strong");
+      this.sentence.prepend(this.noticed);
       this.state = this.defaults;
       this.controls = {};
       this.buildControls();
@@ -255,9 +262,9 @@
           range.value = scale.place(value);
           range.setAttribute("aria-valuetext", text);
           typed.value = value;
-          refused.textContent = "";
-          output.textContent = text;
-          unit.textContent = UNNAMED.includes(each.unit) || text.endsWith(each.unit) ? "" : each.unit;
+          write(refused, "");
+          write(output, text);
+          write(unit, UNNAMED.includes(each.unit) || text.endsWith(each.unit) ? "" : each.unit);
           const known = this.defaultOf(each);
           reset.style.visibility = known === undefined || value === known ? "hidden" : "visible";
           mark.hidden = known === undefined;
@@ -335,14 +342,33 @@
     }
 
     showState() {
-      if (this.view) {
-        const page = `../book/numbers/${this.data.chapter}.html`;
-        const parts = this.data.sentence.split(/\{(\w+)([^}]*)\}/); // words, the name of a number, what goes with it
-        const link = (name, [text, after]) => [create("a", { class: "number", href: `${page}#${name}` }, text), after];
-        this.sentence.replaceChildren(...parts.flatMap((part, i) => (i % 3 === 0 ? part : i % 3 === 1 ? link(part, this.said(part, parts[i + 1])) : [])));
-      }
-      if (this.notice) this.sentence.prepend(create("strong", {}, `${this.notice} `));
+      if (this.view) this.showSentence();
+      write(this.noticed, this.notice ? `${this.notice} ` : "");
       if (this.folded.open) this.showCommands();
+    }
+
+    showSentence() {
+      this.numbers ??= this.buildSentence();
+      for (const { name, tail, link, after } of this.numbers) {
+        const [number, rest] = this.said(name, tail);
+        write(link, number);
+        write(after, rest);
+      }
+    }
+
+    /* The sentence with its numbers left open, each with what follows it. */
+    buildSentence() {
+      const page = `../book/numbers/${this.data.chapter}.html`;
+      const parts = this.data.sentence.split(/\{(\w+)([^}]*)\}/); // words, the name of a number, what goes with it
+      const numbers = [];
+      this.sentence.replaceChildren(this.noticed, parts[0]);
+      for (let i = 1; i < parts.length; i += 3) {
+        const [name, tail, words] = parts.slice(i, i + 3);
+        const link = create("a", { class: "number", href: `${page}#${name}` }), after = document.createTextNode("");
+        numbers.push({ name, tail, link, after });
+        this.sentence.append(link, after, words);
+      }
+      return numbers;
     }
 
     /* A number in the sentence and what follows it: things so counted, or one of two words for a ratio. */

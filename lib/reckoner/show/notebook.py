@@ -17,7 +17,7 @@ from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, compared, shown
 from reckoner.show import charts, figures
 from reckoner.show.claims import cell, claims_table, printed, sentences
-from reckoner.show.live import LiveFigure
+from reckoner.show.live_figure import LiveFigure
 from reckoner.show.marks import Verbatim, linked, mark, plain
 from reckoner.show.trial import Trial
 

@@ -30,7 +30,7 @@ from reckoner.ledger import Conclusions
 from reckoner.show.benchmarks import benchmarks
 from reckoner.show.claim_graph import claim_graph
 from reckoner.show.claims import claims_table, faults_list, second_table, verdict_pill
-from reckoner.show.live import LiveFigure
+from reckoner.show.live_figure import LiveFigure
 from reckoner.show.marks import linked, mark
 from reckoner.sweep.chart import Picture
 from reckoner.sweep.evaluate import evaluate

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reckoner.book import Book
-from reckoner.show.live import LiveFigure
+from reckoner.show.live_figure import LiveFigure
 
 
 class Trial:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -108,7 +108,7 @@ class Job:
             if p.is_file(values[p.name])
         }
 
-    def _batches(self, finish: Callable[[], object]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, finish: Callable[[], object]) -> Generator[pa.RecordBatch]:
         """The chunks in order as rows of the table, each as soon as it can be had."""
         missing = self.parts.missing(self.sweep.chunks)
         ready = set(range(self.sweep.chunks)) - set(missing)
