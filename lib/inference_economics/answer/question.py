@@ -19,7 +19,7 @@ from inference_economics.formulas.equal_speed import cost_of_rented_second
 from inference_economics.machines import clusters
 from inference_economics.machines.frontier import Machine, Way
 from inference_economics.quantities import formulary
-from inference_economics.units import Count, Ratio, Share, Tokens
+from inference_economics.units import Bytes, Count, Ratio, Share, Tokens
 
 SPEED = "gpu_time_ratio"
 """The input that is the error of the model of speed."""
@@ -42,6 +42,8 @@ class Question:
         engine: the engine of the GPUs, that of the chapter `equal_speed` unless given.
         sram_busy: the busy share of the SRAM cluster, over that of the GPUs.
         sram_reserved: share of its output for which a request's KV cache has room in SRAM.
+        bytes_per_element: bytes an element of the KV cache takes, that of `equal_speed` unless
+            given.
     """
 
     model: Model
@@ -53,6 +55,7 @@ class Question:
     engine: str = field(default_factory=lambda: str(SHEET.parameters["engine"].default))
     sram_busy: Ratio = 1.0
     sram_reserved: Share = 1.0
+    bytes_per_element: Bytes | None = None
 
     @classmethod
     def of_work(cls, given: Any, costs: Costs, year: int) -> Question:
@@ -133,8 +136,9 @@ def machines(
         growth: from one batch size that is tried to the next.
     """
     own = {name: value for name, value in values.items() if name in SHEET.parameters.defaults}
-    work = ("model", "context_length", "output_tokens", "engine")
-    given = {**usual(), **{name: getattr(question, name) for name in work}, **own}
+    work = ("model", "context_length", "output_tokens", "engine", "bytes_per_element")
+    asked = {name: of for name in work if (of := getattr(question, name)) is not None}
+    given = {**usual(), **asked, **own}
     on_sram = {
         **given,
         "busy_share": given["busy_share"] * question.sram_busy,

@@ -146,6 +146,17 @@ def turns_of(question: Question) -> str:
     return turns(question, asked(question))
 
 
+def title(along: Sequence[Answer]) -> str:
+    """What a picture of the costs shows: who is cheaper up to which speed, from which on."""
+    gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+    if len(along[0].kinds) == 1 or not gpu or not math.isfinite(sram):
+        return "What a token costs at each speed"
+    return (
+        f"GPUs are cheaper up to {shown(gpu, 'token/s')}, the SRAM chip from "
+        f"{shown(sram, 'token/s')}"
+    )
+
+
 def in_short(along: Sequence[Answer]) -> str:
     """The two speeds between which the answer turns, in as few words as it takes.
 
@@ -153,11 +164,11 @@ def in_short(along: Sequence[Answer]) -> str:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
-    parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
+    parts = [f"up to {shown(gpu, 'token/s')} for each user GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
         on_gpus = next(one.gpu for one in along if one.speed == sram)
         sure = given_in(on_gpus) >= value("answer.decided_share")
-        why = "" if sure else ", where they begin to give out,"
-        parts.append(f"from {shown(sram, 'token/s')}{why} such a chip")
+        why = "" if sure else ", where GPUs begin to give out,"
+        parts.append(f"from {shown(sram, 'token/s')}{why} the SRAM chip is")
     said = "; ".join(parts) or "neither is for sure"
     return f"{said[0].upper()}{said[1:]}."

@@ -113,6 +113,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
     },
     **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
+    "a KV cache in sixteen bits": {"bytes_per_element": 2},
     "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
     "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
     "SRAM keeps room for half an answer, as vLLM does": {"sram_reserved": "vllm.reserved_output"},
@@ -134,7 +135,7 @@ def what_would_change_it(chapter: Chapter) -> HTML:
         found = answers(asked, SPEEDS, values)
         rows.append(
             {
-                "What is otherwise": name,
+                "If this changes": name,
                 "GPUs lead up to (token/s)": first_speed(found, "GPU", last=True),
                 "SRAM leads from (token/s)": first_speed(found, "SRAM"),
                 "Nobody can from (token/s)": first_speed(found, "nobody can"),
@@ -196,7 +197,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         .mark_text(align="left", dx=4, dy=-8, fontWeight="bold")
         .encode(*places, text="kind:N", color=told["color"].legend(None)),
         stepped.rule_at(SPEED.channel(alt.X, "at")),
-        title="What a token costs at each speed",
+        title=in_words.title(found),
         description=(
             "Median cost of a million tokens against the speed of every user, hardware "
             f"{label}, with the range of nine samples in ten as a band. {steps[0].sentence} "

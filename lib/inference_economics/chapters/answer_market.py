@@ -114,7 +114,7 @@ def _lists_said(rows: pd.DataFrame) -> str:
         f"In {groq['year']} the price lists said the reverse of our answer: Groq asked "
         f"{shown(groq['price'], 'USD/token')} at {shown(groq['speed'], 'token/s')}, the "
         f"{len(gpus)} sellers on GPUs {low} to {high} at {slow} to {fast}. A price is what a "
-        "seller chooses, and ours are costs: by them it was the sellers on GPUs who kept most."
+        "seller chooses; ours are costs, of GPUs with newer software."
     )
 
 

@@ -54,7 +54,8 @@ def answer(chapter: Chapter) -> str:
     words, about = chapter.words, chapter.about
     chip, gpu = chapter.inputs.chip.name, chapter.inputs.gpu.name
     said = f"""With a {{term}}`batch <batch size>` of {words.batch_size} the cluster costs
-**{about.cost}**, {chapter.against("cost_ratio")} the {about.gpu_cost} of the {gpu}"""
+**{about.cost}** (its price over the tokens that it writes in a second),
+{chapter.against("cost_ratio")} the {about.gpu_cost} of the {gpu}"""
     if math.isinf(chapter.results.parity_batch):
         return f"{said}; no batch makes the {chip} as cheap, as its limit is {about.cost_limit}."
     return f"""{said}, and it is as cheap from a batch of **{words.parity_batch}** on; no batch

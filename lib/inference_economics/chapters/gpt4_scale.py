@@ -186,15 +186,16 @@ def answer(chapter: Chapter) -> str:
         return f"At {words.speed} no network can, as reading the weights alone takes too long."
     found = [f"the {NETWORKS[name]}" for name in in_time(results, *NETWORKS)]
     if len(found) == len(NETWORKS):
-        verdict = "every network drawn is in time"
+        start, verdict = "It can, on paper:", "every network drawn is in time"
     elif found:
         listed = " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+        start = "With the right network it can, on paper:"
         verdict = f"only {listed} {'is' if len(found) == 1 else 'are'} in time"
     else:
-        verdict = "no network drawn is in time"
+        start, verdict = "It cannot:", "no network drawn is in time"
     return (
-        f"At {words.speed} reading the weights leaves **{about.time_left_per_all_reduce}** for "
-        f"each exchange, and {verdict}."
+        f"{start} at {words.speed} reading the weights leaves "
+        f"**{about.time_left_per_all_reduce}** for each exchange, and {verdict}."
     )
 
 

@@ -39,12 +39,12 @@ def of_article(**inputs: Any) -> SimpleNamespace:
 
 
 def at_list_and_at_cost(chapter: Chapter) -> HTML:
-    """What a token per second costs on both machines at list price, at cost, and with power."""
+    """What a token per second costs on both machines as bought, at cost, and with power."""
     given, results = chapter.inputs, chapter.results
     at_list = chapter.changed(card_cost=given.card_price, gpu_cost=given.gpu_price)
     machines = [f"cluster of {given.chip.name}", f"one {given.gpu.name}"]
     costs = {
-        "at list price": (at_list.cost_at_cost, at_list.gpu_cost_at_cost),
+        "as bought": (at_list.cost_at_cost, at_list.gpu_cost_at_cost),
         "at cost, with electricity": (results.with_electricity, results.gpu_with_electricity),
         "at cost price": (results.cost_at_cost, results.gpu_cost_at_cost),
     }
@@ -57,7 +57,7 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
     y = charts.Names("Machine", machines)
     low, high = results.gpu_cost_at_cost, results.cost_at_cost
     return chapter.drawn(
-        charts.spans(costs["at cost price"], costs["at list price"], machines, x, y),
+        charts.spans(costs["at cost price"], costs["as bought"], machines, x, y),
         charts.dots({kind: (at, machines) for kind, at in costs.items()}, x, y, kinds, size=110),
         *(
             charts.texts(
@@ -71,7 +71,7 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
         ),
         description=(
             f"Three points for each of two machines. The cluster falls from "
-            f"{chapter.shown(at_list.cost_at_cost, 'USD/(token/s)')} at list price to "
+            f"{chapter.shown(at_list.cost_at_cost, 'USD/(token/s)')} as bought to "
             f"{chapter.words.cost_at_cost} at cost price, one {given.gpu.name} from "
             f"{chapter.shown(at_list.gpu_cost_at_cost, 'USD/(token/s)')} to "
             f"{chapter.words.gpu_cost_at_cost}."
@@ -84,9 +84,9 @@ def at_list_and_at_cost(chapter: Chapter) -> HTML:
 
 
 def electricity_share_over_years(chapter: Chapter) -> HTML:
-    """Electricity's share of what a card costs, for both chips at cost and at list price."""
+    """Electricity's share of what a card costs, for both chips at cost and as bought."""
     given, results, words = chapter.inputs, chapter.results, chapter.words
-    chips, prices = [given.chip.name, given.gpu.name], ["at cost price", "at list price"]
+    chips, prices = [given.chip.name, given.gpu.name], ["at cost price", "as bought"]
     at_cost = results.break_even, results.gpu_break_even
     at_list = results.break_even_at_list, results.gpu_break_even_at_list
     cards = pd.DataFrame(
@@ -131,7 +131,7 @@ def electricity_share_over_years(chapter: Chapter) -> HTML:
             "Line chart of electricity's share of a card's cost against years of use. It "
             f"passes one half after {words.break_even} for {given.chip.name} and "
             f"{words.gpu_break_even} for {given.gpu.name} at cost price, after "
-            f"{words.break_even_at_list} and {words.gpu_break_even_at_list} at list price."
+            f"{words.break_even_at_list} and {words.gpu_break_even_at_list} as bought."
         ),
         data=shares([1, 2, 3, 4, 5, 7, 10, 20, 30, 50])[["chip", "price", "x", "y"]].set_axis(
             ["Chip", "Price", "Years of use (years)", "Electricity (share)"], axis=1
@@ -166,7 +166,7 @@ def larger_expense(chapter: Chapter) -> str:
 
 
 def at_list_price(chapter: Chapter) -> str:
-    """Whether electricity overtakes the cards at list price in their life."""
+    """Whether electricity overtakes the cards as bought in their life."""
     results, lifetime = chapter.results, chapter.inputs.lifetime
     evens = (results.break_even_at_list, results.gpu_break_even_at_list)
     within = [even < lifetime for even in evens]

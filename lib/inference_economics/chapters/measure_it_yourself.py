@@ -56,8 +56,8 @@ def in_one_card(chapter: Chapter) -> str:
     words = chapter.words
     return (
         f"Within one {timed.machine_of(on_chip.first()[0]).card}, {words.keepers} multiprocessors "
-        f"that keep a small model pass over it {words.keeping_gain} times as fast as "
-        f"{words.streamers} that stream it."
+        f"that keep a small model in their registers pass over it {words.keeping_gain} times as "
+        f"fast as {words.streamers} that read it from memory each time."
     )
 
 
