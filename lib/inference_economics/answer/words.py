@@ -151,10 +151,7 @@ def title(along: Sequence[Answer]) -> str:
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
     if len(along[0].kinds) == 1 or not gpu or not math.isfinite(sram):
         return "What a token costs at each speed"
-    return (
-        f"GPUs are cheaper up to {shown(gpu, 'token/s')}, the SRAM chip from "
-        f"{shown(sram, 'token/s')}"
-    )
+    return f"GPUs are cheaper up to {shown(gpu, 'token/s')}, SRAM from {shown(sram, 'token/s')}"
 
 
 def in_short(along: Sequence[Answer]) -> str:
@@ -164,7 +161,7 @@ def in_short(along: Sequence[Answer]) -> str:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
     gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
-    parts = [f"up to {shown(gpu, 'token/s')} for each user GPUs are cheaper"] if gpu else []
+    parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
         on_gpus = next(one.gpu for one in along if one.speed == sram)
         sure = given_in(on_gpus) >= value("answer.decided_share")

@@ -126,7 +126,10 @@ def where_it_outgrows(chapter: Chapter) -> HTML:
     )
     kinds = dict(zip(contexts, (SCHEMES[name] for name in drawn), strict=True))
     here = points(given.batch_size, given.context_length, x, y, "text", size=120, opacity=1)
-    diamond = alt.Shape("kind:N", title="Batch and context", scale=alt.Scale(range=["diamond"]))
+    diamond = alt.Shape(
+        "kind:N", title="Batch and context", scale=alt.Scale(range=["diamond"]),
+        legend=alt.Legend(orient="bottom"),
+    )  # fmt: skip
     size = "larger" if larger(chapter) else "smaller"
     return chapter.drawn(
         lines({name: (batches, ys) for name, ys in contexts.items()}, x, y, kinds, "Attention"),

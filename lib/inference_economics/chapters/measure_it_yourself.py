@@ -175,7 +175,8 @@ def _colour() -> alt.Color:
 
 def _told_apart(field: str, names: list[str]) -> alt.Color:
     colours = [colour("24356"[n % 5]) for n in range(len(names))]  # the first is the SRAM chip's
-    return alt.Color(field, title=None, scale=alt.Scale(domain=names, range=colours))
+    scale, legend = alt.Scale(domain=names, range=colours), alt.Legend(columns=3)
+    return alt.Color(field, title=None, scale=scale, legend=legend)
 
 
 def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:

@@ -73,7 +73,7 @@ def config() -> dict[str, Any]:
         "legend": {
             "orient": "top", "labelColor": text, "titleColor": text,
             "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 320, "symbolStrokeWidth": 3,
-            "columnPadding": 16,
+            "columnPadding": 28,
         },
         "text": {"color": text, "fontSize": 12},
         "rule": {"color": muted},
