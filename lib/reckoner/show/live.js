@@ -123,8 +123,10 @@
     return lines;
   }
 
-  /* How Vega draws: its expressions become functions without a text that becomes a script, which the page's policy forbids. */
-  const asked = { actions: false, ast: true, defaultStyle: false, expr: window.reckonerExpressions, renderer: "svg", tooltip: false };
+  /* How Vega draws: its expressions become functions without a text that becomes a script, which the page's policy forbids.
+     It says what fails, not at each move that a curve which has ended spans nothing. */
+  const FAILS = 1;
+  const asked = { actions: false, ast: true, defaultStyle: false, expr: window.reckonerExpressions, logLevel: FAILS, renderer: "svg", tooltip: false };
 
   window.reckonerShared = { asked, create, loadVega, wrapped };
 
