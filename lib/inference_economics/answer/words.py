@@ -116,6 +116,11 @@ def answer_in_words(one: Answer) -> str:
     return f"**{headline(one)}** {sentence(one)}"
 
 
+def _ends(along: Sequence[Answer]) -> tuple[float, float]:
+    """Up to which speed GPUs lead, and from which on SRAM does."""
+    return first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+
+
 def turns(question: Question, along: Sequence[Answer]) -> str:
     """Up to which speed GPUs lead, from which on SRAM does, and where both end.
 
@@ -123,8 +128,7 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         question: what was asked.
         along: its answers at rising speeds.
     """
-    gpu = first_speed(along, "GPU", last=True)
-    sram, nobody = first_speed(along, "SRAM"), first_speed(along, "nobody can")
+    (gpu, sram), nobody = _ends(along), first_speed(along, "nobody can")
     alone = len(along[0].kinds) == 1
     parts = []
     if gpu:
@@ -148,7 +152,7 @@ def turns_of(question: Question) -> str:
 
 def title(along: Sequence[Answer]) -> str:
     """What a picture of the costs shows: who is cheaper up to which speed, from which on."""
-    gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+    gpu, sram = _ends(along)
     if len(along[0].kinds) == 1 or not gpu or not math.isfinite(sram):
         return "What a token costs at each speed"
     return f"GPUs are cheaper up to {shown(gpu, 'token/s')}, SRAM from {shown(sram, 'token/s')}"
@@ -160,7 +164,7 @@ def in_short(along: Sequence[Answer]) -> str:
     Args:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
-    gpu, sram = first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
+    gpu, sram = _ends(along)
     parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
         on_gpus = next(one.gpu for one in along if one.speed == sram)
