@@ -111,6 +111,9 @@ def sram_way(case, floor, width, batch):
     tokens = math.ceil(batch / stages)
     layer, hand_over = layer_and_hand_over(case, floor, width, tokens, length)
     token = model.layers * layer + (stages - 1) * hand_over
+    token += max(stages - model.layers, 0) * case.get("stage_floor", 0.0)
+    if stages * width > case.get("most_cards", math.inf):
+        return 0.0, math.inf
 
     prompt = length - case["output_tokens"]
     layer_of_prompt, _ = layer_and_hand_over(case, floor, width, math.ceil(prompt), 0)

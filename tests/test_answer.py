@@ -24,6 +24,7 @@ from inference_economics.answer.ranges import COSTS
 from inference_economics.book import BOOK, open_chapter
 from inference_economics.catalog.market import offers
 from inference_economics.chapters import answer as show
+from inference_economics.chapters import answer_changes as changes
 from inference_economics.chapters import answer_market as market
 from inference_economics.worksheets.answer import conclude
 from inference_economics.worksheets.equal_speed import conclude as equal_speed
@@ -598,8 +599,24 @@ def test_the_figures_steps_say_what_the_answer_says(chapter):
 
 
 def test_what_would_change_it_asks_one_thing_at_a_time(chapter):
-    table = BeautifulSoup(show.what_would_change_it(chapter).data, "html.parser")
-    assert len(table.select("tbody tr")) == len(show.CHANGES)
+    page = BeautifulSoup(changes.what_would_change_it(chapter).data, "html.parser")
+    rows = [[cell.text for cell in row.select("td")] for row in page.select("tbody tr")]
+    assert [name for name, *_ in rows] == list(changes.CHANGES)
+    for name, gpu, sram in rows:
+        until, since, _ = changes.ends(chapter, changes.CHANGES[name])
+        assert (float(gpu), float(sram)) == (until, since)
+    least, most = min(float(row[1]) for row in rows), max(float(row[2]) for row in rows)
+    title = f"GPUs still lead at {least:.0f} token/s, SRAM at {most:.0f} token/s"
+    assert title in " ".join(page.svg.text.split())
+
+
+def test_the_rows_about_the_cluster_touch_its_cost_alone():
+    values = draw(BOUGHT, 8, SEED)
+    whole = costs(BOUGHT, [FRONT], values)
+    for rule in ({"sram_cards": 576}, {"sram_cut": 1.0}):
+        held = costs(replace(BOUGHT, **rule), [FRONT], values)
+        assert (held["groq_lpu"] > whole["groq_lpu"]).all()
+        np.testing.assert_array_equal(held["h100_sxm"], whole["h100_sxm"])
 
 
 # The market

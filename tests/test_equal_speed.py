@@ -91,6 +91,29 @@ def test_a_stage_crosses_the_network_beyond_a_node_of_groq():
     assert CASE["node_cards"] == catalog.value("groq_node.fully_connected_cards")
 
 
+# What a cluster may be held to
+
+
+@pytest.mark.parametrize(
+    "rule", [{"stage_floor": 4e-5}, {"most_cards": 576}, {"stage_floor": 1e-5, "most_cards": 1500}]
+)
+def test_a_cluster_is_no_larger_and_loses_no_less_than_it_is_told(rule):
+    machine = clusters.sram_machine(**CASE, **rule)
+    ways = plain.sram_ways({**CASE, **rule}, CASE["layer_floor"])
+    for speed in (20.0, 60.0, 150.0, 250.0):
+        assert float(machine.card_seconds(speed)) == pytest.approx(plain.least(ways, speed))
+    assert machine.way(20.0).cards <= rule.get("most_cards", math.inf)
+
+
+def test_time_lost_where_layers_are_cut_makes_the_cheapest_cluster_one_that_cuts_none(machines):
+    cut = clusters.sram_machine(**CASE, stage_floor=CASE["layer_floor"])
+    stages = {
+        name: of.cards / 8
+        for name, of in (("before", machines[0].way(20.0)), ("after", cut.way(20.0)))
+    }
+    assert stages["before"] > CASE["model"].layers >= stages["after"]
+
+
 # The options are those of the two chapters before
 
 

@@ -29,6 +29,7 @@ def extras() -> dict[str, Any]:
         "scored": scored,
         "decided": str(shown(value("answer.decided_share"), "share")),
         "card_in_shop": _price("groq_card.price"),
+        "cards_of_groq": str(shown(value("groq_deployment.chips_llama2_70b"), "count")),
         "card_of_article": _price("article.groq_card_price"),
         "in_short": in_short(along),
         "read": _reading(),

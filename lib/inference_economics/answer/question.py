@@ -42,6 +42,8 @@ class Question:
         engine: the engine of the GPUs, that of the chapter `equal_speed` unless given.
         sram_busy: the busy share of the SRAM cluster, over that of the GPUs.
         sram_reserved: share of its output for which a request's KV cache has room in SRAM.
+        sram_cards: cards of the largest SRAM cluster that competes.
+        sram_cut: lost time of a stage beyond one for each layer, over that of a layer.
         bytes_per_element: bytes an element of the KV cache takes, that of `equal_speed` unless
             given.
     """
@@ -55,6 +57,8 @@ class Question:
     engine: str = field(default_factory=lambda: str(SHEET.parameters["engine"].default))
     sram_busy: Ratio = 1.0
     sram_reserved: Share = 1.0
+    sram_cards: Count = np.inf
+    sram_cut: Ratio = 0.0
     bytes_per_element: Bytes | None = None
 
     @classmethod
@@ -143,6 +147,8 @@ def machines(
         **given,
         "busy_share": given["busy_share"] * question.sram_busy,
         "reserved_output": question.sram_reserved,
+        "most_cards": question.sram_cards,
+        "stage_floor": question.sram_cut * given["layer_floor"],
     }
     return {
         key: _machine(key, on_sram if is_sram(key) else given, values, growth)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from inference_economics.answer.odds import (
     SPEEDS,
     Answer,
     answers,
-    first_speed,
     mostly,
     quantiles,
 )
@@ -102,61 +100,6 @@ def comparable(chapter: Chapter) -> str:
         f"{shown(ABOUT_TOLERANCE, 'share')} of each other in {maker} with a maker's costs on both "
         f"sides, and in {buyer} with a buyer's."
     )
-
-
-CHANGES: dict[str, dict[str, Any]] = {
-    "as above: a buyer of 2024": {},
-    "a maker's costs": {"costs": "maker"},
-    "prices of 2026, the same chips": {"year": 2026},
-    "short chats, as MLPerf has them": {
-        "context_length": "mlperf_llama2_70b.max_input_tokens",
-        "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
-    },
-    **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
-    "a KV cache in sixteen bits": {"bytes_per_element": 2},
-    "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
-    "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
-    "SRAM keeps room for half an answer, as vLLM does": {"sram_reserved": "vllm.reserved_output"},
-    "GPUs under TensorRT-LLM": {"engine": "trtllm"},
-    "GPUs under SGLang": {"engine": "sglang"},
-}
-"""What would change the answer: a field of the question, or a row in the place of a range."""
-
-
-def what_would_change_it(chapter: Chapter) -> HTML:
-    """The speeds at which the word changes, as one thing after the other is otherwise."""
-    rows = []
-    for name, change in CHANGES.items():
-        asked = replace(question(chapter), **_fields(change))
-        values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
-        values |= {
-            key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
-        }
-        found = answers(asked, SPEEDS, values)
-        rows.append(
-            {
-                "If this changes": name,
-                "GPUs lead up to (token/s)": first_speed(found, "GPU", last=True),
-                "SRAM leads from (token/s)": first_speed(found, "SRAM"),
-                "Nobody can from (token/s)": first_speed(found, "nobody can"),
-            }
-        )
-    table = pd.DataFrame(rows).replace(np.inf, np.nan)
-    same = [name for name in table.columns[-1:] if table[name].nunique(dropna=False) == 1]
-    return chapter.table(table.drop(columns=same))
-
-
-def _fields(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a question that change; a prompt is given without its answer."""
-    found = {
-        key: value(of) if isinstance(of, str) and "." in of else of
-        for key, of in change.items()
-        if "." not in key
-    }
-    lengths = {key: np.ceil(found[key]) for key in found if key.endswith(("_length", "_tokens"))}
-    if "context_length" in found:
-        lengths["context_length"] += lengths["output_tokens"]
-    return found | lengths
 
 
 def cost_against_speed(chapter: Chapter) -> HTML:

@@ -126,6 +126,16 @@ def time_through_pipeline(
     return layers * layer_time + (stages - 1) * hand_over_time
 
 
+@formula(
+    gives="time_with_cuts", source="follows: a layer that is cut runs in several stages in turn"
+)
+def time_with_cuts(
+    time_per_token: Seconds, stages: Count, layers: Count, stage_floor: Seconds
+) -> Seconds:
+    """Time of a token where layers are cut: each stage beyond as many as layers loses its own."""
+    return time_per_token + maximum(stages - layers, 0) * stage_floor
+
+
 @formula(gives="speed", source="definition")
 def speed_of_request(time_per_token: Seconds) -> TokensPerSecond:
     """Output speed of one request: its next token starts when the last one is done."""

@@ -15,7 +15,7 @@ from inference_economics.formulas.equal_speed import (
     output_time_with_newcomers,
     work_of_prefill,
 )
-from inference_economics.formulas.occupancy import speed_of_request
+from inference_economics.formulas.occupancy import speed_of_request, time_with_cuts
 from inference_economics.formulas.prefill_caching import attention_width
 from inference_economics.formulas.serving import attention_time
 from inference_economics.machines.frontier import Machine, Options
@@ -110,6 +110,8 @@ def sram_options(
     output_tokens: Tokens,
     growth: float = GROWTH,
     reserved_output: Share = 1.0,
+    most_cards: Count = np.inf,
+    stage_floor: Seconds = 0.0,
     **network: Any,
 ) -> Options:
     """Ways to run SRAM chips: the smallest cluster for each batch, cut into stages of each width.
@@ -126,6 +128,8 @@ def sram_options(
         output_tokens: its output.
         growth: from one batch size that is tried to the next.
         reserved_output: share of its output for which a request's KV cache has room.
+        most_cards: cards of the largest cluster that is tried.
+        stage_floor: further time in each stage beyond as many as the model has layers.
         **network: the other arguments of `occupancy.spatial_pipeline`.
     """
     kept = context_length - (1 - reserved_output) * output_tokens
@@ -137,14 +141,14 @@ def sram_options(
     prompts = time_of_prompts(
         model, chip, decode, width, context_length - output_tokens, **sizes, **network
     )
-    time = output_time_with_newcomers(
-        decode.time_per_token, decode.occupancy, batch, prompts, output_tokens
-    )
+    alone = time_with_cuts(decode.time_per_token, decode.stages, model.layers, stage_floor)
+    time = output_time_with_newcomers(alone, decode.occupancy, batch, prompts, output_tokens)
     speed = speed_of_request(time)
     throughput = cluster_throughput(batch, speed)
-    return Options(
-        width, batch, decode.cards, speed, card_seconds_per_token(decode.cards, throughput)
-    )
+    seconds = card_seconds_per_token(decode.cards, throughput)
+    built = decode.cards <= most_cards
+    speed, seconds = where(built, speed, 0.0), where(built, seconds, np.inf)
+    return Options(width, batch, decode.cards, speed, seconds)
 
 
 @formulary.procedure
@@ -248,6 +252,9 @@ REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output
 
 NETWORK = (*NETWORK_ARGUMENTS, "bandwidth_share", "compute_share", "layer_floor")
 
+OF_CLUSTER = ("reserved_output", "most_cards", "stage_floor")
+"""What may be otherwise on an SRAM cluster than the chapters have it."""
+
 USED = ("load", "overhead", "electricity_price", "lifetime", "busy_share")
 
 
@@ -263,10 +270,10 @@ def machines(growth: float = GROWTH, **inputs: Any) -> tuple[Machine, Machine]:
 
 def sram_machine(growth: float = GROWTH, **inputs: Any) -> Machine:
     """The SRAM cluster alone; see `machines`."""
+    own = {name: inputs[name] for name in OF_CLUSTER if name in inputs}
     options = sram_options(
-        inputs["model"], inputs["chip"], growth=growth,
-        reserved_output=inputs.get("reserved_output", 1.0), **_some(inputs, *REQUEST, *NETWORK),
-    )  # fmt: skip
+        inputs["model"], inputs["chip"], growth=growth, **own, **_some(inputs, *REQUEST, *NETWORK)
+    )
     rate = cost_of_card_second(
         inputs["card_price"], inputs["host_share"], power=inputs["chip_power"],
         **_some(inputs, *USED),

@@ -1,0 +1,134 @@
+"""What would change the answer: the picture of the chapter `answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from inference_economics.answer.odds import SPEEDS, answers, first_speed
+from inference_economics.answer.question import draw
+from inference_economics.catalog import value
+from inference_economics.chapters.answer import SPEED, question
+from reckoner.declare.units import shown
+from reckoner.show.charts import Axis, Names, Style, figure, told_apart
+from reckoner.show.figures import colour
+from reckoner.show.notebook import Chapter
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "as above: a buyer of 2024": {},
+    "a maker's costs": {"costs": "maker"},
+    "prices of 2026, the same chips": {"year": 2026},
+    "short chats, as MLPerf has them": {
+        "context_length": "mlperf_llama2_70b.max_input_tokens",
+        "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
+    },
+    **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
+    "a KV cache in sixteen bits": {"bytes_per_element": 2},
+    "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
+    "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
+    "SRAM keeps room for half an answer, as vLLM does": {"sram_reserved": "vllm.reserved_output"},
+    "no cluster larger than Groq's own": {"sram_cards": "groq_deployment.chips_llama2_70b"},
+    "time lost in each stage, where layers are cut": {"sram_cut": 1.0},
+    "GPUs under TensorRT-LLM": {"engine": "trtllm"},
+    "GPUs under SGLang": {"engine": "sglang"},
+}
+"""What would change the answer: a field of the question, or a row in the place of a range."""
+
+
+LEADS = {"GPUs lead": Style("2"), "SRAM leads": Style("1")}
+SLOW = 20.0
+"""Where the axis begins, in tokens a second, unless a lead of GPUs ends before."""
+
+
+def what_would_change_it(chapter: Chapter) -> HTML:
+    """The speeds at which each side leads, as one thing after the other is otherwise."""
+    found = {name: ends(chapter, change) for name, change in CHANGES.items()}
+    table = pd.DataFrame(
+        {
+            "If this changes": name,
+            "GPUs lead up to (token/s)": gpu,
+            "SRAM leads from (token/s)": sram,
+        }
+        for name, (gpu, sram, _) in found.items()
+    ).replace(np.inf, np.nan)
+    surely = table.iloc[:, 1].min(), table.iloc[:, 2].max()
+    gpu, sram = (shown(speed, "token/s") for speed in surely)
+    return chapter.figure(
+        figure(
+            *_bars(found),
+            title=f"Change one thing: GPUs still lead at {gpu}, SRAM at {sram}",
+            description=(
+                "For each thing that changes a bar up to the speed at which GPUs still lead, and "
+                "one from the speed at which SRAM does: "
+                + "; ".join(f"{name}: {low:.0f} and {high:.0f}" for name, low, high in table.values)
+                + "."
+            ),
+            height=38 * len(found),
+        ),
+        table,
+    )
+
+
+def _bars(found: Mapping[str, Sequence[float]]) -> list[alt.Chart]:
+    """Both leads of each row, with their ends in numbers and the row's name above."""
+    start = SLOW if min(gpu for gpu, *_ in found.values()) > SLOW else SPEEDS[0]
+    x = Axis(SPEED.title, log=True, scale={"nice": False, "domain": [start, SPEEDS[-1]]})
+    place = Names("Changed", list(found)).channel(alt.Y, "y").axis(None)
+    gpu, sram = (
+        pd.DataFrame(
+            {"y": name, "kind": kind, "x": ends[0], "high": ends[1], "at": ends[1 - side]}
+            for name, (low, high, last) in found.items()
+            for ends in [(start, low) if side == 0 else (high, last)]
+        ).replace(np.inf, SPEEDS[-1])
+        for side, kind in enumerate(LEADS)
+    )
+    names = pd.DataFrame({"y": list(found)})
+    ink = colour("text")
+    return [
+        alt.Chart(pd.concat([gpu, sram]))
+        .mark_bar(height=9)
+        .encode(x.channel(alt.X, "x"), place, x2="high:Q", color=told_apart(LEADS)["color"]),
+        *(
+            alt.Chart(rows.assign(text=rows["at"].map("{:.0f}".format)))
+            .mark_text(align=align, dx=dx, color=ink)
+            .encode(x.channel(alt.X, "at"), place, text="text:N")
+            for rows, align, dx in ((gpu, "left", 4), (sram, "right", -4))
+        ),
+        alt.Chart(names)
+        .mark_text(align="left", dy=-13, color=ink)
+        .encode(place, text="y:N", x=alt.value(0)),
+    ]
+
+
+def ends(chapter: Chapter, change: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Up to which speed GPUs lead, from which SRAM does, and from which nobody keeps up."""
+    asked = replace(question(chapter), **_fields(change))
+    values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
+    values |= {
+        key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
+    }
+    found = answers(asked, SPEEDS, values)
+    last = first_speed(found, "nobody can")
+    return first_speed(found, "GPU", last=True), first_speed(found, "SRAM"), last
+
+
+LENGTHS = ("context_length", "output_tokens")
+
+
+def _fields(change: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a question that change; a prompt is given without its answer."""
+    found = {
+        key: value(of) if isinstance(of, str) and "." in of else of
+        for key, of in change.items()
+        if "." not in key
+    }
+    found |= {key: np.ceil(found[key]) for key in LENGTHS if key in found}
+    if "context_length" in found:
+        found["context_length"] += found["output_tokens"]
+    return found
