@@ -34,9 +34,12 @@
     return element;
   }
 
-  /* A text where it is another than the one that stands there: the browser lays out again what is written. */
+  /* A text where it is another than the one that stands there, in its place: a text that is put in anew is styled anew,
+     with all around it whose style depends on what they hold. */
   function write(node, text) {
-    if (node.textContent !== text) node.textContent = text;
+    const old = node.firstChild ?? node;
+    if (old.nodeType !== Node.TEXT_NODE) node.textContent = text;
+    else if (old.data !== text) old.data = text;
   }
 
   /* An address as it was meant; one cut in the middle of a sign stays as it is. */
