@@ -111,7 +111,7 @@ def sram_way(case, floor, width, batch):
     tokens = math.ceil(batch / stages)
     layer, hand_over = layer_and_hand_over(case, floor, width, tokens, length)
     token = model.layers * layer + (stages - 1) * hand_over
-    token += max(stages - model.layers, 0) * case.get("stage_floor", 0.0)
+    token += max(stages - model.layers, 0) * case.get("cut_share", 0.0) * floor
     if stages * width > case.get("most_cards", math.inf):
         return 0.0, math.inf
 

@@ -95,7 +95,7 @@ def test_a_stage_crosses_the_network_beyond_a_node_of_groq():
 
 
 @pytest.mark.parametrize(
-    "rule", [{"stage_floor": 4e-5}, {"most_cards": 576}, {"stage_floor": 1e-5, "most_cards": 1500}]
+    "rule", [{"cut_share": 1.1}, {"most_cards": 576}, {"cut_share": 0.3, "most_cards": 1500}]
 )
 def test_a_cluster_is_no_larger_and_loses_no_less_than_it_is_told(rule):
     machine = clusters.sram_machine(**CASE, **rule)
@@ -106,7 +106,7 @@ def test_a_cluster_is_no_larger_and_loses_no_less_than_it_is_told(rule):
 
 
 def test_time_lost_where_layers_are_cut_makes_the_cheapest_cluster_one_that_cuts_none(machines):
-    cut = clusters.sram_machine(**CASE, stage_floor=CASE["layer_floor"])
+    cut = clusters.sram_machine(**CASE, cut_share=1.0)
     stages = {
         name: of.cards / 8
         for name, of in (("before", machines[0].way(20.0)), ("after", cut.way(20.0)))

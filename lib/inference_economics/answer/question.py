@@ -148,7 +148,7 @@ def machines(
         "busy_share": given["busy_share"] * question.sram_busy,
         "reserved_output": question.sram_reserved,
         "most_cards": question.sram_cards,
-        "stage_floor": question.sram_cut * given["layer_floor"],
+        "cut_share": question.sram_cut,
     }
     return {
         key: _machine(key, on_sram if is_sram(key) else given, values, growth)

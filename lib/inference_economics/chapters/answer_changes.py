@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -42,6 +42,9 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 LEADS = {"GPUs lead": Style("2"), "SRAM leads": Style("1")}
+BESIDE: tuple[tuple[int, Literal["left", "right"]], ...] = ((4, "left"), (-4, "right"))
+"""How a number stands at the end of a lead, in the gap between the two."""
+
 SLOW = 20.0
 """Where the axis begins, in tokens a second, unless a lead of GPUs ends before."""
 
@@ -96,9 +99,9 @@ def _bars(found: Mapping[str, Sequence[float]]) -> list[alt.Chart]:
         .encode(x.channel(alt.X, "x"), place, x2="high:Q", color=told_apart(LEADS)["color"]),
         *(
             alt.Chart(rows.assign(text=rows["at"].map("{:.0f}".format)))
-            .mark_text(align=align, dx=dx, color=ink)
+            .mark_text(align=side, dx=dx, color=ink)
             .encode(x.channel(alt.X, "at"), place, text="text:N")
-            for rows, align, dx in ((gpu, "left", 4), (sram, "right", -4))
+            for rows, (dx, side) in zip((gpu, sram), BESIDE, strict=True)
         ),
         alt.Chart(names)
         .mark_text(align="left", dy=-13, color=ink)

@@ -161,9 +161,10 @@ def picture(chapter: Chapter) -> HTML:
             "kind": rows["kind"].map(NAMED),
             "label": [f"{s} {y}" for s, y in zip(rows["seller"], rows["year"], strict=True)],
             "short": "’" + rows["year"].str[2:],
-            "side": _sides(rows),
         }
     )
+    later = rows[rows["year"] > rows["year"].min()]
+    dated = drawn.loc[later.index].assign(side=_sides(later))
     at = wide.channel(alt.X, "x")
     told = told_apart({NAMED[kind]: style for kind, style in SELLERS.items()}, "shape")
     shade = alt.value(colour("muted"))
@@ -182,7 +183,7 @@ def picture(chapter: Chapter) -> HTML:
                 at, places[1], **told
             ),
             *(
-                alt.Chart(drawn[drawn["side"] == side])
+                alt.Chart(dated[dated["side"] == side])
                 .mark_text(fontSize=10, color=colour("text"), **place)
                 .encode(at, places[1], text="short:N")
                 for side, place in SIDES_OF_MARKS.items()

@@ -8,6 +8,7 @@ from inference_economics.units import (
     BytesPerSecond,
     Count,
     FlopPerSecond,
+    Ratio,
     Seconds,
     Share,
     Tokens,
@@ -130,10 +131,10 @@ def time_through_pipeline(
     gives="time_with_cuts", source="follows: a layer that is cut runs in several stages in turn"
 )
 def time_with_cuts(
-    time_per_token: Seconds, stages: Count, layers: Count, stage_floor: Seconds
+    time_per_token: Seconds, stages: Count, layers: Count, cut_share: Ratio, layer_floor: Seconds
 ) -> Seconds:
     """Time of a token where layers are cut: each stage beyond as many as layers loses its own."""
-    return time_per_token + maximum(stages - layers, 0) * stage_floor
+    return time_per_token + maximum(stages - layers, 0) * cut_share * layer_floor
 
 
 @formula(gives="speed", source="definition")

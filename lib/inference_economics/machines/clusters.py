@@ -111,7 +111,7 @@ def sram_options(
     growth: float = GROWTH,
     reserved_output: Share = 1.0,
     most_cards: Count = np.inf,
-    stage_floor: Seconds = 0.0,
+    cut_share: Ratio = 0.0,
     **network: Any,
 ) -> Options:
     """Ways to run SRAM chips: the smallest cluster for each batch, cut into stages of each width.
@@ -129,7 +129,7 @@ def sram_options(
         growth: from one batch size that is tried to the next.
         reserved_output: share of its output for which a request's KV cache has room.
         most_cards: cards of the largest cluster that is tried.
-        stage_floor: further time in each stage beyond as many as the model has layers.
+        cut_share: time lost in each stage beyond as many as there are layers, over `layer_floor`.
         **network: the other arguments of `occupancy.spatial_pipeline`.
     """
     kept = context_length - (1 - reserved_output) * output_tokens
@@ -141,7 +141,9 @@ def sram_options(
     prompts = time_of_prompts(
         model, chip, decode, width, context_length - output_tokens, **sizes, **network
     )
-    alone = time_with_cuts(decode.time_per_token, decode.stages, model.layers, stage_floor)
+    alone = decode.time_per_token
+    if cut_share:
+        alone = time_with_cuts(alone, decode.stages, model.layers, cut_share, decode.layer_floor)
     time = output_time_with_newcomers(alone, decode.occupancy, batch, prompts, output_tokens)
     speed = speed_of_request(time)
     throughput = cluster_throughput(batch, speed)
@@ -252,7 +254,7 @@ REQUEST = ("bytes_per_parameter", "bytes_per_element", "context_length", "output
 
 NETWORK = (*NETWORK_ARGUMENTS, "bandwidth_share", "compute_share", "layer_floor")
 
-OF_CLUSTER = ("reserved_output", "most_cards", "stage_floor")
+OF_CLUSTER = ("reserved_output", "most_cards", "cut_share")
 """What may be otherwise on an SRAM cluster than the chapters have it."""
 
 USED = ("load", "overhead", "electricity_price", "lifetime", "busy_share")

@@ -6,6 +6,7 @@ that it follows the page's theme, with its data as a table below.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import html
 import json
@@ -26,6 +27,8 @@ from reckoner.show.marks import linked, plain
 WIDTHS = {"wide": 680, "narrow": 340}
 LETTER = 10
 """Room for a letter of a title, in pixels; with it titles are wrapped."""
+LETTER_OF_LEGEND, LINE_OF_LEGEND, BESIDE_NAME = 6.5, 17, 32
+"""Room for a letter of a legend, for a line, and for a mark with the gap to the next column."""
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 EXACT = "data-exact"
 """In a cell that shows fewer digits than its number has, the number."""
@@ -68,7 +71,7 @@ def config() -> dict[str, Any]:
             "labelColor": muted, "titleColor": text, "gridColor": colour("grid"),
             "domainColor": colour("axis"), "tickColor": colour("axis"),
             "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400, "labelLimit": 260,
-            "tickCount": 5,
+            "tickCount": 5, "titlePadding": 8, "labelSeparation": 6,
         },
         "legend": {
             "orient": "top", "labelColor": text, "titleColor": text,
@@ -217,7 +220,7 @@ def _svg(spec: dict[str, Any], width: int) -> str:
     if any(channel == "y" and place.get("type") == "nominal" for channel, place in _axes(spec)):
         sized["padding"] = {"left": 16, "top": 5, "right": 5, "bottom": 5}  # for a wider font
     if width == WIDTHS["narrow"]:
-        sized["config"]["legend"]["direction"] = "vertical"
+        sized = _narrowed(sized)
     stopping.see_room()
     svg = vlc.vegalite_to_svg(json.dumps(sized))
     name = hashlib.sha256(f"{width}{json.dumps(spec, sort_keys=True)}".encode()).hexdigest()[:8]
@@ -227,6 +230,36 @@ def _svg(spec: dict[str, Any], width: int) -> str:
     svg = re.sub(r' (?:role="graphics-[\w-]+"|aria-[\w-]+="[^"]*")', "", svg)  # one label for all
     label = html.escape(str(spec["description"]), quote=True)
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+
+
+def _narrowed(spec: dict[str, Any]) -> dict[str, Any]:
+    """A chart whose legends are no wider than it, and which is higher by what that takes."""
+    spec = copy.deepcopy(spec)
+    spec["config"]["legend"]["direction"] = "vertical"
+    further = {}
+    for names, encoding in _legends(spec):
+        legend = encoding.get("legend") or {}
+        asked = legend.get("columns", len(names))
+        widest = BESIDE_NAME + LETTER_OF_LEGEND * max(map(len, names))
+        fitting = max(1, min(legend.get("columns", 1), int(WIDTHS["narrow"] / widest)))
+        further[names] = math.ceil(len(names) / fitting) - math.ceil(len(names) / asked)
+        if "columns" in legend:
+            legend["columns"] = fitting
+    spec["height"] += LINE_OF_LEGEND * sum(further.values())
+    return spec
+
+
+def _legends(spec: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The channels that have a legend, each with the names in it."""
+    for layer in (spec, *spec.get("layer", [])):
+        for encoding in layer.get("encoding", {}).values():
+            names = (encoding.get("scale") or {}).get("domain") if "field" in encoding else None
+            if (
+                names
+                and encoding.get("type") == "nominal"
+                and encoding.get("legend", {}) is not None
+            ):
+                yield tuple(map(str, names)), encoding
 
 
 def _wrapped(title: Any, width: int) -> dict[str, Any]:
