@@ -102,12 +102,15 @@ def table(tmp_path, *rows):
 def test_the_page_shows_what_was_found_and_whether_it_holds(tmp_path):
     path = table(
         tmp_path,
-        ("build", "a <time>", "12.3", "s", "at most 10", *ABOUT),
+        ("build", "a <time> of `make`", "12.3", "s", "at most 10", *ABOUT),
         ("build", "points", "1234567", "count", "at least 5", *ABOUT),
     )
     (build,) = benchmarks(path)
     assert build.name == "build" and "on a machine; 0.1 processes at work" in build.about
-    assert "<td>a &lt;time&gt;</td> <td>12.30 s</td> <td>at most 10: missed</td>" in build.table
+    assert (
+        "<td>a &lt;time&gt; of <code>make</code></td> <td>12.30 s</td> <td>at most 10: missed</td>"
+        in build.table
+    )
     assert "<td>1,234,567</td> <td>at least 5: holds</td>" in build.table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Benchmark:
     def table(self) -> str:
         """What was found, as a table."""
         lines = "".join(
-            f"<tr><td>{html.escape(row['what'])}</td> <td>{html.escape(_value(row))}</td> "
+            f"<tr><td>{_with_code(row['what'])}</td> <td>{html.escape(_value(row))}</td> "
             f"<td>{html.escape(row['wanted'])}{_held(row)}</td></tr> "
             for row in self.rows
         )
@@ -70,6 +71,11 @@ def benchmarks(path: Path) -> list[Benchmark]:
             raise DataError(f"{path}, line {line}: it is cut or has no number") from None
         found.setdefault(row["part"], []).append(row)
     return [Benchmark(name, tuple(rows)) for name, rows in found.items()]
+
+
+def _with_code(text: str) -> str:
+    """A text as HTML, in which what stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _value(row: dict[str, str]) -> str:
