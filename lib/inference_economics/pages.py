@@ -6,14 +6,19 @@ The book knows this module by its name alone: no notebook depends on it.
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inference_economics import catalog
+import numpy as np
+
+from inference_economics import catalog, inputs
 from inference_economics.answer.odds import asked
-from inference_economics.answer.question import of_article
+from inference_economics.answer.question import Question, of_article
+from inference_economics.answer.ranges import SHEET
 from inference_economics.answer.words import in_short, turns
 from inference_economics.catalog import value
+from inference_economics.chapters.answer_changes import of_groqs_size
 from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from reckoner.declare.units import shown
@@ -27,6 +32,8 @@ def extras() -> dict[str, Any]:
         "catalog": catalog,
         "subjects": (catalog.chip_names(), catalog.model_names()),
         "scored": scored,
+        "last_year": inputs.LAST_YEAR,
+        **_smaller(question),
         "decided": str(shown(value("answer.decided_share"), "share")),
         "card_in_shop": _price("groq_card.price"),
         "cards_of_groq": str(shown(value("groq_deployment.chips_llama2_70b"), "count")),
@@ -53,6 +60,25 @@ def _tried() -> dict[str, str]:
     return {name: f"{count:,}" for name, count in found.items()} | {
         "share": str(shown(found["caught"] / found["mutants"], "share")),
         "run_share": str(shown(found["run"] / found["parts"], "share")),
+    }
+
+
+def _smaller(question: Question) -> dict[str, str]:
+    """What a cluster costs that is no larger than Groq's own, or that loses time in each stage."""
+    speed = SHEET.parameters.base({})["target_speed"]
+
+    def median(asking: Question) -> float:
+        return float(np.median(asked(asking, [speed])[0].sram))
+
+    held = of_groqs_size(question)
+    ends = sorted(
+        median(other) / median(question) for other in (held, replace(question, sram_cut=1))
+    )
+    mixed = asked(replace(held, sram_costs="maker"), [speed])[0].ratio((0.5,))[0]
+    low, high = (shown(end, "ratio", 2) for end in ends)
+    return {
+        "smaller_cluster": f"{low} to {high}",
+        "mixed_of_groqs_size": str(shown(mixed, "ratio")),
     }
 
 

@@ -18,7 +18,9 @@ from inference_economics.answer.odds import (
     NINE_IN_TEN,
     SPEEDS,
     Answer,
+    Word,
     answers,
+    first_speed,
     mostly,
     quantiles,
 )
@@ -42,14 +44,15 @@ KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
 YEARS = range(inputs.FIRST_YEAR, inputs.LAST_YEAR + 1)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
     ("bought, prices of 2024", "buyer", 2024),
-    ("bought, prices of 2026", "buyer", 2026),
+    ("bought, prices and GPUs of 2026", "buyer", 2026),
     ("at a maker's cost, 2024", "maker", 2024),
     ("rented, 2024", "tenant", 2024),
-    ("rented, 2026", "tenant", 2026),
+    ("rented, 2026, with its GPUs", "tenant", 2026),
 )
 """Whose costs, and in which year: what a reader of the figure may choose."""
 WORDS = ("GPU", "too close to call", "SRAM", "nobody can")
 QUANTILES = {"low": "lowest twentieth", "y": "median", "high": "highest twentieth"}
+OPEN: Word = "too close to call"
 SHADES = {"GPU": "2", "too close to call": "grid", "SRAM": "1", "nobody can": "muted"}
 
 
@@ -115,6 +118,7 @@ def cost_against_speed(chapter: Chapter) -> HTML:
 
 def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     rows = pd.DataFrame([row for one in found for row in costs_of(one)])
+    open_ends = first_speed(found, "GPU", last=True), first_speed(found, "SRAM")
     band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
     line = alt.Chart(rows).mark_line(clip=True)
     places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
@@ -129,6 +133,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         for one in found
     ]
     chart = figure(
+        *_undecided(*open_ends),
         band.encode(
             places[0],
             COST.channel(alt.Y, "low"),
@@ -161,6 +166,19 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         for one in found[::6]
     )
     return stepped.Scene(label, chart, table, steps)
+
+
+def _undecided(gpu: float, sram: float) -> list[alt.Chart]:
+    """The speeds between both leads, shaded; nothing where a side never leads."""
+    if not gpu or not np.isfinite(sram):
+        return []
+    place, ends = SPEED.channel(alt.X, "x"), {"x": [gpu], "x2": [sram]}
+    where = alt.Chart(pd.DataFrame({**ends, "middle": np.sqrt(gpu * sram)}))
+    word = where.mark_text(baseline="bottom", dy=-6, fontSize=11, color=colour("muted"))
+    return [
+        where.mark_rect(color=colour("grid"), opacity=0.6).encode(place, x2="x2:Q"),
+        word.encode(SPEED.channel(alt.X, "middle"), y=alt.value("height"), text=alt.value(OPEN)),
+    ]
 
 
 def costs_of(one: Answer) -> list[dict[str, Any]]:
@@ -328,7 +346,7 @@ def through_time(chapter: Chapter) -> HTML:
                 x2="x2:Q",
                 color=alt.Color("word:N", title=None, scale=fills),
             ),
-            title="The answer at each speed, as prices changed",
+            title="The answer at each speed, as prices and GPUs changed",
             description="For the prices of each time bands of speed with the answer: "
             + "; ".join(
                 f"{year} from {shown(speed, 'token/s')}: {word}"

@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics.answer.odds import SPEEDS, answers, first_speed
-from inference_economics.answer.question import draw
+from inference_economics.answer.question import Question, draw
 from inference_economics.catalog import value
 from inference_economics.chapters.answer import SPEED, question
 from reckoner.declare.units import shown
@@ -23,20 +23,20 @@ from reckoner.show.notebook import Chapter
 CHANGES: dict[str, dict[str, Any]] = {
     "as above: a buyer of 2024": {},
     "a maker's costs": {"costs": "maker"},
-    "prices of 2026, the same chips": {"year": 2026},
-    "short chats, as MLPerf has them": {
+    "prices and GPUs of 2026": {"year": 2026},
+    "short chats, of MLPerf's lengths": {
         "context_length": "mlperf_llama2_70b.max_input_tokens",
         "output_tokens": "mlperf_llama2_70b.mean_output_tokens",
     },
     **{f"answers of {shown(n, 'token')}": {"output_tokens": n} for n in (256, 2048)},
     "a KV cache in sixteen bits": {"bytes_per_element": 2},
-    "cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
+    "Groq's cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
     "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
-    "SRAM keeps room for half an answer, as vLLM does": {"sram_reserved": "vllm.reserved_output"},
+    "room in SRAM for half of each answer": {"sram_reserved": "vllm.reserved_output"},
     "no cluster larger than Groq's own": {"sram_cards": "groq_deployment.chips_llama2_70b"},
-    "time lost in each stage, where layers are cut": {"sram_cut": 1.0},
-    "GPUs under TensorRT-LLM": {"engine": "trtllm"},
-    "GPUs under SGLang": {"engine": "sglang"},
+    "time lost in each stage of the cluster": {"sram_cut": 1.0},
+    "GPUs with the engine TensorRT-LLM": {"engine": "trtllm"},
+    "GPUs with the engine SGLang": {"engine": "sglang"},
 }
 """What would change the answer: a field of the question, or a row in the place of a range."""
 
@@ -65,7 +65,7 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     return chapter.figure(
         figure(
             *_bars(found),
-            title=f"Change one thing: GPUs still lead at {gpu}, SRAM at {sram}",
+            title=f"Whatever changes: GPUs up to {gpu}, SRAM from {sram}",
             description=(
                 "For each thing that changes a bar up to the speed at which GPUs still lead, and "
                 "one from the speed at which SRAM does: "
@@ -119,6 +119,19 @@ def ends(chapter: Chapter, change: Mapping[str, Any]) -> tuple[float, float, flo
     found = answers(asked, SPEEDS, values)
     last = first_speed(found, "nobody can")
     return first_speed(found, "GPU", last=True), first_speed(found, "SRAM"), last
+
+
+def of_groqs_size(asked: Question) -> Question:
+    """The question in which no SRAM cluster is larger than the one that Groq is known to have."""
+    return replace(asked, sram_cards=value("groq_deployment.chips_llama2_70b"))
+
+
+def mixed_of_groqs_size(chapter: Chapter) -> str:
+    """The ratio of costs with Groq's cards at cost and GPUs bought, on a cluster of that size."""
+    asked = replace(of_groqs_size(question(chapter)), sram_costs="maker")
+    values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
+    (found,) = answers(asked, [chapter.inputs.target_speed], values)
+    return str(shown(found.ratio((0.5,))[0], "ratio"))
 
 
 LENGTHS = ("context_length", "output_tokens")

@@ -21,6 +21,7 @@ from inference_economics.chapters.answer import (
     costs_of,
     question,
 )
+from inference_economics.chapters.answer_changes import of_groqs_size
 from inference_economics.formulas.equal_speed import price_with_input
 from reckoner.declare.units import shown
 from reckoner.show.charts import Axis, Style, figure, told_apart
@@ -92,6 +93,7 @@ def below_cost(chapter: Chapter) -> str:
                 f"{name} asked {low} to {high} times what we compute for a buyer of the hardware, "
                 f"less in {below or 'none'} of {len(factor)} cases."
             )
+    sentences.append(_held_to_groqs_size(chapter, rows[rows["kind"] == "sram"]))
     sentences.append(_too_fast(rows[rows["buyer"].isna() & rows["kind"].isin(["gpu", "sram"])]))
     dear = (rows["price"] / rows["maker"])[rows["kind"] == "sram"].dropna()
     if len(dear):
@@ -100,6 +102,20 @@ def below_cost(chapter: Chapter) -> str:
             f"{shown(dear.min(), 'ratio', 2)} times the cost."
         )
     return " ".join(sentences)
+
+
+def _held_to_groqs_size(chapter: Chapter, rows: pd.DataFrame) -> str:
+    """The same for Groq, if no cluster is larger than the one that it is known to have."""
+    factors = []
+    for _, row in rows.iterrows():
+        held = of_groqs_size(question(chapter, "buyer", int(row["year"])))
+        (one,) = asked(held, [row["speed"]])
+        factors.append(row["price"] / _median(one, "sram"))
+    known = [factor for factor in factors if np.isfinite(factor)]
+    if not known:
+        return ""
+    low, high = (shown(end, "ratio", 2) for end in (min(known), max(known)))
+    return f"Of what a cluster no larger than its own costs, that is {low} to {high} times."
 
 
 def _lists_said(rows: pd.DataFrame) -> str:
@@ -112,9 +128,10 @@ def _lists_said(rows: pd.DataFrame) -> str:
     slow, fast = (shown(end, "token/s") for end in (gpus["speed"].min(), gpus["speed"].max()))
     return (
         f"In {groq['year']} the price lists said the reverse of our answer: Groq asked "
-        f"{shown(groq['price'], 'USD/token')} at {shown(groq['speed'], 'token/s')}, the "
-        f"{len(gpus)} sellers on GPUs {low} to {high} at {slow} to {fast}. A price is what a "
-        "seller chooses; ours are costs, of GPUs with newer software."
+        f"{shown(groq['price'], 'USD/token')}, the input counted, at "
+        f"{shown(groq['speed'], 'token/s')}, the {len(gpus)} sellers on GPUs {low} "
+        f"to {high} at {slow} to {fast}. A price is what a seller chooses; ours "
+        "are costs, of GPUs with newer software."
     )
 
 
@@ -124,8 +141,11 @@ def _too_fast(rows: pd.DataFrame) -> str:
         return ""
     guessing, others = (
         ", ".join(
-            f"{seller} at {shown(speed, 'token/s')} in {year}"
-            for seller, speed, year in zip(own["seller"], own["speed"], own["timed"], strict=True)
+            f"{seller} at {shown(speed, 'token/s')} in {timed}"
+            + (f" (its price is of {year})" if year != timed else "")
+            for seller, speed, timed, year in zip(
+                *(own[name] for name in ("seller", "speed", "timed", "year")), strict=True
+            )
         )
         for own in (rows[rows["guesses"]], rows[~rows["guesses"]])
     )

@@ -18,6 +18,7 @@ from inference_economics.chapters.equal_speed import (
 from inference_economics.machines.clusters import GPU_WIDTHS
 from inference_economics.machines.frontier import SPEEDS, Machine, crossover
 from inference_economics.serving.accuracy import on_own_gpus
+from inference_economics.serving.engines import ENGINES
 from reckoner.declare.units import shown, some
 from reckoner.show.notebook import Chapter
 
@@ -216,9 +217,11 @@ def reach(chapter: Chapter) -> str:
     """Whether there is a speed that GPUs do not reach."""
     if chapter.results.gpu_top_speed > 0:
         end = chapter.words.gpu_top_speed
+        others = [chapter.changed(engine=name).gpu_top_speed for name in ENGINES]
         return (
             f"Yes, beyond {end}: for up to {shown(max(GPU_WIDTHS), 'count')} of them, in one "
-            "machine and under this engine."
+            f"machine and under this engine; under the fastest of those in this book beyond "
+            f"{shown(max(others), 'token/s')}."
         )
     return "The model does not fit on one machine of them."
 

@@ -396,5 +396,9 @@ def formulas_hold(chapter: Chapter) -> str:
 def answer_today() -> str:
     """The one answer for the article's work, with the latest prices."""
     year = inputs.LAST_YEAR
-    said = turns_of(of_article(year=year))
-    return f"By the prices of {year} and for the same chips, {said[0].lower()}{said[1:]}."
+    question = of_article(year=year)
+    first = of_article().contenders
+    newer = [catalog.chip(key).name for key in question.contenders if key not in first]
+    also = f", with {' and '.join(newer)} among the chips," if newer else ""
+    said = turns_of(question)
+    return f"By the prices of {year}{also} {said[0].lower()}{said[1:]}."

@@ -347,7 +347,8 @@ def by_estimates(chapter: Chapter) -> str:
     if (there.cost_gpu_vs_cost_chip < 1) == wins:
         return "it is, too"
     with_power = (there.gpu_vs_chip_with_electricity < 1) == wins
-    return f"the order turns{', until electricity is counted' if with_power else ''}"
+    again = "; with the electricity of their life it is the cheaper once more"
+    return f"it is not{again if with_power else ''}"
 
 
 def moral(chapter: Chapter) -> str:
