@@ -657,7 +657,27 @@ def test_every_offer_is_counted_as_dearer_cheaper_or_too_fast(chapter):
             assert f"{row['seller']} at {shown(row['speed'], 'token/s')} in {row['timed']}" in text
     guessing = table[table["buyer"].isna() & table["guesses"]]
     assert list(guessing["speed"]) == [catalog.value("groq_llama31_70b.speculative_speed")]
-    assert f"{shown(guessing['speed'].iloc[0], 'token/s')} in 2024, which guesses" in text
+    said = f"{shown(guessing['speed'].iloc[0], 'token/s')} in 2024 (its price is of 2025)"
+    assert f"{said}, which guesses tokens ahead" in text
+
+
+def test_groqs_prices_are_held_against_a_cluster_of_its_own_size_too(chapter):
+    groq = market.sold(chapter).query("kind == 'sram'")
+    factors = []
+    for _, row in groq.iterrows():
+        held = replace(BOUGHT, year=int(row["year"]), sram_cards=576)
+        cost = asked(held, [row["speed"]])[0].sram
+        if np.isfinite(cost).mean() > 0.5:
+            cost = cost[np.isfinite(cost)]
+            factors.append(row["price"] / np.quantile(cost, 0.5, method="nearest"))
+    ends = [str(shown(end, "ratio", 2)) for end in (min(factors), max(factors))]
+    assert f"that is {ends[0]} to {ends[1]} times" in market.below_cost(chapter)
+
+
+def test_the_mixed_ratio_is_told_for_a_cluster_of_groqs_size_too(chapter):
+    held = replace(BOUGHT, sram_costs="maker", sram_cards=576)
+    (one,) = answers(held, [FRONT], draw(held, 8, chapter.inputs.seed))
+    assert changes.mixed_of_groqs_size(chapter) == str(shown(one.ratio((0.5,))[0], "ratio"))
 
 
 @pytest.mark.parametrize(("speed", "whose"), [(26.6, True), (60.0, False)])

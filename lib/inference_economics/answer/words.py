@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from inference_economics import catalog
 from inference_economics.answer.odds import (
     NINE_IN_TEN,
     Answer,
@@ -14,7 +15,7 @@ from inference_economics.answer.odds import (
     mostly,
     quantiles,
 )
-from inference_economics.answer.question import Question
+from inference_economics.answer.question import Question, of_article
 from inference_economics.answer.ranges import Vector
 from inference_economics.catalog import value
 from inference_economics.units import Share
@@ -148,6 +149,15 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
 def turns_of(question: Question) -> str:
     """The same for the book's own samples."""
     return turns(question, asked(question))
+
+
+def turns_in(year: int) -> str:
+    """The same for the article's work by the prices of a year, with the GPUs that are new then."""
+    question, first = of_article(year=year), of_article().contenders
+    newer = [catalog.chip(key).name for key in question.contenders if key not in first]
+    also = f", with {' and '.join(newer)} among the chips," if newer else ""
+    said = turns_of(question)
+    return f"By the prices of {year}{also} {said[0].lower()}{said[1:]}."
 
 
 def title(along: Sequence[Answer]) -> str:

@@ -10,8 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics import catalog, inputs
-from inference_economics.answer.question import of_article
-from inference_economics.answer.words import turns_of
+from inference_economics.answer.words import turns_in
 from inference_economics.catalog import own
 from inference_economics.formulas.hindsight import racks_for, sweep_time
 from inference_economics.formulas.prefill_caching import mean_input_price
@@ -395,10 +394,4 @@ def formulas_hold(chapter: Chapter) -> str:
 
 def answer_today() -> str:
     """The one answer for the article's work, with the latest prices."""
-    year = inputs.LAST_YEAR
-    question = of_article(year=year)
-    first = of_article().contenders
-    newer = [catalog.chip(key).name for key in question.contenders if key not in first]
-    also = f", with {' and '.join(newer)} among the chips," if newer else ""
-    said = turns_of(question)
-    return f"By the prices of {year}{also} {said[0].lower()}{said[1:]}."
+    return turns_in(inputs.LAST_YEAR)
