@@ -43,11 +43,11 @@ COST = Axis("Cost (USD per million output tokens)", log=True, scale={"nice": Fal
 KINDS = {"SRAM cluster": Style("1"), "GPUs": Style("2", (8, 3))}
 YEARS = range(inputs.FIRST_YEAR, inputs.LAST_YEAR + 1)
 SCENES: tuple[tuple[str, Costs, int], ...] = (
-    ("bought, prices of 2024", "buyer", 2024),
-    ("bought, prices and GPUs of 2026", "buyer", 2026),
+    ("bought, GPUs of 2024", "buyer", 2024),
+    ("bought, GPUs of 2026", "buyer", 2026),
     ("at a maker's cost, 2024", "maker", 2024),
-    ("rented, 2024", "tenant", 2024),
-    ("rented, 2026, with its GPUs", "tenant", 2026),
+    ("rented, GPUs of 2024", "tenant", 2024),
+    ("rented, GPUs of 2026", "tenant", 2026),
 )
 """Whose costs, and in which year: what a reader of the figure may choose."""
 WORDS = ("GPU", "too close to call", "SRAM", "nobody can")
