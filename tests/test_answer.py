@@ -562,6 +562,7 @@ def test_no_sentence_is_left_unfinished(pairs):
 def test_odds_are_said_as_a_reader_counts():
     said = {0: "no sample", 1: "all samples", 0.5: "50 of 100 samples"}
     said |= {0.001: "fewer than 1 of 100 samples", 0.999: "more than 99 of 100 samples"}
+    said |= {0.899: "89 of 100 samples", 0.9: "90 of 100 samples"}  # no side is named below 0.9
     assert {share: words.odds(share) for share in said} == said
 
 
@@ -606,7 +607,7 @@ def test_what_would_change_it_asks_one_thing_at_a_time(chapter):
         until, since, _ = changes.ends(chapter, changes.CHANGES[name])
         assert (float(gpu), float(sram)) == (until, since)
     least, most = min(float(row[1]) for row in rows), max(float(row[2]) for row in rows)
-    title = f"GPUs up to {least:.0f} token/s, SRAM from {most:.0f} token/s"
+    title = f"GPUs lead up to {least:.0f} token/s, SRAM from {most:.0f} token/s"
     assert title in " ".join(page.svg.text.split())
 
 
@@ -671,7 +672,7 @@ def test_groqs_prices_are_held_against_a_cluster_of_its_own_size_too(chapter):
             cost = cost[np.isfinite(cost)]
             factors.append(row["price"] / np.quantile(cost, 0.5, method="nearest"))
     ends = [str(shown(end, "ratio", 2)) for end in (min(factors), max(factors))]
-    assert f"that is {ends[0]} to {ends[1]} times" in market.below_cost(chapter)
+    assert f"Groq's prices are {ends[0]} to {ends[1]} times" in market.below_cost(chapter)
 
 
 def test_the_mixed_ratio_is_told_for_a_cluster_of_groqs_size_too(chapter):

@@ -37,10 +37,15 @@ WHOSE = {
 
 
 def odds(share: Share) -> str:
-    """A share of the samples as a reader counts: so many of a hundred."""
+    """A share of the samples as a reader counts: so many of a hundred.
+
+    A share with which no side is named is not rounded up to one with which it would be.
+    """
     if share in (0, 1):
         return "all samples" if share else "no sample"
-    hundred = round(100 * share)
+    hundred, decided = round(100 * share), value("answer.decided_share")
+    if share < decided:
+        hundred = min(hundred, math.ceil(100 * decided) - 1)
     if hundred == 100:
         return "more than 99 of 100 samples"
     return f"{hundred} of 100 samples" if hundred else "fewer than 1 of 100 samples"

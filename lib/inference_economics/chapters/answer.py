@@ -174,10 +174,16 @@ def _undecided(gpu: float, sram: float) -> list[alt.Chart]:
         return []
     place, ends = SPEED.channel(alt.X, "x"), {"x": [gpu], "x2": [sram]}
     where = alt.Chart(pd.DataFrame({**ends, "middle": np.sqrt(gpu * sram)}))
-    word = where.mark_text(baseline="bottom", dy=-6, fontSize=11, color=colour("muted"))
+    word = where.mark_text(
+        baseline="bottom", dy=-18, fontSize=11, lineBreak="\n", color=colour("muted")
+    )
     return [
         where.mark_rect(color=colour("grid"), opacity=0.6).encode(place, x2="x2:Q"),
-        word.encode(SPEED.channel(alt.X, "middle"), y=alt.value("height"), text=alt.value(OPEN)),
+        word.encode(
+            SPEED.channel(alt.X, "middle"),
+            y=alt.value("height"),
+            text=alt.value(OPEN.replace(" to", "\nto")),
+        ),
     ]
 
 
@@ -214,7 +220,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("article_ratio", "whole cards", "no half a card"),
     ("own_speed_ratio", "Groq's own speed", "the speed that Groq gave for this very model"),
     ("measured_ratio", "measured throughput", "what MLPerf measured on the H100"),
-    ("short_ratio", "the same requests", "Groq's requests as short as MLPerf's"),
+    ("short_ratio", "the same requests", "MLPerf's lengths: its longest prompt, its mean answer"),
     ("host_ratio", "a host for the GPU", "a GPU's part of a DGX"),
     ("short_speed_ratio", "equal speed", "both give every user the same speed, both have hosts"),
     ("equal_speed_ratio", "long requests", "the article's lengths again, on both"),
@@ -241,9 +247,9 @@ def waterfall(chapter: Chapter) -> HTML:
     rows["text"] = [str(shown(ratio, "ratio")) for ratio in rows["to"]]
     near = rows["to"].between(0.8, 1.05)  # left of its bar it is clear of the rule
     rows["end"] = rows["to"].mask(near, rows[["from", "to"]].min(axis=1))
-    rows.loc[rows.index[-1], "end"] = results["high_ratio"]
+    rows.loc[rows.index[-1], "end"] = results["low_ratio"]
     falls = near | (rows["to"] < rows["from"])
-    falls.iloc[-1] = False
+    falls.iloc[-1] = True
     x = Axis("Cost, SRAM over GPUs (ratio)", log=True, scale={"domain": [0.3, 18]})
     names = Names("After", list(rows["name"]), {"labelLimit": 160})
     data = rows.rename(columns={"from": "x", "name": "y"})
@@ -308,7 +314,7 @@ def reconciled(chapter: Chapter) -> HTML:
         (words.median_ratio, "Uncertainty", f"{user} on both", full, "a buyer's, as ranges",
          "both, electricity"),
         (words.mixed_ratio, "this one", f"{user} on both", full,
-         "mixed, most likely values: Groq's at cost, GPUs bought", "both, electricity"),
+         "mixed, as ranges: Groq's at cost, GPUs bought", "both, electricity"),
     ]  # fmt: skip
     columns = ("SRAM / GPU", "Chapter", "Speed of a user", "Requests", "Prices", "Hosts")
     return chapter.passages(pd.DataFrame(rows, columns=columns))

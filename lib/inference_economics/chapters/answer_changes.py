@@ -65,7 +65,7 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     return chapter.figure(
         figure(
             *_bars(found),
-            title=f"Whatever changes: GPUs up to {gpu}, SRAM from {sram}",
+            title=f"In every row GPUs lead up to {gpu}, SRAM from {sram}",
             description=(
                 "For each thing that changes a bar up to the speed at which GPUs still lead, and "
                 "one from the speed at which SRAM does: "

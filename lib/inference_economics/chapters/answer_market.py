@@ -115,7 +115,10 @@ def _held_to_groqs_size(chapter: Chapter, rows: pd.DataFrame) -> str:
     if not known:
         return ""
     low, high = (shown(end, "ratio", 2) for end in (min(known), max(known)))
-    return f"Of what a cluster no larger than its own costs, that is {low} to {high} times."
+    return (
+        f"Against the cost on a cluster no larger than its own, Groq's prices are {low} to {high} "
+        "times."
+    )
 
 
 def _lists_said(rows: pd.DataFrame) -> str:
@@ -127,7 +130,8 @@ def _lists_said(rows: pd.DataFrame) -> str:
     low, high = (shown(end, "USD/token") for end in (gpus["price"].min(), gpus["price"].max()))
     slow, fast = (shown(end, "token/s") for end in (gpus["speed"].min(), gpus["speed"].max()))
     return (
-        f"In {groq['year']} the price lists said the reverse of our answer: Groq asked "
+        f"In early {groq['year']}, for {groq['model']}, the price lists said the reverse of our "
+        "answer: Groq asked "
         f"{shown(groq['price'], 'USD/token')}, the input counted, at "
         f"{shown(groq['speed'], 'token/s')}, the {len(gpus)} sellers on GPUs {low} "
         f"to {high} at {slow} to {fast}. A price is what a seller chooses; ours "

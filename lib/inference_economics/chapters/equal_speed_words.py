@@ -220,7 +220,7 @@ def reach(chapter: Chapter) -> str:
         others = [chapter.changed(engine=name).gpu_top_speed for name in ENGINES]
         return (
             f"Yes, beyond {end}: for up to {shown(max(GPU_WIDTHS), 'count')} of them, in one "
-            f"machine and under this engine; under the fastest of those in this book beyond "
+            f"machine and under this engine; under the fastest engine in this book, beyond "
             f"{shown(max(others), 'token/s')}."
         )
     return "The model does not fit on one machine of them."

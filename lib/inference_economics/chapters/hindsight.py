@@ -283,7 +283,7 @@ def memory_beside_partner(chapter: Chapter) -> str:
     """The new chip's memory against that of the GPU beside it."""
     ratio = chapter.results.memory_ratio
     if ratio < 1:
-        return f"{chapter.shown(1 / ratio, 'ratio')} times less memory than"
+        return f"1/{chapter.shown(1 / ratio, 'ratio')} of the memory of"
     return f"{chapter.shown(ratio, 'ratio')} times the memory of"
 
 

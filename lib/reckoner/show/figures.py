@@ -27,8 +27,8 @@ from reckoner.show.marks import linked, plain
 WIDTHS = {"wide": 680, "narrow": 340}
 LETTER = 10
 """Room for a letter of a title, in pixels; with it titles are wrapped."""
-LETTER_OF_LEGEND, LINE_OF_LEGEND, BESIDE_NAME = 6.5, 17, 32
-"""Room for a letter of a legend, for a line, and for a mark with the gap to the next column."""
+LETTER_OF_LEGEND, LINE_OF_LEGEND, BESIDE_NAME, LEFT_OF_LEGEND = 6.5, 17, 32, 50
+"""Room for a letter of a legend, a line, a mark with the gap to the next column, and the axis."""
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 EXACT = "data-exact"
 """In a cell that shows fewer digits than its number has, the number."""
@@ -241,7 +241,9 @@ def _narrowed(spec: dict[str, Any]) -> dict[str, Any]:
         legend = encoding.get("legend") or {}
         asked = legend.get("columns", len(names))
         widest = BESIDE_NAME + LETTER_OF_LEGEND * max(map(len, names))
-        fitting = max(1, min(legend.get("columns", 1), int(WIDTHS["narrow"] / widest)))
+        fitting = max(
+            1, min(legend.get("columns", 1), int((WIDTHS["narrow"] - LEFT_OF_LEGEND) / widest))
+        )
         further[names] = math.ceil(len(names) / fitting) - math.ceil(len(names) / asked)
         if "columns" in legend:
             legend["columns"] = fitting
