@@ -30,7 +30,7 @@ from inference_economics.command import main
 from other_parameters import OTHER_PARAMETERS
 from reckoner.declare.parameters import ParameterError
 from reckoner.files import whole, write_whole
-from reckoner.provenance import code_hash, provenance
+from reckoner.provenance import _commit, code_hash, provenance
 from reckoner.sweep.axes import axis
 from reckoner.sweep.chart import Picture
 from reckoner.sweep.cluster import client, work
@@ -222,6 +222,21 @@ def test_a_row_has_every_parameter_every_result_and_the_provenance(tmp_path):
         assert table["error"].isna().all()
     about = json.loads(pq.read_schema(tmp_path / "t.parquet").metadata[b"sweep"])
     assert about["batch_size"] == "1,7"
+
+
+def test_a_commit_of_digits_alone_is_not_read_as_a_number(tmp_path, monkeypatch):
+    def described(*_, **__):
+        return subprocess.CompletedProcess([], 0, stdout="249628325896\n")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("reckoner.provenance.subprocess.run", described)
+        found = [_commit.__wrapped__(tmp_path), provenance(BOOK)["data"]]
+    pd.DataFrame({"found": found}).to_csv(tmp_path / "t.csv")
+    for value in found:
+        with pytest.raises(ValueError, match="could not convert"):
+            float(value)
+    assert found[0] == "git:249628325896"
+    assert list(pd.read_csv(tmp_path / "t.csv")["found"]) == found
 
 
 def test_points_that_fail_are_rows_with_their_error(tmp_path):

@@ -16,13 +16,14 @@ from reckoner.book import Book
 def provenance(book: Book) -> dict[str, str]:
     """Version of the book, commit of its repository, and hash of its data files.
 
-    A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository.
+    A commit that ends in "-dirty" has uncommitted changes; "unknown" means no repository. Commit
+    and hash name what they are: one of digits alone would be read from a table as a number.
     """
     folder = _folder(book.package)
     return {
         "version": _version(book.distribution),
         "commit": _commit(folder),
-        "data": _hash((book.data or folder).rglob("*.csv")),
+        "data": "sha256:" + _hash((book.data or folder).rglob("*.csv")),
     }
 
 
@@ -56,7 +57,8 @@ def _commit(folder: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return done.stdout.strip() or "unknown"
+    found = done.stdout.strip()
+    return f"git:{found}" if found else "unknown"
 
 
 def _hash(paths: Iterable[Path]) -> str:
