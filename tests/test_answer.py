@@ -604,11 +604,27 @@ def test_what_would_change_it_asks_one_thing_at_a_time(chapter):
     rows = [[cell.text for cell in row.select("td")] for row in page.select("tbody tr")]
     assert [name for name, *_ in rows] == list(changes.CHANGES)
     for name, gpu, sram in rows:
-        until, since, _ = changes.ends(chapter, changes.CHANGES[name])
+        until, since, _ = changes.turning(chapter, changes.CHANGES[name])
         assert (float(gpu), float(sram)) == (until, since)
     least, most = min(float(row[1]) for row in rows), max(float(row[2]) for row in rows)
     title = f"GPUs lead up to {least:.0f} token/s, SRAM from {most:.0f} token/s"
     assert title in " ".join(page.svg.text.split())
+
+
+def test_a_side_that_never_leads_has_no_bar_and_no_place_in_the_title():
+    short = Chapter(BOOK, "answer", {"samples": 8, "context_length": 64, "output_tokens": 60})
+    known = {n: c for n, c in changes.CHANGES.items() if c.get("output_tokens") not in (256, 2048)}
+    found = {name: changes.turning(short, change) for name, change in known.items()}
+    assert min(gpu for gpu, *_ in found.values()) == 0
+    page = BeautifulSoup(changes.what_would_change_it(short).data, "html.parser")
+    told = page.svg["aria-label"]
+    assert "answers of" not in told  # a request of 64 tokens has none of 256
+    for name, (gpu, sram, _) in found.items():
+        ends = (f"{gpu:.0f}" if gpu else "never", f"{sram:.0f}" if sram < math.inf else "never")
+        assert f"{name}: {ends[0]} and {ends[1]}" in told
+    assert "In every row" not in page.svg.text and "Where GPUs lead" in page.svg.text
+    leads = sum((gpu > 0) + (sram < math.inf) for gpu, sram, _ in found.values())
+    assert len(page.svg.select("g.mark-rect.role-mark path")) == leads
 
 
 def test_the_rows_about_the_cluster_touch_its_cost_alone():

@@ -36,7 +36,7 @@ def extras() -> dict[str, Any]:
         **_smaller(question),
         "decided": str(shown(value("answer.decided_share"), "share")),
         "card_in_shop": _price("groq_card.price"),
-        "cards_of_groq": str(shown(value("groq_deployment.chips_llama2_70b"), "count")),
+        "cards_of_groq": str(shown(of_groqs_size(question).sram_cards, "count")),
         "card_of_article": _price("article.groq_card_price"),
         "in_short": in_short(along),
         "read": _reading(),
@@ -70,10 +70,8 @@ def _smaller(question: Question) -> dict[str, str]:
     def median(asking: Question) -> float:
         return float(np.median(asked(asking, [speed])[0].sram))
 
-    held = of_groqs_size(question)
-    ends = sorted(
-        median(other) / median(question) for other in (held, replace(question, sram_cut=1))
-    )
+    held, base = of_groqs_size(question), median(question)
+    ends = sorted(median(other) / base for other in (held, replace(question, sram_cut=1.0)))
     mixed = asked(replace(held, sram_costs="maker"), [speed])[0].ratio((0.5,))[0]
     low, high = (shown(end, "ratio", 2) for end in ends)
     return {

@@ -185,3 +185,12 @@ def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> Toke
     if not found:
         return 0.0 if last else np.inf
     return found[-1 if last else 0]
+
+
+def ends(along: Sequence[Answer]) -> tuple[TokensPerSecond, TokensPerSecond]:
+    """Up to which speed GPUs lead, and from which on SRAM does; zero and infinity if they do not.
+
+    Args:
+        along: answers at rising speeds.
+    """
+    return first_speed(along, "GPU", last=True), first_speed(along, "SRAM")

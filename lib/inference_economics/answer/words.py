@@ -10,6 +10,7 @@ from inference_economics.answer.odds import (
     NINE_IN_TEN,
     Answer,
     asked,
+    ends,
     first_speed,
     given_in,
     mostly,
@@ -122,11 +123,6 @@ def answer_in_words(one: Answer) -> str:
     return f"**{headline(one)}** {sentence(one)}"
 
 
-def _ends(along: Sequence[Answer]) -> tuple[float, float]:
-    """Up to which speed GPUs lead, and from which on SRAM does."""
-    return first_speed(along, "GPU", last=True), first_speed(along, "SRAM")
-
-
 def turns(question: Question, along: Sequence[Answer]) -> str:
     """Up to which speed GPUs lead, from which on SRAM does, and where both end.
 
@@ -134,7 +130,7 @@ def turns(question: Question, along: Sequence[Answer]) -> str:
         question: what was asked.
         along: its answers at rising speeds.
     """
-    (gpu, sram), nobody = _ends(along), first_speed(along, "nobody can")
+    (gpu, sram), nobody = ends(along), first_speed(along, "nobody can")
     alone = len(along[0].kinds) == 1
     parts = []
     if gpu:
@@ -167,7 +163,7 @@ def turns_in(year: int) -> str:
 
 def title(along: Sequence[Answer]) -> str:
     """What a picture of the costs shows: who is cheaper up to which speed, from which on."""
-    gpu, sram = _ends(along)
+    gpu, sram = ends(along)
     if len(along[0].kinds) == 1 or not gpu or not math.isfinite(sram):
         return "What a token costs at each speed"
     return f"GPUs are cheaper up to {shown(gpu, 'token/s')}, SRAM from {shown(sram, 'token/s')}"
@@ -179,7 +175,7 @@ def in_short(along: Sequence[Answer]) -> str:
     Args:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
-    gpu, sram = _ends(along)
+    gpu, sram = ends(along)
     parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
         on_gpus = next(one.gpu for one in along if one.speed == sram)

@@ -20,7 +20,7 @@ from inference_economics.answer.odds import (
     Answer,
     Word,
     answers,
-    first_speed,
+    ends,
     mostly,
     quantiles,
 )
@@ -118,7 +118,6 @@ def cost_against_speed(chapter: Chapter) -> HTML:
 
 def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
     rows = pd.DataFrame([row for one in found for row in costs_of(one)])
-    open_ends = first_speed(found, "GPU", last=True), first_speed(found, "SRAM")
     band = alt.Chart(rows).mark_area(opacity=0.18, clip=True)
     line = alt.Chart(rows).mark_line(clip=True)
     places = SPEED.channel(alt.X, "x"), COST.channel(alt.Y, "y")
@@ -133,7 +132,7 @@ def _scene(label: str, found: Sequence[Answer]) -> stepped.Scene:
         for one in found
     ]
     chart = figure(
-        *_undecided(*open_ends),
+        *_undecided(*ends(found)),
         band.encode(
             places[0],
             COST.channel(alt.Y, "low"),
@@ -172,8 +171,9 @@ def _undecided(gpu: float, sram: float) -> list[alt.Chart]:
     """The speeds between both leads, shaded; nothing where a side never leads."""
     if not gpu or not np.isfinite(sram):
         return []
-    place, ends = SPEED.channel(alt.X, "x"), {"x": [gpu], "x2": [sram]}
-    where = alt.Chart(pd.DataFrame({**ends, "middle": np.sqrt(gpu * sram)}))
+    place = SPEED.channel(alt.X, "x")
+    row = {"x": [gpu], "x2": [sram], "middle": [np.sqrt(gpu * sram)]}
+    where = alt.Chart(pd.DataFrame(row))
     word = where.mark_text(
         baseline="bottom", dy=-18, fontSize=11, lineBreak="\n", color=colour("muted")
     )

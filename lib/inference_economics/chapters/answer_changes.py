@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from inference_economics.answer.odds import SPEEDS, answers, first_speed
+from inference_economics.answer.odds import SPEEDS, answers, ends, first_speed
 from inference_economics.answer.question import Question, draw
 from inference_economics.catalog import value
 from inference_economics.chapters.answer import SPEED, question
+from inference_economics.machines.published import ARTICLE_MODEL, GROQ_CARDS
 from reckoner.declare.units import shown
 from reckoner.show.charts import Axis, Names, Style, figure, told_apart
 from reckoner.show.figures import colour
@@ -33,7 +34,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "Groq's cards at the article's price": {"groq_lpu.price": "article.groq_card_price"},
     "a cluster half as busy as the GPUs": {"sram_busy": 0.5},
     "room in SRAM for half of each answer": {"sram_reserved": "vllm.reserved_output"},
-    "no cluster larger than Groq's own": {"sram_cards": "groq_deployment.chips_llama2_70b"},
+    "no cluster larger than Groq's own": {"sram_cards": GROQ_CARDS[ARTICLE_MODEL]},
     "time lost in each stage of the cluster": {"sram_cut": 1.0},
     "GPUs with the engine TensorRT-LLM": {"engine": "trtllm"},
     "GPUs with the engine SGLang": {"engine": "sglang"},
@@ -51,25 +52,29 @@ SLOW = 20.0
 
 def what_would_change_it(chapter: Chapter) -> HTML:
     """The speeds at which each side leads, as one thing after the other is otherwise."""
-    found = {name: ends(chapter, change) for name, change in CHANGES.items()}
+    found = {
+        name: turning(chapter, change)
+        for name, change in CHANGES.items()
+        if _possible(question(chapter), change)
+    }
     table = pd.DataFrame(
         {
             "If this changes": name,
-            "GPUs lead up to (token/s)": gpu,
+            "GPUs lead up to (token/s)": gpu or np.nan,
             "SRAM leads from (token/s)": sram,
         }
         for name, (gpu, sram, _) in found.items()
     ).replace(np.inf, np.nan)
-    surely = table.iloc[:, 1].min(), table.iloc[:, 2].max()
-    gpu, sram = (shown(speed, "token/s") for speed in surely)
     return chapter.figure(
         figure(
             *_bars(found),
-            title=f"In every row GPUs lead up to {gpu}, SRAM from {sram}",
+            title=_title(table),
             description=(
                 "For each thing that changes a bar up to the speed at which GPUs still lead, and "
                 "one from the speed at which SRAM does: "
-                + "; ".join(f"{name}: {low:.0f} and {high:.0f}" for name, low, high in table.values)
+                + "; ".join(
+                    f"{name}: {_said(gpu)} and {_said(sram)}" for name, gpu, sram in table.values
+                )
                 + "."
             ),
             height=38 * len(found),
@@ -78,38 +83,48 @@ def what_would_change_it(chapter: Chapter) -> HTML:
     )
 
 
+def _title(table: pd.DataFrame) -> str:
+    """Up to which speed GPUs lead and from which SRAM does in every row, if both always do."""
+    if table.isna().any(axis=None):
+        return "Where GPUs lead, and where SRAM does, if one thing changes"
+    gpu, sram = (shown(end, "token/s") for end in (table.iloc[:, 1].min(), table.iloc[:, 2].max()))
+    return f"In every row GPUs lead up to {gpu}, SRAM from {sram}"
+
+
+def _said(speed: float) -> str:
+    return "never" if np.isnan(speed) else f"{speed:.0f}"
+
+
 def _bars(found: Mapping[str, Sequence[float]]) -> list[alt.Chart]:
     """Both leads of each row, with their ends in numbers and the row's name above."""
-    start = SLOW if min(gpu for gpu, *_ in found.values()) > SLOW else SPEEDS[0]
+    rows = pd.DataFrame(found, index=["gpu", "sram", "last"]).T.rename_axis("y").reset_index()
+    gpu, sram = rows[rows["gpu"] > 0], rows[np.isfinite(rows["sram"])]
+    start = SPEEDS[0] if (gpu["gpu"] <= SLOW).any() else SLOW
+    gpu = gpu.assign(kind="GPUs lead", x=start, high=gpu["gpu"], at=gpu["gpu"])
+    sram = sram.assign(
+        kind="SRAM leads", x=sram["sram"], high=sram["last"].clip(upper=SPEEDS[-1]), at=sram["sram"]
+    )
     x = Axis(SPEED.title, log=True, scale={"nice": False, "domain": [start, SPEEDS[-1]]})
     place = Names("Changed", list(found)).channel(alt.Y, "y").axis(None)
-    gpu, sram = (
-        pd.DataFrame(
-            {"y": name, "kind": kind, "x": ends[0], "high": ends[1], "at": ends[1 - side]}
-            for name, (low, high, last) in found.items()
-            for ends in [(start, low) if side == 0 else (high, last)]
-        ).replace(np.inf, SPEEDS[-1])
-        for side, kind in enumerate(LEADS)
-    )
-    names = pd.DataFrame({"y": list(found)})
+    leads = pd.concat([gpu, sram])[["y", "kind", "x", "high"]]
     ink = colour("text")
     return [
-        alt.Chart(pd.concat([gpu, sram]))
+        alt.Chart(leads)
         .mark_bar(height=9)
         .encode(x.channel(alt.X, "x"), place, x2="high:Q", color=told_apart(LEADS)["color"]),
         *(
-            alt.Chart(rows.assign(text=rows["at"].map("{:.0f}".format)))
+            alt.Chart(own.assign(text=own["at"].map(_said))[["y", "at", "text"]])
             .mark_text(align=side, dx=dx, color=ink)
             .encode(x.channel(alt.X, "at"), place, text="text:N")
-            for rows, (dx, side) in zip((gpu, sram), BESIDE, strict=True)
+            for own, (dx, side) in zip((gpu, sram), BESIDE, strict=True)
         ),
-        alt.Chart(names)
+        alt.Chart(rows[["y"]])
         .mark_text(align="left", dy=-13, color=ink)
         .encode(place, text="y:N", x=alt.value(0)),
     ]
 
 
-def ends(chapter: Chapter, change: Mapping[str, Any]) -> tuple[float, float, float]:
+def turning(chapter: Chapter, change: Mapping[str, Any]) -> tuple[float, float, float]:
     """Up to which speed GPUs lead, from which SRAM does, and from which nobody keeps up."""
     asked = replace(question(chapter), **_fields(change))
     values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
@@ -117,13 +132,18 @@ def ends(chapter: Chapter, change: Mapping[str, Any]) -> tuple[float, float, flo
         key: np.full_like(values[key], value(of)) for key, of in change.items() if "." in key
     }
     found = answers(asked, SPEEDS, values)
-    last = first_speed(found, "nobody can")
-    return first_speed(found, "GPU", last=True), first_speed(found, "SRAM"), last
+    return *ends(found), first_speed(found, "nobody can")
+
+
+def _possible(before: Question, change: Mapping[str, Any]) -> bool:
+    """Whether a request is still as long as its answer."""
+    after = replace(before, **_fields(change))
+    return bool(after.output_tokens <= after.context_length)
 
 
 def of_groqs_size(asked: Question) -> Question:
     """The question in which no SRAM cluster is larger than the one that Groq is known to have."""
-    return replace(asked, sram_cards=value("groq_deployment.chips_llama2_70b"))
+    return replace(asked, sram_cards=value(GROQ_CARDS[ARTICLE_MODEL]))
 
 
 def mixed_of_groqs_size(chapter: Chapter) -> str:
