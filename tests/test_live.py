@@ -239,6 +239,30 @@ def test_a_curve_that_has_ended_has_no_dot(visit):
     assert tab.faults == []
 
 
+def test_a_move_leaves_the_clips_of_the_picture_alone(visit):
+    tab = opened(visit, "margins")
+    tab.wait_for_selector(".live-canvas defs rect", state="attached")
+    written = """async (states) => {
+      const live = document.querySelector('.live').reckoner;
+      const changes = [];
+      for (const part of ['.live-canvas defs', '.live-canvas svg']) {
+        let written = 0;
+        const seen = new MutationObserver((records) => { written += records.length; });
+        const below = { subtree: true, childList: true, attributes: true };
+        seen.observe(document.querySelector(part), below);
+        for (const state of states) await live.set(state);
+        await new Promise(requestAnimationFrame);
+        seen.disconnect();
+        changes.push(written);
+      }
+      return changes;
+    }"""
+    moved = FIGURES["margins"].numbers[0]
+    ends = [{moved.name: end} for end in FIGURES["margins"].track(moved)]
+    clips, picture = tab.evaluate(written, ends)
+    assert clips == 0 < picture
+
+
 def test_a_refused_value_says_why(visit):
     tab = opened(visit, "batching")
     control = tab.locator(".live-control", has=tab.locator("#live-batching-batch_size"))

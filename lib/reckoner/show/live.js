@@ -42,6 +42,14 @@
     else if (old.data !== text) old.data = text;
   }
 
+  /* Vega writes every clip anew at each move, and the browser lays out and paints again what is clipped, though nothing
+     changed. */
+  function keepClip(node) {
+    node.setAttribute = (name, value) => {
+      if (node.getAttribute(name) !== String(value)) SVGElement.prototype.setAttribute.call(node, name, value);
+    };
+  }
+
   /* An address as it was meant; one cut in the middle of a sign stays as it is. */
   function unquoted(text) {
     try {
@@ -423,6 +431,7 @@
       this.view?.finalize();
       this.view = result.view;
       this.canvas.querySelector("svg").setAttribute("aria-hidden", "true"); // one label for all of it
+      this.canvas.querySelectorAll("defs *").forEach(keepClip);
       this.canvas.setAttribute("role", "img");
       this.canvas.setAttribute("aria-label", this.spec.description);
       this.watch ??= this.watchWidth();
