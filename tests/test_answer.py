@@ -15,10 +15,18 @@ from hypothesis import strategies as st
 
 import plain_answers as again
 import plain_machines as plain
-from inference_economics import catalog
+from inference_economics import catalog, inputs
 from inference_economics.answer import question as asking
 from inference_economics.answer import words
-from inference_economics.answer.odds import SPEEDS, Answer, answers, asked, first_speed, samples_of
+from inference_economics.answer.odds import (
+    SPEEDS,
+    Answer,
+    answers,
+    asked,
+    ends,
+    first_speed,
+    samples_of,
+)
 from inference_economics.answer.question import Question, costs, draw
 from inference_economics.answer.ranges import COSTS
 from inference_economics.book import BOOK, open_chapter
@@ -411,10 +419,58 @@ def test_the_least_cost_of_each_kind_counts():
 def test_first_and_last_speeds_of_a_word():
     along = answers(BOUGHT, [5.0, 20.0, 80.0, 160.0, 200.0], draw(BOUGHT, 16, SEED))
     assert [one.word for one in along[:2]] == ["GPU"] * 2
-    assert (first_speed(along, "GPU"), first_speed(along, "GPU", last=True)) == (5.0, 20.0)
-    assert (first_speed(along, "SRAM"), first_speed(along, "SRAM", last=True)) == (160.0, 200.0)
+    assert first_speed(along, "GPU") == 5 and first_speed(along, "SRAM", last=True) == 200
+    assert 20 <= first_speed(along, "GPU", last=True) < 80 < first_speed(along, "SRAM") <= 160
     assert first_speed(along, "nobody can") == math.inf
     assert first_speed(along, "nobody can", last=True) == 0
+
+
+def of_odds(speed, sram, nobody=0):
+    """An answer with SRAM the cheaper in so many of 100 samples, and nobody able in others."""
+    ours = [1.0] * sram + [3.0] * (100 - sram)
+    return Answer(speed, {
+        "groq_lpu": np.array([*ours[nobody:], *[math.inf] * nobody]),
+        "h100_sxm": np.array([*[2.0] * (100 - nobody), *[math.inf] * nobody]),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("along", "gpu", "sram", "nobody"),
+    [
+        # halfway on the logarithm of the speed, rounded to where the word still holds
+        ([(50, 5), (60, 15), (100, 85), (110, 95)], 54, 110, math.inf),
+        ([(50, 10), (60, 11), (70, 89), (80, 90)], 50, 80, math.inf),
+        ([(5, 0), (8, 20)], 6.3, math.inf, math.inf),
+        # nobody can: the GPUs' share did not fall, so that they led up to the speed before
+        ([(50, 0), (60, 0, 60)], 50, math.inf, 59),
+        ([(50, 0), (60, 0)], 60, math.inf, math.inf),
+        ([(50, 100), (60, 100)], 0, 50, math.inf),
+        ([(50, 50), (60, 50)], 0, math.inf, math.inf),
+    ],
+)
+def test_where_a_word_begins_and_ends_lies_between_two_speeds(along, gpu, sram, nobody):
+    found = [of_odds(*one) for one in along]
+    assert ends(found) == (gpu, sram)
+    assert first_speed(found, "nobody can") == nobody
+
+
+def test_other_samples_hardly_move_the_ends():
+    """Less than the step from one speed that is tried to the next."""
+    count = inputs.SAMPLES("samples").default
+    found = [ends(answers(BOUGHT, SPEEDS, draw(BOUGHT, count, seed))) for seed in (1, 2, 3)]
+    for several in zip(*found, strict=True):
+        assert max(several) / min(several) < 1.05
+
+
+@given(st.lists(st.integers(0, 100), min_size=2, max_size=8))
+def test_where_a_lead_ends_and_begins_stays_on_its_side(shares):
+    speeds = [10 * 2**place for place in range(len(shares))]
+    found = [of_odds(speed, share) for speed, share in zip(speeds, shares, strict=True)]
+    gpu, sram = ends(found)
+    led = [one.speed for one in found if one.word == "GPU"]
+    assert gpu == 0 if not led else max(led) * 0.98 <= gpu < max(led) * 2
+    led = [one.speed for one in found if one.word == "SRAM"]
+    assert sram == math.inf if not led else min(led) / 2 < sram <= min(led) * 1.1
 
 
 def test_the_one_answer_is_that_of_the_chapters_defaults():

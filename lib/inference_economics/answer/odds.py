@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -176,15 +177,48 @@ def samples_of(question: Question) -> dict[str, Vector]:
 def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> TokensPerSecond:
     """The first speed, or the last, at which the answer is that word; infinite if it never is.
 
+    Between two of the speeds the share that decides is taken to be straight over the logarithm of
+    the speed. The result has two digits, and lies where the word still holds.
+
     Args:
         along: answers at rising speeds.
         word: one of the four.
         last: whether the last one is asked for; zero then if there is none.
     """
-    found = [one.speed for one in along if one.word == word]
+    found = [place for place, one in enumerate(along) if one.word == word]
     if not found:
         return 0.0 if last else np.inf
-    return found[-1 if last else 0]
+    place = found[-1 if last else 0]
+    beside = place + (1 if last else -1)
+    if word not in _DECIDES or not 0 <= beside < len(along):
+        return along[place].speed
+    return _two_digits(_where_decided(along[place], along[beside], word), down=last)
+
+
+_DECIDES: dict[Word, tuple[Callable[[Answer], Share], str]] = {
+    "GPU": (lambda one: one.gpu_odds, "answer.decided_share"),
+    "SRAM": (lambda one: one.sram_odds, "answer.decided_share"),
+    "nobody can": (lambda one: one.nobody, "answer.nobody_share"),
+}
+"""The share that makes each word the answer, and the catalog's threshold for it."""
+
+
+def _where_decided(one: Answer, other: Answer, word: Word) -> TokensPerSecond:
+    """The speed between two at which the share for the first one's word falls to its threshold.
+
+    The first one's own speed where the other has another word for another reason.
+    """
+    share, threshold = _DECIDES[word]
+    high, low, wanted = share(one), share(other), value(threshold)
+    if not low < wanted <= high:
+        return one.speed
+    return one.speed * (other.speed / one.speed) ** ((high - wanted) / (high - low))
+
+
+def _two_digits(speed: TokensPerSecond, down: bool) -> TokensPerSecond:
+    unit = 10.0 ** (math.floor(math.log10(speed)) - 1)
+    count = round(speed / unit, 9)
+    return float(f"{(math.floor if down else math.ceil)(count) * unit:.2g}")
 
 
 def ends(along: Sequence[Answer]) -> tuple[TokensPerSecond, TokensPerSecond]:
