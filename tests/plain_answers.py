@@ -137,6 +137,13 @@ def word(sram, gpu):
     return "GPU" if 1 - wins >= catalog.value("answer.decided_share") else "too close to call"
 
 
+def shares(sram, gpu):
+    """SRAM's share of the samples in which somebody can, and the share in which nobody can."""
+    able = [pair for pair in zip(sram, gpu, strict=True) if min(pair) < math.inf]
+    wins = sum(one < other for one, other in able) / len(able) if able else math.nan
+    return wins, 1 - len(able) / len(sram)
+
+
 def quantile(numbers, share):
     """The nearest of the finite numbers; none if there are none."""
     ordered = sorted(numbers)

@@ -3,6 +3,7 @@
 import math
 import shutil
 from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cache
 
 import numpy as np
@@ -484,9 +485,20 @@ def way_on_gpus(case, known, at_likely, cost):
     return dict(zip(("gpu_requests", "gpu_cards"), found, strict=False))
 
 
-def spoken(words, word, last=False):
-    found = [speed for speed, said in zip(SPEEDS, words, strict=True) if said == word]
-    return found[-1 if last else 0] if found else (0.0 if last else math.inf)
+def spoken(words, shares, least, word, last=False):
+    """Where a word is first said, or last: on the line of its shares, at two digits of its side."""
+    said = [place for place, each in enumerate(words) if each == word]
+    if not said:
+        return 0.0 if last else math.inf
+    here = said[-1 if last else 0]
+    there = here + (1 if last else -1)
+    speed = SPEEDS[here]
+    if 0 <= there < len(SPEEDS) and shares[there] < least:
+        line = [shares[there], shares[here]], np.log([SPEEDS[there], SPEEDS[here]])
+        speed = math.exp(np.interp(least, *line))
+    exact = Decimal(f"{speed:.9g}")
+    step = Decimal(10) ** (exact.adjusted() - 1)
+    return float((exact / step).to_integral_value(ROUND_FLOOR if last else ROUND_CEILING) * step)
 
 
 def second(case, costs, year, number, seed):
@@ -504,7 +516,11 @@ def second(case, costs, year, number, seed):
     top = np.argmax(decides["ST"])
     at_likely = again.likely(known, case)
     best = [cost.item() for cost in again.both(known, case, [at_likely], [speed], 1.1)]
-    words = [again.word(one, other) for one, other in list(zip(sram.T, gpu.T, strict=True))[1:]]
+    along = list(zip(sram.T, gpu.T, strict=True))[1:]
+    words = [again.word(one, other) for one, other in along]
+    wins, nobody = zip(*(again.shares(one, other) for one, other in along), strict=True)
+    losses = [1 - share for share in wins]
+    decided, most = (catalog.value(f"answer.{name}_share") for name in ("decided", "nobody"))
     odds = sum(one < other for one, other in able) / len(able) if able else math.nan
     finite = [[cost for cost in side if cost < math.inf] for side in here]
     of_ratios = again.ratios(*here)
@@ -524,9 +540,9 @@ def second(case, costs, year, number, seed):
         "likely_ratio": again.over(*best) if min(best) < math.inf else math.nan,
         **way_on_sram(case, at_likely, best[0]),
         **way_on_gpus(case, known, at_likely, best[1]),
-        "gpu_until": spoken(words, "GPU", last=True),
-        "sram_from": spoken(words, "SRAM"),
-        "nobody_from": spoken(words, "nobody can"),
+        "gpu_until": spoken(words, losses, decided, "GPU", last=True),
+        "sram_from": spoken(words, wins, decided, "SRAM"),
+        "nobody_from": spoken(words, nobody, most, "nobody can"),
         "top_first": decides["S1"][top],
         "top_total": decides["ST"][top],
         "sum_first": sum(decides["S1"]),
