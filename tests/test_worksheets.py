@@ -101,7 +101,8 @@ def test_units_of_samples_are_those_of_what_is_sampled():
     """Shares and ratios of samples have none; a break-even has that of the input it is of."""
     units, sampled = BOOK.units("uncertainty"), BOOK.parameters("equal_speed")
     speeds = ("gpu_until", "sram_from", "nobody_from", "sram_speed")
-    inputs = {"break_even_floor": "layer_floor", "break_even_price": "card_price"}
+    inputs = {"break_even_floor": "layer_floor"}
+    inputs |= dict.fromkeys(("break_even_price", "small_break_even_price"), "card_price")
     inputs |= dict.fromkeys(speeds, "target_speed")
     for name, unit in units.items():
         of = sampled[inputs[name]].unit if name in inputs else "count"

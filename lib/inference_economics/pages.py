@@ -14,11 +14,10 @@ import numpy as np
 
 from inference_economics import catalog, inputs
 from inference_economics.answer.odds import asked
-from inference_economics.answer.question import Question, of_article
+from inference_economics.answer.question import Question, of_article, of_groqs_size
 from inference_economics.answer.ranges import SHEET
 from inference_economics.answer.words import in_short, turns
 from inference_economics.catalog import value
-from inference_economics.chapters.answer_changes import of_groqs_size
 from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from reckoner.declare.units import shown
@@ -72,12 +71,8 @@ def _smaller(question: Question) -> dict[str, str]:
 
     held, base = of_groqs_size(question), median(question)
     ends = sorted(median(other) / base for other in (held, replace(question, sram_cut=1.0)))
-    mixed = asked(replace(held, sram_costs="maker"), [speed])[0].ratio((0.5,))[0]
     low, high = (shown(end, "ratio", 2) for end in ends)
-    return {
-        "smaller_cluster": f"{low} to {high}",
-        "mixed_of_groqs_size": str(shown(mixed, "ratio")),
-    }
+    return {"smaller_cluster": f"{low} to {high}"}
 
 
 def _reading() -> str:

@@ -18,6 +18,7 @@ from inference_economics.catalog.own import is_sram
 from inference_economics.formulas.equal_speed import cost_of_rented_second
 from inference_economics.machines import clusters
 from inference_economics.machines.frontier import Machine, Way
+from inference_economics.machines.published import ARTICLE_MODEL, GROQ_CARDS
 from inference_economics.quantities import formulary
 from inference_economics.units import Bytes, Count, Ratio, Share, Tokens
 
@@ -105,6 +106,11 @@ class Question:
 
 def _of_sram(row: Range) -> bool:
     return bool(row.chip) and is_sram(row.chip)
+
+
+def of_groqs_size(question: Question) -> Question:
+    """The question in which no SRAM cluster is larger than the one that Groq is known to have."""
+    return replace(question, sram_cards=catalog.value(GROQ_CARDS[ARTICLE_MODEL]))
 
 
 def of_article(costs: Costs = "buyer", year: int = 2024) -> Question:

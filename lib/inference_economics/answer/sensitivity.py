@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,9 @@ class BreakEven:
 
 
 @formulary.procedure
-def break_evens(question: Question, speeds: Sequence[TokensPerSecond]) -> list[BreakEven]:
+def break_evens(
+    question: Question, speeds: Sequence[TokensPerSecond], only: Collection[str] = ()
+) -> list[BreakEven]:
     """For each number and speed, the value at which SRAM costs what the GPU costs.
 
     Of several it is the one nearest to the most likely value. The batch sizes tried are those of
@@ -79,9 +81,12 @@ def break_evens(question: Question, speeds: Sequence[TokensPerSecond]) -> list[B
     Args:
         question: what is asked.
         speeds: output speeds that every user gets.
+        only: names of the numbers, if not all.
     """
     found = []
-    for row in question.ranges.values():
+    for name, row in question.ranges.items():
+        if only and name not in only:
+            continue
         values = _domain(row)
         cheaper = _cheaper(question, speeds, row, values)
         for speed, one in zip(speeds, cheaper, strict=True):

@@ -141,19 +141,6 @@ def _possible(before: Question, change: Mapping[str, Any]) -> bool:
     return bool(after.output_tokens <= after.context_length)
 
 
-def of_groqs_size(asked: Question) -> Question:
-    """The question in which no SRAM cluster is larger than the one that Groq is known to have."""
-    return replace(asked, sram_cards=value(GROQ_CARDS[ARTICLE_MODEL]))
-
-
-def mixed_of_groqs_size(chapter: Chapter) -> str:
-    """The ratio of costs with Groq's cards at cost and GPUs bought, on a cluster of that size."""
-    asked = replace(of_groqs_size(question(chapter)), sram_costs="maker")
-    values = draw(asked, chapter.inputs.samples, chapter.inputs.seed)
-    (found,) = answers(asked, [chapter.inputs.target_speed], values)
-    return str(shown(found.ratio((0.5,))[0], "ratio"))
-
-
 LENGTHS = ("context_length", "output_tokens")
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from inference_economics.answer.odds import Answer, asked, mostly, quantiles
+from inference_economics.answer.question import of_groqs_size
 from inference_economics.answer.ranges import Costs
 from inference_economics.catalog.market import offers
 from inference_economics.chapters.answer import (
@@ -21,7 +22,6 @@ from inference_economics.chapters.answer import (
     costs_of,
     question,
 )
-from inference_economics.chapters.answer_changes import of_groqs_size
 from inference_economics.formulas.equal_speed import price_with_input
 from reckoner.declare.units import shown
 from reckoner.show.charts import Axis, Style, figure, told_apart

@@ -94,9 +94,15 @@ def even_here(study: Study) -> str:
     text = ""
     if not math.isnan(results.break_even_price):
         price = words.break_even_price
+        smaller = (
+            f", or {words.small_break_even_price} with no more cards than Groq is reported to "
+            "have used"
+            if not math.isnan(results.small_break_even_price)
+            else ""
+        )
         text = (
             f"For SRAM to win at {words.target_speed}, a card must cost {price} or less, with "
-            "all else at its likeliest."
+            f"all else at its likeliest{smaller}."
             if results.likely_ratio > 1
             else f"SRAM wins at {words.target_speed} as long as a card costs no more than {price}."
         )

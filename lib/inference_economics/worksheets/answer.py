@@ -10,7 +10,7 @@ import numpy as np
 
 from inference_economics import inputs
 from inference_economics.answer.odds import NINE_IN_TEN, answers
-from inference_economics.answer.question import Question, draw
+from inference_economics.answer.question import Question, draw, of_groqs_size
 from inference_economics.answer.ranges import SHEET, usual
 from inference_economics.catalog import Model, chip, value
 from inference_economics.formulas import batching, capacity
@@ -48,7 +48,8 @@ def conclude(
     Up to `host_ratio` it compares the price of cards for a token per second, as the article does;
     from `short_speed_ratio` on both chips give every user the same speed. `mlperf_ratio`,
     `bound_ratio`, `dgx_ratio` and `mixed_ratio` are figures of other chapters that change
-    something else.
+    something else; `small_mixed_ratio` is the last on a cluster no larger than the one that Groq
+    is known to have used.
     """
     # as the article compares
     memory = chip("groq_lpu").memory
@@ -110,12 +111,14 @@ def conclude(
     question = Question(model, length, output, "buyer", 2024)
     mixed = replace(question, sram_costs="maker")
     here = answers(question, [asked], draw(question, number, first))[0]
-    there = answers(mixed, [asked], draw(mixed, number, first))[0]
+    drawn = draw(mixed, number, first)
+    there, small = (answers(q, [asked], drawn)[0] for q in (mixed, of_groqs_size(mixed)))
     ratios = here.ratio(NINE_IN_TEN)
     median_ratio: Ratio | None = float(ratios[1])
     low_ratio: Ratio | None = float(ratios[0])
     high_ratio: Ratio | None = float(ratios[2])
     mixed_ratio: Ratio | None = float(there.ratio((0.5,))[0])
+    small_mixed_ratio: Ratio | None = float(small.ratio((0.5,))[0])
     return locals()
 
 

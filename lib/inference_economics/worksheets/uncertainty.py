@@ -6,7 +6,7 @@ import numpy as np
 
 from inference_economics import inputs
 from inference_economics.answer.odds import NINE_IN_TEN, SPEEDS, answers, first_speed, quantiles
-from inference_economics.answer.question import Question, cheapest_way, draw
+from inference_economics.answer.question import Question, cheapest_way, draw, of_groqs_size
 from inference_economics.answer.ranges import COSTS, SHEET, Costs
 from inference_economics.answer.sensitivity import break_evens, indices
 from inference_economics.catalog import Model
@@ -24,6 +24,9 @@ from inference_economics.units import (
 )
 from reckoner.claims import ABOUT_TOLERANCE
 from reckoner.declare.worksheet import Lines, worksheet
+
+CARD = "groq_lpu.price"
+"""The range of a Groq card's price."""
 
 
 @worksheet
@@ -46,7 +49,8 @@ def conclude(
     """Who is the cheapest at a speed, how sure that is, and what decides it.
 
     One point at a time: the samples fill the arrays. A cost or a ratio is missing where nobody
-    gives the speed, a break-even where there is none. `gpu_until`, `sram_from` and `nobody_from`
+    gives the speed, a break-even where there is none; `small_break_even_price` is that of a
+    cluster no larger than the one that Groq is known to have used. `gpu_until`, `sram_from` and `nobody_from`
     are the speeds at which the answer's word changes.
     """
     speed = np.asarray(target_speed).item()
@@ -57,6 +61,7 @@ def conclude(
     here, *along = answers(question, [speed, *SPEEDS], values)
     decides = indices(question, here.part, first)
     even = {each.name: each.value for each in break_evens(question, [speed])}
+    small = break_evens(of_groqs_size(question), [speed], {CARD})
     likely = answers(question, [speed], question.likely, GROWTH)[0]
     sram_costs, gpu_costs = (quantiles(c, NINE_IN_TEN) for c in (here.sram, here.gpu))
     ratios = here.ratio(NINE_IN_TEN)
@@ -90,6 +95,7 @@ def conclude(
     top_total: Share = float(decides["total"][0])
     sum_first: Share = float(decides["first"].sum())
     break_even_floor: Seconds | None = even.get("layer_floor")
-    break_even_price: Dollars | None = even.get("groq_lpu.price")
+    break_even_price: Dollars | None = even.get(CARD)
+    small_break_even_price: Dollars | None = small[0].value if small else None
     likely_part: Share | None = sram_part_of_cost(float(likely.sram[0]), float(likely.gpu[0]))
     return locals()
