@@ -321,7 +321,7 @@ def test_the_unexplained_time_gives_the_published_speed_back():
 @pytest.mark.parametrize(
     ("change", "start", "then"),
     [
-        ({}, "On paper yes: the chips' limits allow", "In practice not so far:"),
+        ({}, "On paper yes: the chips' limits allow", "In practice, not yet:"),
         ({"asked_speed": 100.0}, "On paper yes: the chips' limits allow", "Even with"),
         ({"asked_speed": 9000.0}, "No: the chips' limits allow", "With as much"),
         ({"layer_floor": 60.0}, "No: the limits, with the time lost in this run, allow", "With"),

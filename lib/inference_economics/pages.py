@@ -16,11 +16,14 @@ from inference_economics import catalog, inputs
 from inference_economics.answer.odds import asked
 from inference_economics.answer.question import Question, of_article, of_groqs_size
 from inference_economics.answer.ranges import SHEET
-from inference_economics.answer.words import in_short, turns
+from inference_economics.answer.words import in_short
 from inference_economics.catalog import value
 from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
-from reckoner.declare.units import shown
+from inference_economics.machines.published import ARTICLE_MODEL, GROQ_CARDS
+from inference_economics.worksheets import uncertainty
+from reckoner.declare.units import base_unit, shown
+from reckoner.show.marks import mark
 
 
 def extras() -> dict[str, Any]:
@@ -35,11 +38,11 @@ def extras() -> dict[str, Any]:
         **_smaller(question),
         "decided": str(shown(value("answer.decided_share"), "share")),
         "card_in_shop": _price("groq_card.price"),
-        "cards_of_groq": str(shown(of_groqs_size(question).sram_cards, "count")),
+        "cards_of_groq": _row(GROQ_CARDS[ARTICLE_MODEL]),
         "card_of_article": _price("article.groq_card_price"),
         "in_short": in_short(along),
         "read": _reading(),
-        "turns_of_buyer": f"{turns(question, along)}.",
+        "decide_most": _decide_most(),
         "layers_picture": layers_picture,
         "tried": _tried(),
     }
@@ -75,12 +78,26 @@ def _smaller(question: Question) -> dict[str, str]:
     return {"smaller_cluster": f"{low} to {high}"}
 
 
+def _decide_most() -> str:
+    """The two inputs that decide most of who is the cheaper, and by how much."""
+    run = uncertainty.conclude.run(**uncertainty.conclude.parameters.base({}))
+    first, second = run.lines["decides"]["label"].head(2)
+    return f"the {first} and the {second}"
+
+
 def _reading() -> str:
     """How many tokens a reader takes in."""
     tokens = value("reader.reading_rate") / value("reader.words_per_token")
     return str(shown(tokens, "token/s", 1))
 
 
+def _row(address: str) -> str:
+    """A row of the catalog as a reader sees it, with a link to it."""
+    row = catalog.constants()[address]
+    return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit))))
+
+
 def _price(address: str) -> str:
-    """A price for Markdown, in which a dollar sign alone would open mathematics."""
-    return f"\\{shown(value(address), 'USD')}"
+    """A price for Markdown, in which a dollar sign alone would open mathematics, with its row."""
+    row = catalog.constants()[address]
+    return mark(f"catalog.{row.id}", f"\\{shown(row.si, 'USD')}")

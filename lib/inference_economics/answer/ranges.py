@@ -25,7 +25,7 @@ Vector = npt.NDArray[np.float64]
 Distribution = Literal["triangular", "logtriangular", "uniform", "loguniform", "logstudent"]
 Costs = Literal["maker", "buyer", "tenant"]
 COSTS: dict[Costs, str] = {
-    "maker": "at cost, as a maker counts who uses its own chips",
+    "maker": "at cost, for a maker that uses its own",
     "buyer": "at the price that a buyer pays",
     "tenant": "at the rent that a tenant pays",
 }

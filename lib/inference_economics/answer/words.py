@@ -23,8 +23,8 @@ from inference_economics.units import Share
 from reckoner.declare.units import shown
 
 VERDICTS = {
-    "GPU": "A GPU.",
-    "SRAM": "The SRAM cluster.",
+    "GPU": "GPUs are cheaper.",
+    "SRAM": "The SRAM cluster is cheaper.",
     "too close to call": "Too close to call.",
     "nobody can": "Nobody can.",
 }

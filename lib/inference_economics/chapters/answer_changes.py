@@ -57,6 +57,8 @@ def what_would_change_it(chapter: Chapter) -> HTML:
         for name, change in CHANGES.items()
         if _possible(question(chapter), change)
     }
+    first, *others = found
+    found = {name: found[name] for name in (first, *sorted(others, key=lambda each: found[each]))}
     table = pd.DataFrame(
         {
             "If this changes": name,
@@ -87,8 +89,8 @@ def _title(table: pd.DataFrame) -> str:
     """Up to which speed GPUs lead and from which SRAM does in every row, if both always do."""
     if table.isna().any(axis=None):
         return "Where GPUs lead, and where SRAM does, if one thing changes"
-    gpu, sram = (shown(end, "token/s") for end in (table.iloc[:, 1].min(), table.iloc[:, 2].max()))
-    return f"In every row GPUs lead up to {gpu}, SRAM from {sram}"
+    low, high = (shown(end, "token/s") for end in (table.iloc[:, 1].min(), table.iloc[:, 2].max()))
+    return f"In every row the lead changes between {low} and {high}"
 
 
 def _said(speed: float) -> str:

@@ -63,14 +63,18 @@ def fastest(chapter: Chapter) -> Offer:
 
 
 def fastest_and_cheapest(chapter: Chapter) -> str:
-    """How fast a request is at most, and how fast on the cheapest chip."""
+    """How fast a request is at most, how fast on the cheapest chip, and if that one is known."""
     fast, cheap = fastest(chapter), cheapest(chapter)
-    if fast == cheap:
-        return f"It is the fastest of the three as well: a request advances at {fast.speed}"
-    return (
-        f"The fastest is the **{fast.name}**: a request is taken to get {fast.speed}, against "
-        f"{cheap.speed}"
+    said = (
+        f"It is the fastest of the three as well: a request advances at {fast.speed}."
+        if fast == cheap
+        else f"The fastest is the **{fast.name}**: a request is taken to get {fast.speed}, against "
+        f"{cheap.speed}."
     )
+    first = vars(chapter.inputs)[f"chip_{SLOTS[np.argmin(of(chapter, 'cost'))]}"]
+    if _competes(first, of_article(year=inputs.LAST_YEAR)):
+        return said
+    return f"{said} For the cheapest a price or a speed is assumed, so that this is no verdict."
 
 
 def verdict(chapter: Chapter) -> str:

@@ -191,6 +191,8 @@ def answer(chapter: Chapter) -> str:
         listed = " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
         start = "With the right network it can, on paper:"
         verdict = f"only {listed} {'is' if len(found) == 1 else 'are'} in time"
+        if "crossings" in listed:
+            verdict += " (every card sends its pieces straight to the others, and gets sums back)"
     else:
         start, verdict = "It cannot:", "no network drawn is in time"
     return (

@@ -139,8 +139,8 @@ def price_over_time(chapter: Chapter) -> HTML:
     prices = events("price", MILLION)
     costs = {
         "SRAM cluster": results.token_cost,
-        "GPU as in the article": results.gpu_token_cost,
-        "GPU as MLPerf measured it": results.gpu_measured_token_cost,
+        "GPU in the article": results.gpu_token_cost,
+        "GPU by MLPerf": results.gpu_measured_token_cost,
     }
     levels = pd.DataFrame(
         {"Cost": name, "Value": cost * MILLION, "Year": NAMED_AT} for name, cost in costs.items()

@@ -35,7 +35,7 @@ PARTS = {
     "multiplying": Style("6"),
     "caches read": Style("3"),
     "sending": Style("4"),
-    "layer minimum": Style("5"),
+    "layer floor": Style("5"),
     "the engine": Style("axis"),
     "prompts read": Style("grid"),
     "unexplained": Style("1"),

@@ -345,10 +345,10 @@ def by_estimates(chapter: Chapter) -> str:
     )
     wins = chapter.results.cost_gpu_vs_cost_chip < 1
     if (there.cost_gpu_vs_cost_chip < 1) == wins:
-        return "it is, too"
+        return "it is the cheaper one, too"
     with_power = (there.gpu_vs_chip_with_electricity < 1) == wins
-    again = "; with the electricity of their life it is the cheaper once more"
-    return f"it is not{again if with_power else ''}"
+    until = ", but only as long as electricity is left out"
+    return f"the other one is{until if with_power else ''}"
 
 
 def moral(chapter: Chapter) -> str:

@@ -60,7 +60,7 @@ def answer(chapter: Chapter) -> str:
         f"{'On paper yes' if allowed else 'No'}: the {bound(chapter)} allow each of {requests} "
         f"{words.speed}, {compared(chapter)} than the {words.asked_speed} asked."
     )
-    start = "Even with" if lost >= asked else "In practice not so far: with" if allowed else "With"
+    start = "Even with" if lost >= asked else "In practice, not yet: with" if allowed else "With"
     return (
         f"{first} {start} as much time lost in each layer as Groq's own speed leaves unexplained, "
         f"each would get **{shown(lost, 'token/s')}**."

@@ -286,7 +286,7 @@ def _of_batch(room: Room) -> stepped.Step:
         some(room.batch, "request"),
         some(room.cards, "card"),
         f"{shown(room.weights, 'B')} of weights are there once, however many share them; each "
-        f"request brings {shown(room.cache / room.chip.memory, 'count')} cards of its own. That is "
-        f"{shown(room.cards / room.batch, 'count')} cards a request.",
+        f"request brings {shown(room.cache / room.chip.memory, 'count')} cards of its own. With "
+        f"its part of the weights that makes {shown(room.cards / room.batch, 'count')} for each.",
         room.drawn(),
     )

@@ -24,7 +24,7 @@ PARTS = {
     "weights": ("reading and multiplying the weights", "matrix_time"),
     "experts": ("the experts", "expert_time"),
     "KV cache": ("reading the KV cache", "kv_time"),
-    "layer minimum": ("the least time of the layers", "floor_time"),
+    "layer floor": ("the least time of the layers", "floor_time"),
     "all-reduce": ("all-reduce", "reduce_time"),
     "the engine": ("the engine's own work", "host_time"),
     "newcomers": ("newcomers' prefill", "prefill_per_token"),
@@ -149,10 +149,10 @@ def _headline(table: pd.DataFrame) -> str:
     """What the bars of a token's time show, if it is so on every chip."""
     few, many = table.iloc[: len(CHIPS)], table.iloc[-len(CHIPS) :]
     chips = list(PARTS)
-    weights = few[["weights", "experts", "layer minimum"]].sum(axis=1)
+    weights = few[["weights", "experts", "layer floor"]].sum(axis=1)
     if not (weights > few[chips].sum(axis=1) / 2).all():
         return "What takes the time of a token"
-    rest = many[chips].sum(axis=1) - many[["weights", "experts", "layer minimum"]].sum(axis=1)
+    rest = many[chips].sum(axis=1) - many[["weights", "experts", "layer floor"]].sum(axis=1)
     if not (rest > many[chips].sum(axis=1) / 2).all():
         return "Weights and layers take most of a token's time"
     return "One user waits for weights and layers, many wait for each other"

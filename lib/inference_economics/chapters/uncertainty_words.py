@@ -118,11 +118,11 @@ def top(study: Study) -> str:
         return "Nothing that we do not know could change that."
     share, other = (shown(total, "share", 2) for total in found["total"].head(2))
     first, second = found["label"].head(2)
-    said = f"One input decides most: the {first}, with {share} of the spread."
+    said = f"One input decides most: the {first}, with {share} of the spread between the two costs."
     if study.tied:
         said = (
-            f"Two inputs decide: the {first} with {share} of the spread and the {second} with "
-            f"{other}."
+            f"Two inputs decide by how much: the {first} has {share} of the spread between the two "
+            f"costs, the {second} {other}."
         )
     return said + _where_open(study)
 

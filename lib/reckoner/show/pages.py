@@ -87,7 +87,7 @@ class Pages:
         }
         return {
             **words,
-            **self.book.extras,
+            **{n: linked(e) if isinstance(e, str) else e for n, e in self.book.extras.items()},
             "book": self.book,
             "titles": {chapter: self.title(chapter) for chapter in self.book.chapters},
             "entries": entries,

@@ -16,6 +16,7 @@ from typing import Literal
 from reckoner.book import Book
 from reckoner.declare.units import base_unit, shown
 from reckoner.files import write_whole
+from reckoner.show.marks import plain
 
 STORED = Path("notebooks/results.csv")
 """Where the table is stored, from the root of the repository."""
@@ -83,7 +84,7 @@ def _judged(book: Book) -> Iterator[Row]:
 def _said(book: Book) -> Iterator[Row]:
     for name, text in book.extras.items():
         if isinstance(text, str):
-            yield Row("words", "book", name, "", "", text.replace("\\$", "$"))
+            yield Row("words", "book", name, "", "", plain(text).replace("\\$", "$"))
 
 
 def written(rows: list[Row]) -> str:
