@@ -181,8 +181,8 @@ def in_favour(chapter: Chapter) -> str:
     if chapter.inputs.chips <= 1:
         return ""
     return (
-        f"\nThe comparison leans towards computing: {chapter.words.chips} GPUs share that work, but "
-        "one path loads, and as many\nGPUs could have as many paths."
+        f"\nThe comparison leans towards computing: {chapter.words.chips} GPUs share that work, "
+        "but one path loads, and as many\nGPUs could have as many paths."
     )
 
 
