@@ -170,7 +170,7 @@ def published_against_frontiers(chapter: Chapter) -> HTML:
             ),
             alt.Chart(data).mark_point(size=60, filled=True, opacity=0.9).encode(*places, **told),
             alt.Chart(labels)
-            .mark_text(align="right", dx=-8, dy=12, color=colour("text"))
+            .mark_text(dy=15, color=colour("text"))
             .encode(*places, text="label:N"),
             title="The article's two points lie far apart, measured GPUs along their frontier",
             description=(

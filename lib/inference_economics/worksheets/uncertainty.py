@@ -50,8 +50,8 @@ def conclude(
 
     One point at a time: the samples fill the arrays. A cost or a ratio is missing where nobody
     gives the speed, a break-even where there is none; `small_break_even_price` is that of a
-    cluster no larger than the one that Groq is known to have used. `gpu_until`, `sram_from` and `nobody_from`
-    are the speeds at which the answer's word changes.
+    cluster no larger than the one that Groq is known to have used. `gpu_until`, `sram_from` and
+    `nobody_from` are the speeds at which the answer's word changes.
     """
     speed = np.asarray(target_speed).item()
     length, output = np.asarray(context_length).item(), np.asarray(output_tokens).item()
