@@ -23,6 +23,7 @@ from inference_economics.answer.odds import (
     Answer,
     answers,
     asked,
+    bands,
     ends,
     first_speed,
     samples_of,
@@ -454,6 +455,22 @@ def test_where_a_word_begins_and_ends_lies_between_two_speeds(along, gpu, sram, 
     found = [of_odds(*one) for one in along]
     assert ends(found) == (gpu, sram)
     assert first_speed(found, "nobody can") == nobody
+
+
+def test_bands_begin_where_a_lead_ends_or_begins():
+    shares = {50: 5, 60: 15, 100: 85, 110: 95}
+    along = [*(of_odds(speed, share) for speed, share in shares.items()), of_odds(150, 95, 80)]
+    found = bands(along)
+    words_of_bands = ["GPU", "too close to call", "SRAM", "nobody can"]
+    assert [word for word, _ in found] == words_of_bands
+    gpu, sram = ends(along)
+    expected = [50, gpu, sram, first_speed(along, "nobody can")]
+    assert [speed for _, speed in found] == expected
+    assert bands(along[:1]) == [("GPU", 50)]
+
+
+def test_a_lead_beside_a_speed_that_nobody_gives_ends_where_it_was_seen():
+    assert ends([of_odds(50, 0), of_odds(60, 40, 90)])[0] == 50
 
 
 def test_other_samples_hardly_move_the_ends():

@@ -79,7 +79,7 @@ def _smaller(question: Question) -> dict[str, str]:
 
 
 def _decide_most() -> str:
-    """The two inputs that decide most of who is the cheaper, and by how much."""
+    """The two inputs that decide most of how the two costs compare."""
     run = uncertainty.conclude.run(**uncertainty.conclude.parameters.base({}))
     first, second = run.lines["decides"]["label"].head(2)
     return f"the {first} and the {second}"

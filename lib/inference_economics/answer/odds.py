@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -177,9 +178,6 @@ def samples_of(question: Question) -> dict[str, Vector]:
 def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> TokensPerSecond:
     """The first speed, or the last, at which the answer is that word; infinite if it never is.
 
-    Between two of the speeds the share that decides is taken to be straight over the logarithm of
-    the speed. The result has two digits, and lies where the word still holds.
-
     Args:
         along: answers at rising speeds.
         word: one of the four.
@@ -190,9 +188,31 @@ def first_speed(along: Sequence[Answer], word: Word, last: bool = False) -> Toke
         return 0.0 if last else np.inf
     place = found[-1 if last else 0]
     beside = place + (1 if last else -1)
-    if word not in _DECIDES or not 0 <= beside < len(along):
-        return along[place].speed
-    return _two_digits(_where_decided(along[place], along[beside], word), down=last)
+    return held_towards(along[place], along[beside if 0 <= beside < len(along) else place])
+
+
+def held_towards(one: Answer, other: Answer) -> TokensPerSecond:
+    """How far towards another speed an answer's word holds, to two digits of that side.
+
+    Between the two the share that decides is taken to be straight over the logarithm of the speed.
+    A word that no share decides holds at its own speed alone, and so does one beside a speed at
+    which nobody can.
+    """
+    nobody = other.word == "nobody can" != one.word
+    if one.word not in _DECIDES or one.word == other.word or nobody:
+        return one.speed
+    return _two_digits(_where_decided(one, other), down=one.speed < other.speed)
+
+
+def bands(along: Sequence[Answer]) -> list[tuple[Word, TokensPerSecond]]:
+    """Each answer in a word, with the speed from which it is given, at rising speeds."""
+    found = [(along[0].word, along[0].speed)]
+    for one, other in pairwise(along):
+        if one.word != other.word:
+            decided = one.word in _DECIDES and other.word != "nobody can"
+            pair = (one, other) if decided else (other, one)
+            found.append((other.word, held_towards(*pair)))
+    return found
 
 
 _DECIDES: dict[Word, tuple[Callable[[Answer], Share], str]] = {
@@ -203,12 +223,12 @@ _DECIDES: dict[Word, tuple[Callable[[Answer], Share], str]] = {
 """The share that makes each word the answer, and the catalog's threshold for it."""
 
 
-def _where_decided(one: Answer, other: Answer, word: Word) -> TokensPerSecond:
+def _where_decided(one: Answer, other: Answer) -> TokensPerSecond:
     """The speed between two at which the share for the first one's word falls to its threshold.
 
-    The first one's own speed where the other has another word for another reason.
+    The first one's own speed if the share does not fall so far.
     """
-    share, threshold = _DECIDES[word]
+    share, threshold = _DECIDES[one.word]
     high, low, wanted = share(one), share(other), value(threshold)
     if not low < wanted <= high:
         return one.speed

@@ -176,9 +176,9 @@ def in_short(along: Sequence[Answer]) -> str:
         along: answers at rising speeds, to a question for which both kinds compete.
     """
     gpu, sram = ends(along)
-    parts = [f"up to {shown(gpu, 'token/s')} GPUs are cheaper"] if gpu else []
+    parts = [f"up to {shown(gpu, 'token/s')} for each user GPUs are cheaper"] if gpu else []
     if math.isfinite(sram):
-        on_gpus = next(one.gpu for one in along if one.speed >= sram)
+        on_gpus = next((one for one in along if one.speed >= sram), along[-1]).gpu
         sure = given_in(on_gpus) >= value("answer.decided_share")
         why = "" if sure else ", where GPUs begin to give out,"
         parts.append(f"from {shown(sram, 'token/s')}{why} the SRAM chip is")

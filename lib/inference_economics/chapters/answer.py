@@ -20,6 +20,7 @@ from inference_economics.answer.odds import (
     Answer,
     Word,
     answers,
+    bands,
     ends,
     mostly,
     quantiles,
@@ -332,13 +333,10 @@ def through_time(chapter: Chapter) -> HTML:
     """The word at each speed, year by year, for a buyer."""
     found = dict(_by_years(chapter))
     rows = pd.DataFrame(
-        {"year": year, "word": one.word, "x": one.speed}
+        {"year": year, "word": word, "x": speed}
         for year, answered in found.items()
-        for one in answered
+        for word, speed in bands(answered)
     )
-    before = rows.groupby("year")[["word", "x"]].shift()
-    rows["x"] = rows["x"].where(before["word"] != "GPU", before["x"])  # a lead ends where it held
-    rows = rows[rows["word"] != before["word"]]
     rows["x2"] = rows.groupby("year")["x"].shift(-1).fillna(SPEEDS[-1])
     fills = alt.Scale(domain=list(WORDS), range=[colour(SHADES[word]) for word in WORDS])
     years = Names("Prices of", list(found))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from inference_economics.answer.odds import asked
+from inference_economics.answer.odds import asked, ends
+from inference_economics.answer.question import of_article
 from inference_economics.answer.words import answer_in_words
 from inference_economics.chapters.equal_speed import (
     as_published,
@@ -254,4 +255,13 @@ def entry(chapter: Chapter) -> str:
         f"The cheapest SRAM tokens come from {some(cards, 'card')} for "
         f"{shown(cards * given.card_price, 'USD')} and {some(requests, 'request')} at once"
         f"{others}"
+    )
+
+
+def of_front() -> str:
+    """That the two speeds of the front page are not this chapter's crossing."""
+    gpu, sram = (shown(end, "token/s") for end in ends(asked(of_article())))
+    return (
+        f"The front page's {gpu} and {sram} are not this crossing: up to the one GPUs are the "
+        "cheaper in nine of ten samples, from the other on SRAM is, at a buyer's prices."
     )

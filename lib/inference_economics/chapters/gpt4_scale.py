@@ -21,13 +21,15 @@ from reckoner.show.charts import SOLID, Axis, Style
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
 
+CROSSED = " in two crossings"
+
 NETWORKS = {
     "ring": "ring",
     "torus_2d": "2-D torus",
     "torus_3d": "3-D torus",
     "dragonfly": "dragonfly by halving",
-    "fat_tree_direct": "fat tree in two crossings",
-    "direct": "dragonfly in two crossings",
+    "fat_tree_direct": f"fat tree{CROSSED}",
+    "direct": f"dragonfly{CROSSED}",
 }
 """The all-reduces that are drawn, by the ends of their results' names."""
 DASHES = ((8, 3), (4, 3), (8, 3, 2, 3), (2, 2))
@@ -190,9 +192,9 @@ def answer(chapter: Chapter) -> str:
     elif found:
         listed = " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
         start = "With the right network it can, on paper:"
-        verdict = f"only {listed} {'is' if len(found) == 1 else 'are'} in time"
-        if "crossings" in listed:
-            verdict += " (every card sends its pieces straight to the others, and gets sums back)"
+        verdict = f"in time {'is' if len(found) == 1 else 'are'} only {listed}"
+        if found[-1].endswith(CROSSED):
+            verdict += ": every card sends its pieces straight to the others, and gets sums back"
     else:
         start, verdict = "It cannot:", "no network drawn is in time"
     return (

@@ -332,9 +332,12 @@ def against_price(costs: tuple[float, float], asked: float) -> str:
 
 def cheaper_machine(chapter: Chapter) -> str:
     """The machine that costs less per token/s at cost price."""
+    return _machine(chapter, chapter.results.cost_gpu_vs_cost_chip < 1)
+
+
+def _machine(chapter: Chapter, gpu: bool) -> str:
     given = chapter.inputs
-    gpu_wins = chapter.results.cost_gpu_vs_cost_chip < 1
-    return f"the {given.gpu.name}" if gpu_wins else f"the cluster of {given.chip.name}"
+    return f"the {given.gpu.name}" if gpu else f"the cluster of {given.chip.name}"
 
 
 def by_estimates(chapter: Chapter) -> str:
@@ -347,8 +350,8 @@ def by_estimates(chapter: Chapter) -> str:
     if (there.cost_gpu_vs_cost_chip < 1) == wins:
         return "it is the cheaper one, too"
     with_power = (there.gpu_vs_chip_with_electricity < 1) == wins
-    until = ", but only as long as electricity is left out"
-    return f"the other one is{until if with_power else ''}"
+    until = ", but only while electricity is left out"
+    return f"{_machine(chapter, not wins)} is{until if with_power else ''}"
 
 
 def moral(chapter: Chapter) -> str:

@@ -118,11 +118,14 @@ def top(study: Study) -> str:
         return "Nothing that we do not know could change that."
     share, other = (shown(total, "share", 2) for total in found["total"].head(2))
     first, second = found["label"].head(2)
-    said = f"One input decides most: the {first}, with {share} of the spread between the two costs."
+    said = (
+        f"One input decides most: the {first}, with {share} of the spread in how the two costs "
+        "compare."
+    )
     if study.tied:
         said = (
-            f"Two inputs decide by how much: the {first} has {share} of the spread between the two "
-            f"costs, the {second} {other}."
+            f"Two inputs decide by how much: the {first} answers for {share} of the spread in how "
+            f"the two costs compare, the {second} for {other}."
         )
     return said + _where_open(study)
 
