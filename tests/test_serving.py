@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import plain_machines as plain
 from inference_economics import catalog
+from inference_economics.book import BOOK
 from inference_economics.catalog import Chip, MissingConstantError
 from inference_economics.chapters import serving as show
+from inference_economics.chapters import serving_accuracy as worth
 from inference_economics.formulas.serving import matrix_time, time_to_be_polled
 from inference_economics.serving import accuracy, command, fit, kernels, levels, predict, validate
 from inference_economics.serving.constants import IDEAL, constants_of, fitted_rows
@@ -23,6 +25,8 @@ from inference_economics.serving.model import run_on, serve
 from inference_economics.serving.runs import PARTS, layout, rows_of, runs, settings
 from inference_economics.serving.shape import shape_of
 from inference_economics.worksheets.serving import conclude
+from reckoner.show.marks import plain as unmarked
+from reckoner.show.notebook import Chapter
 
 CASE = conclude.parameters.base({})
 """The chapter's case, in base units."""
@@ -534,6 +538,26 @@ def test_the_stored_errors_are_those_of_a_fit_without_a_group():
     assert [row.series for row in again] == list(stored["series"])
     for old, new in zip(stored["mean"], again, strict=True):
         assert old == pytest.approx(new.mean, abs=0.02)
+
+
+def test_what_prompts_ask_of_the_chips_is_counted_a_second_time():
+    """Two operations a weight and token, at the pace of the measured requests."""
+    table = runs()
+    asked = accuracy.prompts_of_peak(table)
+    row = table[table["key"] == "llama31_8b"].iloc[0]
+    model, chip = catalog.model(row["key"]), catalog.chip(row["system"])
+    peak = chip.fp8_compute if row["precision"] == "fp8" else chip.fp16_compute
+    took = row["ttft_ms"] / 1e3 + row["tpot_ms"] / 1e3 * (row["osl"] - 1)
+    head = model.hidden_size // model.heads
+    a_layer = 2 * model.hidden_size**2 + 2 * model.hidden_size * model.kv_heads * head
+    a_layer += 3 * model.hidden_size * model.ffn_size
+    weights = model.layers * a_layer + model.vocabulary * model.hidden_size
+    again = 2 * weights * row["isl"] * row["requests"] / took / (row["chips"] * peak)
+    assert asked[row.name] == pytest.approx(again, rel=0.001)
+    most = asked.groupby(table["series"]).max().sort_values()
+    said = unmarked(worth.asked_most(Chapter(BOOK, "serving", {})))
+    assert all(f"{100 * share:.0f}%" in said for share in most.iloc[-2:])
+    assert most.iloc[-1] < 1  # no chip multiplies faster than its peak
 
 
 def test_an_old_chip_and_an_engine_that_no_fit_saw():

@@ -27,7 +27,7 @@ PARTS = {
     "layer floor": ("the least time of the layers", "floor_time"),
     "all-reduce": ("all-reduce", "reduce_time"),
     "the engine": ("the engine's own work", "host_time"),
-    "newcomers": ("newcomers' prefill", "prefill_per_token"),
+    "prompts read": ("reading newcomers' prompts", "prefill_per_token"),
 }
 """What takes the time of a token: its name in a figure, in a sentence, and its result."""
 

@@ -12,7 +12,7 @@ from IPython.display import HTML
 
 from inference_economics import catalog
 from inference_economics.chapters.serving import engine_name
-from inference_economics.serving import accuracy, validate
+from inference_economics.serving import accuracy, runs, validate
 from reckoner.show.charts import Axis, Style, dots, figure
 from reckoner.show.figures import colour
 from reckoner.show.notebook import Chapter
@@ -260,6 +260,20 @@ def most_missed(chapter: Chapter) -> str:
             "lie in the interval."
         )
     return "\n".join(said)
+
+
+def asked_most(chapter: Chapter) -> str:
+    """The series whose prompts would take more of its chips than any other's, if computed."""
+    table = runs.runs()
+    most = accuracy.prompts_of_peak(table).groupby(table["series"]).max().nlargest(2)
+    first, second = (chapter.shown(share, "share", 2) for share in most)
+    key, system, *_ = str(most.index[0]).split("|")
+    return (
+        f"To compute all prompts of {names()[key]} on {names()[system]}, the chips would have to "
+        f"multiply at up to {first} of their peak beside all that they write; no other series asks "
+        f"more than {second}. Prompts were found in a cache there, or fewer requests were in "
+        "flight than its rows say."
+    )
 
 
 def _off(chapter: Chapter, mean: float, bias: float) -> str:

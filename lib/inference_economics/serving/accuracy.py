@@ -10,13 +10,14 @@ import pandas as pd
 from inference_economics import catalog
 from inference_economics.formulas.capacity import parameter_count, weights
 from inference_economics.formulas.occupancy import unexplained_in_layer
+from inference_economics.formulas.serving import product_time
 from inference_economics.measure.rows import STEP, read_measured
 from inference_economics.quantities import DATA, formulary
 from inference_economics.serving.constants import IDEAL
 from inference_economics.serving.model import serve
 from inference_economics.serving.predict import computed, predict
 from inference_economics.serving.rows import run_of
-from inference_economics.serving.runs import runs, static_runs
+from inference_economics.serving.runs import lifetime, runs, static_runs
 from inference_economics.units import Seconds
 from reckoner.declare.trace import read
 
@@ -170,3 +171,20 @@ def on_own_gpus() -> pd.DataFrame:
 
 
 OWN_GPUS = ("h100_sxm", "h200_sxm")
+
+
+def prompts_of_peak(rows: pd.DataFrame) -> pd.Series:
+    """Share of their chips' peak that the prompts of runs took, if all were computed.
+
+    Products with weights alone; a request takes as long as it was measured to.
+
+    Args:
+        rows: measured runs, of `runs.runs`.
+    """
+    run, _ = run_of(rows)
+    shape, tokens = run.shape, run.input_tokens
+    chosen = shape.experts_per_token * shape.expert_parameters
+    seconds = product_time(tokens, shape.common_parameters, 1.0, 1.0, run.compute) + product_time(
+        tokens, chosen, 1.0, 1.0, run.expert_compute
+    )
+    return pd.Series(run.concurrency * seconds / rows["chips"] / lifetime(rows), index=rows.index)
