@@ -127,11 +127,9 @@ def both(ranges, case, drawn, speeds, growth=GROWTH):
 
 def word(sram, gpu):
     """The answer in a word from the two costs, sample by sample."""
-    pairs = list(zip(sram, gpu, strict=True))
-    able = [pair for pair in pairs if min(pair) < math.inf]
-    if len(pairs) - len(able) > catalog.value("answer.nobody_share") * len(pairs):
+    wins, nobody = shares(sram, gpu)
+    if nobody > catalog.value("answer.nobody_share"):
         return "nobody can"
-    wins = sum(one < other for one, other in able) / len(able)
     if wins >= catalog.value("answer.decided_share"):
         return "SRAM"
     return "GPU" if 1 - wins >= catalog.value("answer.decided_share") else "too close to call"

@@ -21,9 +21,8 @@ from inference_economics.catalog import value
 from inference_economics.chapters.kv_cache_models import layers_picture
 from inference_economics.hindsight.predictions import scored
 from inference_economics.machines.published import ARTICLE_MODEL, GROQ_CARDS
-from inference_economics.worksheets import uncertainty
-from reckoner.declare.units import base_unit, shown
-from reckoner.show.marks import mark
+from reckoner.declare.units import shown
+from reckoner.show.constants import in_words
 
 
 def extras() -> dict[str, Any]:
@@ -37,12 +36,11 @@ def extras() -> dict[str, Any]:
         "last_year": inputs.LAST_YEAR,
         **_smaller(question),
         "decided": str(shown(value("answer.decided_share"), "share")),
-        "card_in_shop": _price("groq_card.price"),
+        "card_in_shop": _row("groq_card.price"),
         "cards_of_groq": _row(GROQ_CARDS[ARTICLE_MODEL]),
-        "card_of_article": _price("article.groq_card_price"),
+        "card_of_article": _row("article.groq_card_price"),
         "in_short": in_short(along),
         "read": _reading(),
-        "decide_most": _decide_most(),
         "layers_picture": layers_picture,
         "tried": _tried(),
     }
@@ -78,13 +76,6 @@ def _smaller(question: Question) -> dict[str, str]:
     return {"smaller_cluster": f"{low} to {high}"}
 
 
-def _decide_most() -> str:
-    """The two inputs that decide most of how the two costs compare."""
-    run = uncertainty.conclude.run(**uncertainty.conclude.parameters.base({}))
-    first, second = run.lines["decides"]["label"].head(2)
-    return f"the {first} and the {second}"
-
-
 def _reading() -> str:
     """How many tokens a reader takes in."""
     tokens = value("reader.reading_rate") / value("reader.words_per_token")
@@ -92,12 +83,5 @@ def _reading() -> str:
 
 
 def _row(address: str) -> str:
-    """A row of the catalog as a reader sees it, with a link to it."""
-    row = catalog.constants()[address]
-    return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit))))
-
-
-def _price(address: str) -> str:
-    """A price for Markdown, in which a dollar sign alone would open mathematics, with its row."""
-    row = catalog.constants()[address]
-    return mark(f"catalog.{row.id}", f"\\{shown(row.si, 'USD')}")
+    """A row of the catalog, with a link to it; a dollar sign alone would open mathematics."""
+    return in_words(catalog.constants()[address]).replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""The constants behind a live figure; each shows its source when pointed at or focused."""
+"""Constants as a reader sees them: in a text, and behind a live figure with their sources."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from itertools import groupby
 
 from reckoner.declare.parameters import Parameter
 from reckoner.declare.tables import Constant
+from reckoner.declare.units import base_unit, shown
+from reckoner.show.marks import mark
 
 Rows = Mapping[str, Constant]
+
+
+def in_words(row: Constant, digits: int = 3) -> str:
+    """A row of the data as a reader sees it, marked with where it stands."""
+    return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
 
 
 def listed(rows: Rows, addresses: Sequence[str], chosen: Sequence[Parameter]) -> str:

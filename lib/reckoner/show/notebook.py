@@ -15,7 +15,7 @@ from reckoner.book import Book
 from reckoner.claims import Claim
 from reckoner.declare.formulas import Formula
 from reckoner.declare.units import base_unit, compared, shown
-from reckoner.show import charts, figures
+from reckoner.show import charts, constants, figures
 from reckoner.show.claims import cell, claims_table, printed, sentences
 from reckoner.show.live_figure import LiveFigure
 from reckoner.show.marks import Verbatim, linked, mark, plain
@@ -200,8 +200,7 @@ class Chapter:
 
     def row(self, address: str, digits: int = 3) -> str:
         """A row of the data as a reader sees it."""
-        row = self.book.constants[address]
-        return mark(f"catalog.{row.id}", str(shown(row.si, base_unit(row.unit), digits)))
+        return constants.in_words(self.book.constants[address], digits)
 
     def as_given(self, address: str) -> str:
         """A row of the data in the unit in which its source has it."""
